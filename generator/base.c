@@ -1,0 +1,186 @@
+#include "base.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+static _Noreturn void out_of_memory(void)
+{
+	static const char message[] = "left4me: out of memory\n";
+
+	(void) !write(STDERR_FILENO, message, sizeof(message) - 1);
+	exit(1);
+}
+
+void freep(void *pointer_to_pointer)
+{
+	free(take_ptr(pointer_to_pointer));
+}
+
+void *take_ptr(void *pointer_to_pointer)
+{
+	void *pointer;
+
+	/* memcpy, because a char ** may not be read as a void ** */
+	memcpy(&pointer, pointer_to_pointer, sizeof(pointer));
+	memset(pointer_to_pointer, 0, sizeof(pointer));
+	return pointer;
+}
+
+void closep(const int *fd)
+{
+	int saved = errno;
+
+	if (*fd >= 0)
+		(void) close(*fd);
+	errno = saved;
+}
+
+void *xrealloc(void *pointer, size_t count, size_t size)
+{
+	if (count > SIZE_MAX / size)
+		out_of_memory();
+	pointer = realloc(pointer, count * size);
+	if (!pointer)
+		out_of_memory();
+	return pointer;
+}
+
+void *xcalloc(size_t count, size_t size)
+{
+	void *pointer = calloc(count, size);
+
+	if (!pointer)
+		out_of_memory();
+	return pointer;
+}
+
+char *xstrdup(const char *s)
+{
+	size_t size = strlen(s) + 1;
+
+	return memcpy(xrealloc(NULL, size, 1), s, size);
+}
+
+char *xvasprintf(const char *format, va_list arguments)
+{
+	va_list copy;
+	char *string;
+	int length;
+
+	va_copy(copy, arguments);
+	length = vsnprintf(NULL, 0, format, copy);
+	va_end(copy);
+	if (length < 0)
+		out_of_memory();
+	string = xrealloc(NULL, (size_t) length + 1, 1);
+	(void) vsnprintf(string, (size_t) length + 1, format, arguments);
+	return string;
+}
+
+char *xasprintf(const char *format, ...)
+{
+	va_list arguments;
+	char *string;
+
+	va_start(arguments, format);
+	string = xvasprintf(format, arguments);
+	va_end(arguments);
+	return string;
+}
+
+void *grow_array(void *array, size_t count, size_t size)
+{
+	if (count & (count - 1))
+		return array;
+	return xrealloc(array, count ? count * 2 : 1, size);
+}
+
+int write_all(int fd, const char *bytes, size_t length)
+{
+	while (length > 0) {
+		ssize_t n = write(fd, bytes, length);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		bytes += n;
+		length -= (size_t) n;
+	}
+	return 0;
+}
+
+static void spill(struct text *text)
+{
+	int r = text->error ? 0 : write_all(text->fd, text->data, text->length);
+
+	if (r < 0)
+		text->error = -r;
+	text->length = 0;
+}
+
+static void make_room(struct text *text, size_t length)
+{
+	size_t capacity = text->capacity ? text->capacity : 1024;
+
+	if (text->fd >= 0 && text->length + length >= TEXT_WINDOW)
+		spill(text);
+	if (length > SIZE_MAX / 4)
+		out_of_memory();
+	while (capacity <= text->length + length)
+		capacity *= 2;
+	if (capacity != text->capacity)
+		text->data = xrealloc(text->data, capacity, 1);
+	text->capacity = capacity;
+}
+
+void text_append(struct text *text, const char *bytes, size_t length)
+{
+	if (text->length + length >= text->capacity || text->fd >= 0)
+		make_room(text, length);
+	if (length > 0)
+		memcpy(text->data + text->length, bytes, length);
+	text->length += length;
+	text->data[text->length] = '\0';
+}
+
+void text_puts(struct text *text, const char *string)
+{
+	text_append(text, string, strlen(string));
+}
+
+void text_putc(struct text *text, char c)
+{
+	text_append(text, &c, 1);
+}
+
+void text_printf(struct text *text, const char *format, ...)
+{
+	cleanup_free char *string = NULL;
+	va_list arguments;
+
+	va_start(arguments, format);
+	string = xvasprintf(format, arguments);
+	va_end(arguments);
+	text_puts(text, string);
+}
+
+int text_flush(struct text *text)
+{
+	int error;
+
+	if (text->fd >= 0)
+		spill(text);
+	error = text->error;
+	text->error = 0;
+	text->length = 0;
+	return -error;
+}
+
+void text_done(struct text *text)
+{
+	free(text->data);
+	*text = TEXT_EMPTY;
+}

@@ -1,0 +1,62 @@
+/*
+ * What every part uses: cleanup attributes, allocation that ends the program instead of failing,
+ * and a growing text. The programs are one-shot and write last, so "out of memory" may exit.
+ */
+#pragma once
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))
+#define PRINTF_LIKE(string, first) __attribute__((format(printf, string, first)))
+
+/* A variable with cleanup(f) is given to f(&variable) where it goes out of scope. */
+#define cleanup(f) __attribute__((cleanup(f)))
+#define cleanup_free cleanup(freep)
+#define cleanup_close cleanup(closep)
+#define cleanup_text cleanup(text_done)
+
+void freep(void *pointer_to_pointer);
+void closep(const int *fd);            /* closes fd unless it is negative; keeps errno */
+
+/* Hands ownership on: returns what the pointer held and leaves NULL in it. */
+void *take_ptr(void *pointer_to_pointer);
+
+/* All of these end the program with one line and status 1 when memory is out. */
+void *xrealloc(void *pointer, size_t count, size_t size);
+void *xcalloc(size_t count, size_t size);
+char *xstrdup(const char *s);
+char *xasprintf(const char *format, ...) PRINTF_LIKE(1, 2);
+char *xvasprintf(const char *format, va_list arguments) PRINTF_LIKE(1, 0);
+
+/* Makes room for one more element in an array that has `count` of them; capacities are powers of two. */
+void *grow_array(void *array, size_t count, size_t size);
+
+/*
+ * A text that grows. With fd >= 0 it is a window of at most TEXT_WINDOW bytes onto that file: what does
+ * not fit is written there and the first failure is kept in `error` (an errno value) until text_flush().
+ * data is always NUL-terminated once something was appended.
+ */
+struct text {
+	char *data;
+	size_t length;
+	size_t capacity;
+	int fd;
+	int error;
+};
+
+#define TEXT_WINDOW (64 * 1024)
+#define TEXT_EMPTY ((struct text){ .fd = -1 })
+
+void text_append(struct text *text, const char *bytes, size_t length);
+void text_puts(struct text *text, const char *string);
+void text_putc(struct text *text, char c);
+void text_printf(struct text *text, const char *format, ...) PRINTF_LIKE(2, 3);
+int text_flush(struct text *text);     /* writes what is left; 0 or the first -errno; the text is empty then */
+void text_done(struct text *text);
+
+/* Writes all of it, however often write(2) is interrupted or stops short. 0 or -errno. */
+int write_all(int fd, const char *bytes, size_t length);

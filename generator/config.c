@@ -1,0 +1,381 @@
+#include "config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "config-file.h"
+#include "cpuset.h"
+#include "name.h"
+#include "platform.h"
+#include "value.h"
+
+static const struct type {
+	bool (*valid)(const char *value);
+	const char *what;
+} TYPE_PATH = { value_is_path, "an absolute, normalised path without blank, %, $, quote, \\ or :" },
+  TYPE_USER = { value_is_user, "a name of the form [a-z_][a-z0-9_-]*" },
+  TYPE_ID = { value_is_id, "an id from 1 to 4294967294" },
+  TYPE_CPU_COUNT = { value_is_cpu_count, "a number of CPUs from 1 to 8192" },
+  TYPE_CPU_LIST = { value_is_cpu_list, "a list of CPUs such as 0,4 or 0-1" },
+  TYPE_YES_OR_NO = { value_is_yes_or_no, "yes or no" },
+  TYPE_BIND = { value_is_bind, "a numeric address and port such as 127.0.0.1:8000" },
+  TYPE_WORKERS = { value_is_workers, "a number from 1 to 1024" },
+  TYPE_PORTS = { value_is_ports, "a range of ports such as 27000-27999, within 1024 to 65535" },
+  TYPE_SIZE = { value_is_size, "a size such as 512M, 1.5G or infinity" },
+  TYPE_TASKS = { value_is_tasks, "a number from 1 to 4194304" },
+  TYPE_NICE = { value_is_nice, "a number from -20 to 19" },
+  TYPE_QUOTA = { value_is_quota, "a percentage such as 200%" },
+  TYPE_TIME = { value_is_time, "a time such as 90s, 15min or 1h, a year at most" },
+  TYPE_ADDRESSES = { value_is_addresses, "a list of addresses with prefix length, such as 203.0.113.7/32" },
+  TYPE_CALENDAR = { value_is_calendar, "a calendar expression such as *-*-* 04:00:00" };
+
+#define KEY(section, name, type, fallback) \
+	{ #section, #name, &(type), offsetof(struct config, section.name), fallback }
+
+/* Every key of left4me.conf(5). No fallback: what stands in resolve_paths() and pin_cpus(). */
+static const struct key {
+	const char *section, *name;
+	const struct type *type;
+	size_t offset;
+	const char *fallback;
+} keys[] = {
+	KEY(host, root, TYPE_PATH, "/var/lib/left4me"),
+	KEY(host, database, TYPE_PATH, NULL),
+	KEY(host, source, TYPE_PATH, "/opt/left4me/src"),
+	KEY(host, helpers, TYPE_PATH, "/usr/local/libexec/left4me"),
+	KEY(host, user, TYPE_USER, "left4me"),
+	KEY(host, group, TYPE_USER, "left4me"),
+	KEY(host, uid, TYPE_ID, "980"),
+	KEY(host, gid, TYPE_ID, "980"),
+	KEY(host, cpus, TYPE_CPU_COUNT, NULL),
+	KEY(host, system_cpus, TYPE_CPU_LIST, ""),
+	KEY(web, enabled, TYPE_YES_OR_NO, "yes"),
+	KEY(web, venv, TYPE_PATH, NULL),
+	KEY(web, bind, TYPE_BIND, "127.0.0.1:8000"),
+	KEY(web, workers, TYPE_WORKERS, "1"),
+	KEY(web, threads, TYPE_WORKERS, "32"),
+	KEY(game, ports, TYPE_PORTS, "27000-27999"),
+	KEY(game, strict_ports, TYPE_YES_OR_NO, "no"),
+	KEY(game, memory_high, TYPE_SIZE, "1.5G"),
+	KEY(game, memory_max, TYPE_SIZE, "2G"),
+	KEY(game, tasks_max, TYPE_TASKS, "256"),
+	KEY(game, nice, TYPE_NICE, "-5"),
+	KEY(build, memory_max, TYPE_SIZE, "4G"),
+	KEY(build, tasks_max, TYPE_TASKS, "512"),
+	KEY(build, cpu_quota, TYPE_QUOTA, "200%"),
+	KEY(build, timeout, TYPE_TIME, "1h"),
+	KEY(build, unix_sockets, TYPE_YES_OR_NO, "no"),
+	KEY(build, resolv_conf, TYPE_PATH, "/etc/left4me/sandbox-resolv.conf"),
+	KEY(build, denied_addresses, TYPE_ADDRESSES, ""),
+	KEY(workshop, refresh, TYPE_CALENDAR, "*-*-* 04:00:00"),
+};
+
+/* A load under way: the configuration so far and where system_cpus was set, for the checks that come last. */
+struct loader {
+	const struct config_source *source;
+	struct report *report;
+	struct config config;
+	char *cpus_place;
+	unsigned env_port_first, env_port_last;
+};
+
+static char **field(struct config *config, const struct key *key)
+{
+	return (char **) (void *) ((char *) config + key->offset);
+}
+
+static void assign(struct config *config, const struct key *key, const char *value)
+{
+	char **target = field(config, key);
+
+	free(*target);
+	*target = value ? xstrdup(value) : NULL;
+}
+
+static bool known_section(const char *section)
+{
+	for (size_t i = 0; i < ELEMENTS(keys); i++)
+		if (strcmp(keys[i].section, section) == 0)
+			return true;
+	return false;
+}
+
+static void set_key(void *userdata, const char *section, const char *name, const char *value, const char *where)
+{
+	struct loader *loader = userdata;
+
+	for (const struct key *key = keys; key < keys + ELEMENTS(keys); key++) {
+		if (strcmp(key->section, section) != 0 || strcmp(key->name, name) != 0)
+			continue;
+		if (key->type == &TYPE_CPU_LIST) {
+			free(loader->cpus_place);
+			loader->cpus_place = xstrdup(where);
+		}
+		if (key->type->valid(value)) {
+			assign(&loader->config, key, value);
+			return;
+		}
+		report_problem(loader->report, where, "[%s] %s '%.100s' is not %s; the default is used",
+			       section, name, value, key->type->what);
+		assign(&loader->config, key, key->fallback);
+		return;
+	}
+	if (*section)
+		report_problem(loader->report, where, "unknown key '%s' in [%s]", name, section);
+	else
+		report_problem(loader->report, where, "'%s' stands before the first section", name);
+}
+
+/* The values of these two are never shown: a URL may hold a password. */
+static void set_database_url(struct loader *loader, const char *url, const char *where)
+{
+	static const char scheme[] = "sqlite:///";
+	const char *path = url + sizeof(scheme) - 1;
+
+	if (strncmp(url, scheme, sizeof(scheme) - 1) == 0 && value_is_path(path) && !strchr(path, '?'))
+		set_key(loader, "host", "database", path, where);
+	else
+		report_problem(loader->report, where, "DATABASE_URL is not of the form sqlite:////absolute/path");
+}
+
+static void set_env_port(struct loader *loader, const char *key, const char *value, const char *where, unsigned *port)
+{
+	int64_t number;
+
+	if (parse_decimal(value, 1024, 65535, &number))
+		*port = (unsigned) number;
+	else
+		report_problem(loader->report, where, "%s '%.100s' is not a port from 1024 to 65535", key, value);
+}
+
+static void set_from_env(void *userdata, const char *key, const char *value, const char *where)
+{
+	struct loader *loader = userdata;
+
+	if (strcmp(key, "LEFT4ME_ROOT") == 0) {
+		if (value_is_path(value))
+			set_key(loader, "host", "root", value, where);
+		else
+			report_problem(loader->report, where, "%s '%.100s' is not %s", key, value, TYPE_PATH.what);
+	} else if (strcmp(key, "DATABASE_URL") == 0)
+		set_database_url(loader, value, where);
+	else if (strcmp(key, "LEFT4ME_PORT_RANGE_START") == 0)
+		set_env_port(loader, key, value, where, &loader->env_port_first);
+	else if (strcmp(key, "LEFT4ME_PORT_RANGE_END") == 0)
+		set_env_port(loader, key, value, where, &loader->env_port_last);
+}
+
+static void load_env(struct loader *loader, const char *directory, const char *name)
+{
+	cleanup_free char *label = xasprintf("%s/%s", directory, name);
+	cleanup_free char *path = xasprintf("%s%s", loader->source->prefix, label);
+	cleanup(config_file_freep) char *text =
+		config_file_read(path, label, true, loader->source->root_owned, loader->report);
+
+	if (text)
+		config_file_parse_env(text, label, set_from_env, loader);
+}
+
+static void load_envs(struct loader *loader, const char *directory)
+{
+	cleanup_free char *ports = NULL;
+	cleanup_free char *where = xasprintf("%s/host.env", directory);
+	unsigned first, last;
+
+	value_split_ports(loader->config.game.ports, &first, &last);
+	loader->env_port_first = first;
+	loader->env_port_last = last;
+	load_env(loader, directory, "host.env");
+	load_env(loader, directory, "web.env");
+	if (loader->env_port_first == first && loader->env_port_last == last)
+		return;
+	ports = xasprintf("%u-%u", loader->env_port_first, loader->env_port_last);
+	if (loader->env_port_first <= loader->env_port_last)
+		set_key(loader, "game", "ports", ports, where);
+	else
+		report_problem(loader->report, where, "LEFT4ME_PORT_RANGE_START %u is above LEFT4ME_PORT_RANGE_END %u",
+			       loader->env_port_first, loader->env_port_last);
+}
+
+static void load_ini(struct loader *loader, const char *label, bool may_be_missing)
+{
+	cleanup_free char *path = NULL;
+	cleanup(config_file_freep) char *text = NULL;
+	struct ini_handler handler = { known_section, set_key, loader };
+	bool from_stdin = strcmp(label, "-") == 0;
+
+	path = xasprintf("%s%s", from_stdin ? "" : loader->source->prefix, label);
+	if (from_stdin)
+		label = "standard input";
+	text = config_file_read(path, label, may_be_missing, loader->source->root_owned, loader->report);
+	if (text)
+		config_file_parse_ini(text, label, &handler, loader->report);
+}
+
+static int compare_strings(const void *a, const void *b)
+{
+	return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+static bool is_fragment(const char *name)
+{
+	size_t length = strlen(name);
+
+	return name[0] != '.' && length > 5 && strcmp(name + length - 5, ".conf") == 0;
+}
+
+static void load_fragments(struct loader *loader, const char *directory)
+{
+	cleanup_free char *label = xasprintf("%s/left4me.conf.d", directory);
+	cleanup_free char *path = xasprintf("%s%s", loader->source->prefix, label);
+	DIR *dir = opendir(path);
+	char **names = NULL;
+	size_t count = 0;
+
+	if (!dir && errno != ENOENT) {
+		loader->report->blind |= errno == EACCES;
+		report_problem(loader->report, label, "%s", strerror(errno));
+	}
+	for (struct dirent *entry; dir && (entry = readdir(dir)) != NULL; ) {
+		if (!is_fragment(entry->d_name))
+			continue;
+		names = grow_array(names, count, sizeof(*names));
+		names[count++] = xasprintf("%s/%s", label, entry->d_name);
+	}
+	if (dir)
+		(void) closedir(dir);
+	if (count > 1)
+		qsort(names, count, sizeof(*names), compare_strings);
+	for (size_t i = 0; i < count; i++) {
+		load_ini(loader, names[i], false);
+		free(names[i]);
+	}
+	free(names);
+}
+
+static void load_directory(struct loader *loader, const char *directory)
+{
+	cleanup_free char *file = xasprintf("%s/left4me.conf", directory);
+
+	load_envs(loader, directory);
+	load_ini(loader, file, true);
+	load_fragments(loader, directory);
+}
+
+static void load_files(struct loader *loader)
+{
+	const char *path = loader->source->path;
+	cleanup_free char *prefixed = NULL;
+	struct stat st;
+
+	if (!path) {
+		load_directory(loader, "/etc/left4me");
+		return;
+	}
+	prefixed = xasprintf("%s%s", loader->source->prefix, path);
+	if (strcmp(path, "-") != 0 && stat(prefixed, &st) == 0 && S_ISDIR(st.st_mode))
+		load_directory(loader, path);
+	else
+		load_ini(loader, path, false);
+}
+
+static void resolve_paths(struct config *config)
+{
+	if (!config->host.database)
+		config->host.database = xasprintf("%s/left4me.db", config->host.root);
+	if (!config->web.venv)
+		config->web.venv = xasprintf("%s/.venv", config->host.root);
+}
+
+/* A core's threads share its caches: to reserve one of them leaves the other beside a game (F18). */
+static void warn_of_split_cores(struct loader *loader, const struct cpuset *reserved)
+{
+	for (int cpu = 0; cpu <= cpuset_highest(reserved); cpu++) {
+		cleanup_free char *path = xasprintf("%s/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list",
+						    loader->source->prefix, cpu);
+		FILE *file = reserved->member[cpu] ? fopen(path, "re") : NULL;
+		struct cpuset siblings;
+		char line[256] = "";
+
+		if (!file)
+			continue;
+		if (fgets(line, sizeof(line), file))
+			line[strcspn(line, "\n")] = '\0';
+		(void) fclose(file);
+		if (!cpuset_parse(line, &siblings))
+			continue;
+		for (int other = 0; other < CPUS_MAX; other++)
+			if (siblings.member[other] && !reserved->member[other])
+				report_warning(loader->report, loader->cpus_place,
+					       "[host] system_cpus splits a core: CPU %d is a thread of the same core as CPU %d",
+					       other, cpu);
+	}
+}
+
+static unsigned count_cpus(struct loader *loader)
+{
+	int64_t given;
+
+	if (loader->config.host.cpus && parse_decimal(loader->config.host.cpus, 1, CPUS_MAX, &given))
+		return (unsigned) given;
+	if (!loader->source->on_target)
+		report_warning(loader->report, loader->cpus_place, "[host] cpus is not given: the %u of this machine are assumed",
+			       platform_online_cpus());
+	return platform_online_cpus();
+}
+
+static void pin_cpus(struct loader *loader)
+{
+	struct config *config = &loader->config;
+	struct cpuset reserved, rest;
+	unsigned cpus;
+
+	if (!cpuset_parse(config->host.system_cpus, &reserved))
+		return;
+	cpus = count_cpus(loader);
+	rest = cpuset_without(cpus, &reserved);
+	if (cpuset_highest(&reserved) >= (int) cpus)
+		report_problem(loader->report, loader->cpus_place, "[host] system_cpus '%s': CPU %d is not in 0-%u; no CPUs are reserved",
+			       config->host.system_cpus, cpuset_highest(&reserved), cpus - 1);
+	else if (cpus == 1)
+		report_warning(loader->report, loader->cpus_place, "[host] system_cpus is ignored: there is a single CPU");
+	else if (cpuset_count(&rest) == 0)
+		report_problem(loader->report, loader->cpus_place, "[host] system_cpus '%s' leaves no CPU for the games; no CPUs are reserved",
+			       config->host.system_cpus);
+	else {
+		if (loader->source->on_target)
+			warn_of_split_cores(loader, &reserved);
+		config->reserved_cpus = cpuset_format(&reserved);
+		config->game_cpus = cpuset_format(&rest);
+	}
+}
+
+void config_load(const struct config_source *source, struct report *report, struct config *ret_config)
+{
+	struct loader loader = { .source = source, .report = report };
+	struct config *config = &loader.config;
+
+	for (size_t i = 0; i < ELEMENTS(keys); i++)
+		assign(config, &keys[i], keys[i].fallback);
+	load_files(&loader);
+	resolve_paths(config);
+	pin_cpus(&loader);
+	value_split_ports(config->game.ports, &config->port_first, &config->port_last);
+	config->web_enabled = value_is_yes(config->web.enabled);
+	config->strict_ports = value_is_yes(config->game.strict_ports);
+	config->unix_sockets = value_is_yes(config->build.unix_sockets);
+	free(loader.cpus_place);
+	*ret_config = *config;
+}
+
+void config_done(struct config *config)
+{
+	for (size_t i = 0; i < ELEMENTS(keys); i++)
+		free(*field(config, &keys[i]));
+	free(config->reserved_cpus);
+	free(config->game_cpus);
+	*config = (struct config){ 0 };
+}

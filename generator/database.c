@@ -1,0 +1,405 @@
+#include "database.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base.h"
+
+enum {
+	COPY_MAX = 64 * 1024 * 1024,           /* bytes of database and log together */
+	VALUE_LENGTH_MAX = 64 * 1024 * 1024,   /* bytes; more makes the whole read fail */
+	BUSY_MILLISECONDS = 500,
+	RETRY_MILLISECONDS = 20,
+	OPCODES_BETWEEN_LOOKS = 20000,
+};
+
+enum sidecar { WAL, SHM, JOURNAL, SIDECARS };
+
+static const char *const suffixes[SIDECARS] = { "-wal", "-shm", "-journal" };
+
+/* The database and its sidecars as they lie there; two looks that are equal saw no writer in between. */
+struct look {
+	struct stat file;
+	unsigned char header[100];             /* holds the change counter (SQLite file format 1.3) */
+	bool has[SIDECARS];
+	off_t size[SIDECARS];
+};
+
+/* How to open what was seen; choose_way() says when. */
+enum way { PLAIN, IMMUTABLE, COPY };
+
+/* The private copy, kept in static storage so that a signal handler can remove it. */
+static char copy_folder[] = "/tmp/left4me-XXXXXX";
+static volatile sig_atomic_t copy_exists;
+
+struct attempt {
+	const char *path;
+	database_reader reader;
+	void *userdata;
+	struct timespec deadline;
+	char *reason;
+	bool denied;
+};
+
+static bool is_late(const struct attempt *attempt)
+{
+	struct timespec now;
+
+	(void) clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec > attempt->deadline.tv_sec ||
+	       (now.tv_sec == attempt->deadline.tv_sec && now.tv_nsec > attempt->deadline.tv_nsec);
+}
+
+static void set_reason(struct attempt *attempt, const char *reason)
+{
+	free(attempt->reason);
+	attempt->reason = xstrdup(reason);
+}
+
+static int fail(struct attempt *attempt, int error)
+{
+	set_reason(attempt, strerror(error));
+	attempt->denied = error == EACCES || error == EPERM;
+	return -1;
+}
+
+static char *sidecar_path(const char *path, enum sidecar sidecar)
+{
+	return xasprintf("%s%s", path, suffixes[sidecar]);
+}
+
+static int look_at(struct attempt *attempt, struct look *ret_look)
+{
+	struct look look = { 0 };
+	cleanup_close int fd = open(attempt->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0 && errno == ELOOP) {
+		set_reason(attempt, "is a symbolic link");
+		return -1;
+	}
+	if (fd < 0 || fstat(fd, &look.file) < 0)
+		return fail(attempt, errno);
+	if (!S_ISREG(look.file.st_mode)) {
+		set_reason(attempt, "is not a regular file");
+		return -1;
+	}
+	if (look.file.st_size == 0) {
+		set_reason(attempt, "is empty");
+		return -1;
+	}
+	(void) !pread(fd, look.header, sizeof(look.header), 0);
+	for (enum sidecar i = 0; i < SIDECARS; i++) {
+		cleanup_free char *path = sidecar_path(attempt->path, i);
+		struct stat st;
+
+		look.has[i] = lstat(path, &st) == 0;
+		look.size[i] = look.has[i] ? st.st_size : 0;
+	}
+	*ret_look = look;
+	return 0;
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+static bool same_look(const struct look *a, const struct look *b)
+{
+	return a->file.st_dev == b->file.st_dev && a->file.st_ino == b->file.st_ino &&
+	       a->file.st_size == b->file.st_size &&
+	       same_time(a->file.st_mtim, b->file.st_mtim) && same_time(a->file.st_ctim, b->file.st_ctim) &&
+	       memcmp(a->header, b->header, sizeof(a->header)) == 0 &&
+	       memcmp(a->has, b->has, sizeof(a->has)) == 0 &&
+	       memcmp(a->size, b->size, sizeof(a->size)) == 0;
+}
+
+/*
+ * With a log and its index a writer may be at work: plain reading, never anything else. A log alone was left
+ * by a crash; its index cannot be made without a trace. A journal is a writer's or, after a crash, hot:
+ * plain reading tells which. With neither the file is all there is, and a plain open would make sidecars.
+ */
+static enum way choose_way(const struct look *look)
+{
+	if (look->has[WAL] && look->has[SHM])
+		return PLAIN;
+	if (look->size[WAL] > 0)
+		return COPY;
+	if (look->size[JOURNAL] > 0)
+		return PLAIN;
+	return IMMUTABLE;
+}
+
+void database_abandon(void)
+{
+	static const char *const names[] = { "/db", "/db-wal", "/db-shm", "/db-journal" };
+
+	if (!copy_exists)
+		return;
+	for (size_t i = 0; i < ELEMENTS(names); i++) {
+		char path[sizeof(copy_folder) + 16];
+		size_t length = sizeof(copy_folder) - 1;
+
+		memcpy(path, copy_folder, length);
+		memcpy(path + length, names[i], strlen(names[i]) + 1);
+		(void) unlink(path);
+	}
+	(void) rmdir(copy_folder);
+	copy_exists = 0;
+}
+
+/* Copies at most *budget bytes and takes them off it. */
+static int copy_file(const char *from, const char *to, off_t *budget)
+{
+	cleanup_close int in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	cleanup_close int out = in < 0 ? -1 : open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	cleanup_free char *buffer = xrealloc(NULL, TEXT_WINDOW, 1);
+
+	if (out < 0)
+		return -errno;
+	for (;;) {
+		ssize_t n = read(in, buffer, TEXT_WINDOW);
+		int r;
+
+		if (n <= 0)
+			return n < 0 ? -errno : 0;
+		*budget -= n;
+		if (*budget < 0)
+			return -EFBIG;
+		r = write_all(out, buffer, (size_t) n);
+		if (r < 0)
+			return r;
+	}
+}
+
+/* 0, 1 when the sidecar has gone, or -1 with the reason. */
+static int make_copy(struct attempt *attempt, enum sidecar sidecar)
+{
+	cleanup_free char *from = sidecar_path(attempt->path, sidecar);
+	cleanup_free char *file = NULL;
+	cleanup_free char *to = NULL;
+	off_t budget = COPY_MAX;
+	int r;
+
+	memcpy(copy_folder + sizeof(copy_folder) - 7, "XXXXXX", 6);
+	if (!mkdtemp(copy_folder))
+		return fail(attempt, errno);
+	copy_exists = 1;
+	file = xasprintf("%s/db", copy_folder);
+	to = sidecar_path(file, sidecar);
+	r = copy_file(attempt->path, file, &budget);
+	if (r == 0)
+		r = copy_file(from, to, &budget);
+	if (r == -EFBIG) {
+		set_reason(attempt, "is larger than 64 MiB with its log and would have to be copied");
+		return -1;
+	}
+	if (r == -ENOENT)      /* its writer has just come back */
+		return 1;
+	return r < 0 ? fail(attempt, -r) : 0;
+}
+
+/* SELECT and nothing else: no PRAGMA, no ATTACH, no write, whatever a view's text says. */
+static int authorize(void *userdata, int action, const char *a, const char *b, const char *c, const char *d)
+{
+	(void) userdata, (void) a, (void) b, (void) c, (void) d;
+	switch (action) {
+	case SQLITE_SELECT:
+	case SQLITE_READ:
+	case SQLITE_FUNCTION:
+	case SQLITE_RECURSIVE:
+		return SQLITE_OK;
+	default:
+		return SQLITE_DENY;
+	}
+}
+
+static int look_at_clock(void *userdata)
+{
+	return is_late(userdata);
+}
+
+/* Each line answers one way in which a file or its schema can turn on its reader (SQLite, "Defense Against The Dark Arts"). */
+static int harden(sqlite3 *db, struct attempt *attempt, bool check_integrity)
+{
+	static const struct {
+		int setting, value;
+	} settings[] = {
+		{ SQLITE_DBCONFIG_DEFENSIVE, 1 },
+		{ SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
+		{ SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0 },
+		{ SQLITE_DBCONFIG_ENABLE_TRIGGER, 0 },
+		{ SQLITE_DBCONFIG_DQS_DML, 0 },        /* SELECT "port" is an error without the column, no text */
+		{ SQLITE_DBCONFIG_DQS_DDL, 0 },
+	}, limits[] = {
+		{ SQLITE_LIMIT_LENGTH, VALUE_LENGTH_MAX },
+		{ SQLITE_LIMIT_SQL_LENGTH, 1000000 },
+		{ SQLITE_LIMIT_COLUMN, 200 },
+		{ SQLITE_LIMIT_EXPR_DEPTH, 100 },
+		{ SQLITE_LIMIT_COMPOUND_SELECT, 50 },
+		{ SQLITE_LIMIT_VDBE_OP, 100000 },
+		{ SQLITE_LIMIT_FUNCTION_ARG, 20 },
+		{ SQLITE_LIMIT_ATTACHED, 0 },
+		{ SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000 },
+		{ SQLITE_LIMIT_TRIGGER_DEPTH, 1 },
+		{ SQLITE_LIMIT_WORKER_THREADS, 0 },
+	};
+	sqlite3_stmt *check = NULL;
+	int rc;
+
+	for (size_t i = 0; i < ELEMENTS(settings); i++)
+		(void) sqlite3_db_config(db, settings[i].setting, settings[i].value, NULL);
+	for (size_t i = 0; i < ELEMENTS(limits); i++)
+		(void) sqlite3_limit(db, limits[i].setting, limits[i].value);
+	(void) sqlite3_busy_timeout(db, BUSY_MILLISECONDS);
+	sqlite3_progress_handler(db, OPCODES_BETWEEN_LOOKS, look_at_clock, attempt);
+	rc = sqlite3_exec(db, "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY;"
+			  "PRAGMA cache_size=-500; BEGIN", NULL, NULL, NULL);
+	if (rc != SQLITE_OK || !check_integrity)
+		return rc;
+	rc = sqlite3_prepare_v2(db, "PRAGMA integrity_check(1)", -1, &check, NULL);
+	if (rc == SQLITE_OK && (rc = sqlite3_step(check)) == SQLITE_ROW)
+		rc = strcmp((const char *) sqlite3_column_text(check, 0), "ok") == 0 ? SQLITE_OK : SQLITE_CORRUPT;
+	(void) sqlite3_finalize(check);
+	return rc;
+}
+
+/* A "file:" URI for the path; what a URI gives a meaning is written as %XX. */
+static char *make_uri(const char *path, const char *parameters)
+{
+	struct text uri = TEXT_EMPTY;
+
+	text_puts(&uri, "file:");
+	for (const char *c = path; *c; c++)
+		if (strchr("%?#", *c))
+			text_printf(&uri, "%%%02X", (unsigned char) *c);
+		else
+			text_putc(&uri, *c);
+	text_puts(&uri, parameters);
+	return uri.data;
+}
+
+/*
+ * readonly_shm: on a writable file system SQLite would rebuild the index of a crashed writer in place; so it
+ * takes the way it has for a read-only one and leaves no trace on either (https://sqlite.org/wal.html, 5).
+ */
+static int open_and_read(struct attempt *attempt, enum way way)
+{
+	bool copied = way == COPY;
+	cleanup_free char *copy = xasprintf("%s/db", copy_folder);
+	cleanup_free char *uri = make_uri(copied ? copy : attempt->path,
+					  copied ? "" : way == IMMUTABLE ? "?immutable=1" : "?readonly_shm=1");
+	int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_NOFOLLOW;
+	sqlite3 *db = NULL;
+	int rc;
+
+	rc = sqlite3_open_v2(uri, &db, flags | (copied ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY), NULL);
+	(void) sqlite3_extended_result_codes(db, 1);
+	if (rc == SQLITE_OK)
+		rc = harden(db, attempt, copied);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_set_authorizer(db, authorize, NULL);
+	freep(&attempt->reason);
+	if (rc == SQLITE_OK)
+		rc = attempt->reader(db, attempt->userdata, &attempt->reason);
+	if (rc != SQLITE_OK && !attempt->reason)
+		set_reason(attempt, is_late(attempt) ? "could not be read within 2 seconds" : sqlite3_errmsg(db));
+	(void) sqlite3_close_v2(db);
+	return rc;
+}
+
+/* What a writer that is just opening, closing, checkpointing or committing lets a reader see. */
+static bool is_passing(int rc)
+{
+	switch (rc & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+	case SQLITE_CANTOPEN:
+	case SQLITE_READONLY:
+	case SQLITE_PROTOCOL:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Reads a private copy with its log or journal: 0 done, 1 try again, -1 give up. */
+static int read_copy(struct attempt *attempt, enum sidecar sidecar, int *ret_rc)
+{
+	int r = make_copy(attempt, sidecar);
+
+	if (r == 0)
+		*ret_rc = open_and_read(attempt, COPY);
+	database_abandon();
+	return r;
+}
+
+/* One try: 0 done, 1 try again, -1 give up. */
+static int try_once(struct attempt *attempt)
+{
+	struct look before, after;
+	enum way way;
+	int rc = SQLITE_OK, r = 0;
+
+	if (look_at(attempt, &before) < 0)
+		return -1;
+	way = choose_way(&before);
+	if (way == COPY)
+		r = read_copy(attempt, WAL, &rc);
+	else
+		rc = open_and_read(attempt, way);
+	if (rc == SQLITE_READONLY_ROLLBACK && way == PLAIN) {
+		way = COPY;
+		r = read_copy(attempt, JOURNAL, &rc);
+	}
+	if (r != 0)
+		return r;
+	if (way != PLAIN && look_at(attempt, &after) < 0)
+		return -1;
+	if (way != PLAIN && !same_look(&before, &after))
+		return 1;
+	return rc == SQLITE_OK ? 0 : is_passing(rc) ? 1 : -1;
+}
+
+/*
+ * The folder may be reached through links that an operator made; the file itself must be none. To go there
+ * also holds it still: what is renamed above it in the meantime does not matter.
+ */
+static int enter_folder(struct attempt *attempt)
+{
+	const char *slash = strrchr(attempt->path, '/');
+	cleanup_free char *folder = NULL;
+
+	if (!slash)
+		return 0;
+	folder = xasprintf("%.*s", (int) (slash - attempt->path) + 1, attempt->path);
+	attempt->path = slash + 1;
+	return chdir(folder) < 0 ? fail(attempt, errno) : 0;
+}
+
+int database_read(const char *path, database_reader reader, void *userdata, char **ret_reason, bool *ret_denied)
+{
+	struct attempt attempt = { .path = path, .reader = reader, .userdata = userdata };
+	int r = enter_folder(&attempt) < 0 ? -1 : 1;
+
+	(void) clock_gettime(CLOCK_MONOTONIC, &attempt.deadline);
+	attempt.deadline.tv_sec += DATABASE_PATIENCE;
+	while (r == 1) {
+		r = try_once(&attempt);
+		if (r == 1 && is_late(&attempt))
+			r = -1;
+		if (r == 1)
+			(void) nanosleep(&(struct timespec){ .tv_nsec = RETRY_MILLISECONDS * 1000000L }, NULL);
+	}
+	if (r < 0) {
+		*ret_reason = attempt.reason ? attempt.reason : xstrdup("is being changed all the time");
+		*ret_denied = attempt.denied;
+	} else
+		free(attempt.reason);
+	return r;
+}

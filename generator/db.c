@@ -1,0 +1,291 @@
+#include "db.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "database.h"
+#include "platform.h"
+
+/* What a child says instead of rows: this word, '+' when permissions were the reason or '-', the reason. */
+#define FAILURE "error "
+
+/* --- the child ------------------------------------------------------------------------------------------- */
+
+static void on_sigterm(int signal)
+{
+	(void) signal;
+	database_abandon();
+	_exit(1);
+}
+
+static void limit_resource(int resource, rlim_t limit)
+{
+	(void) setrlimit(resource, &(struct rlimit){ limit, limit });
+}
+
+static void limit_resources(void)
+{
+#if !defined(__SANITIZE_ADDRESS__)     /* whose shadow memory alone is larger */
+	limit_resource(RLIMIT_AS, 384UL * 1024 * 1024);
+#endif
+	limit_resource(RLIMIT_CPU, DB_PATIENCE);
+	limit_resource(RLIMIT_FSIZE, 256UL * 1024 * 1024);
+	limit_resource(RLIMIT_CORE, 0);
+}
+
+/*
+ * The owner of the file, and of its folder where the file is root's: a root-owned file in a folder that is
+ * not must not bring a process that parses it as root.
+ */
+static int become_owner(const char *path)
+{
+	cleanup_free char *folder = xstrdup(path);
+	char *slash = strrchr(folder, '/');
+	struct stat st;
+
+	if (geteuid() != 0)
+		return 0;
+	if (lstat(path, &st) < 0)
+		return -errno;
+	if (st.st_uid == 0 && slash) {
+		slash[slash == folder] = '\0';
+		if (stat(folder, &st) < 0)
+			return -errno;
+	}
+	return st.st_uid == 0 ? 0 : platform_become(st.st_uid, st.st_gid);
+}
+
+static void put_column(struct text *out, sqlite3_stmt *statement, int column)
+{
+	enum value_type type = VALUE_NULL;
+	const char *text = "";
+	size_t length = 0;
+	char number[24];
+
+	switch (sqlite3_column_type(statement, column)) {
+	case SQLITE_INTEGER:
+		type = VALUE_INTEGER;
+		break;
+	case SQLITE_FLOAT:
+		type = VALUE_REAL;
+		break;
+	case SQLITE_BLOB:
+		type = VALUE_BLOB;
+		break;
+	case SQLITE_TEXT:
+		type = VALUE_TEXT;
+		break;
+	}
+	if (type != VALUE_NULL && type != VALUE_BLOB)
+		text = (const char *) sqlite3_column_text(statement, column);
+	length = (size_t) sqlite3_column_bytes(statement, column);
+	if (type == VALUE_TEXT && length > VALUE_MAX)
+		type = VALUE_TOO_LONG;
+	if (type == VALUE_BLOB || type == VALUE_TOO_LONG) {
+		length = (size_t) snprintf(number, sizeof(number), "%zu", length);
+		text = number;
+	}
+	rows_put_value(out, type, text ? text : "", text ? length : 0);
+}
+
+/* "no such table: main.generator_layers" and the like -> a sentence with the view and what makes it. */
+static char *explain(sqlite3 *db, const struct view_info *view)
+{
+	cleanup_free char *missing = xasprintf("no such table: main.%s", view->name);
+	const char *message = sqlite3_errmsg(db);
+
+	if (strcmp(message, missing) == 0)
+		return xasprintf("has no view %s; deploy/schema/views.sql creates it", view->name);
+	if (strncmp(message, "no such column: ", 16) == 0)
+		return xasprintf("view %s: %s; deploy/schema/views.sql creates it", view->name, message);
+	return xasprintf("view %s: %s", view->name, message);
+}
+
+static int read_view(sqlite3 *db, enum view view, struct text *out, char **ret_reason)
+{
+	const struct view_info *info = &views[view];
+	sqlite3_stmt *statement = NULL;
+	size_t count = 0;
+	int rc = sqlite3_prepare_v2(db, info->query, -1, &statement, NULL);
+
+	rows_put_view(out, view);
+	while (rc == SQLITE_OK && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
+		rc = SQLITE_OK;
+		if (++count > info->rows_max) {
+			*ret_reason = xasprintf("view %s: has more than %zu rows", info->name, info->rows_max);
+			rc = SQLITE_FULL;
+		} else if (out->length > ROWS_SIZE_MAX) {
+			*ret_reason = xasprintf("view %s: its rows are larger than 64 MiB", info->name);
+			rc = SQLITE_FULL;
+		} else
+			for (size_t i = 0; i < info->column_count; i++)
+				put_column(out, statement, (int) i);
+	}
+	if (rc == SQLITE_INTERRUPT)
+		*ret_reason = xasprintf("view %s: could not be read within %d seconds", info->name, DATABASE_PATIENCE);
+	else if (rc != SQLITE_DONE && !*ret_reason)
+		*ret_reason = explain(db, info);
+	(void) sqlite3_finalize(statement);
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int read_views(sqlite3 *db, void *userdata, char **ret_reason)
+{
+	struct text *out = userdata;
+	int rc = SQLITE_OK;
+
+	out->length = 0;
+	text_puts(out, ROWS_HEADER);
+	for (enum view view = 0; rc == SQLITE_OK && view < VIEW_COUNT; view++)
+		rc = read_view(db, view, out, ret_reason);
+	rows_put_end(out);
+	return rc;
+}
+
+static _Noreturn void child(const char *path, int pipe_end)
+{
+	struct text out = TEXT_EMPTY;
+	char *reason = NULL;
+	bool denied = false;
+	int r;
+
+	platform_die_with_parent();
+	limit_resources();
+	(void) signal(SIGALRM, SIG_DFL);
+	(void) signal(SIGTERM, on_sigterm);
+	r = become_owner(path);
+	if (r < 0)
+		reason = xstrdup(strerror(-r));
+	else
+		r = database_read(path, read_views, &out, &reason, &denied);
+	if (r < 0) {
+		out.length = 0;
+		text_printf(&out, FAILURE "%c%.1000s", denied ? '+' : '-', reason);
+	}
+	(void) write_all(pipe_end, out.data, out.length);
+	_exit(0);
+}
+
+/* --- the parent ------------------------------------------------------------------------------------------ */
+
+static int milliseconds_until(const struct timespec *deadline)
+{
+	struct timespec now;
+	long left;
+
+	(void) clock_gettime(CLOCK_MONOTONIC, &now);
+	left = (deadline->tv_sec - now.tv_sec) * 1000L + (deadline->tv_nsec - now.tv_nsec) / 1000000L;
+	return left > 0 ? (int) left : 0;
+}
+
+/* Reads to the end of the pipe; false when the time or the limit is reached first. */
+static bool read_pipe(int fd, const struct timespec *deadline, struct text *ret_text)
+{
+	cleanup_free char *buffer = xrealloc(NULL, TEXT_WINDOW, 1);
+	struct pollfd poller = { .fd = fd, .events = POLLIN };
+
+	for (;;) {
+		int ready = poll(&poller, 1, milliseconds_until(deadline));
+		ssize_t n;
+
+		if (ready < 0 && errno == EINTR)
+			continue;
+		if (ready <= 0)
+			return false;
+		n = read(fd, buffer, TEXT_WINDOW);
+		if (n <= 0)
+			return n == 0;
+		if (ret_text->length + (size_t) n > ROWS_SIZE_MAX + TEXT_WINDOW)
+			return false;
+		text_append(ret_text, buffer, (size_t) n);
+	}
+}
+
+/*
+ * Ends a child that did not answer: SIGTERM lets it remove its private copy. One that waits for a file system
+ * that hangs cannot be waited for; it is gone as soon as the kernel lets it.
+ */
+static void end_child(pid_t pid)
+{
+	static const int signals[] = { SIGTERM, SIGKILL };
+
+	for (size_t i = 0; i < ELEMENTS(signals); i++) {
+		(void) kill(pid, signals[i]);
+		for (int tries = 0; tries < 20; tries++) {
+			if (waitpid(pid, NULL, WNOHANG) == pid)
+				return;
+			(void) nanosleep(&(struct timespec){ .tv_nsec = 5000000L }, NULL);
+		}
+	}
+}
+
+static int start_child(const char *path, pid_t *ret_pid, int *ret_fd)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (pipe(ends) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0) {
+		(void) close(ends[0]);
+		child(path, ends[1]);
+	}
+	(void) close(ends[1]);
+	if (pid < 0) {
+		(void) close(ends[0]);
+		return -EAGAIN;
+	}
+	*ret_pid = pid;
+	*ret_fd = ends[0];
+	return 0;
+}
+
+/* What the child said, or what became of it; NULL when the answer is whole rows. */
+static char *judge(struct text *answer, int status, struct rows *ret_rows, bool *ret_denied)
+{
+	const size_t prefix = sizeof(FAILURE) - 1;
+
+	if (WIFSIGNALED(status))
+		return xasprintf("the reading process was ended by signal %d", WTERMSIG(status));
+	if (answer->length > prefix + 1 && strncmp(answer->data, FAILURE, prefix) == 0) {
+		*ret_denied = answer->data[prefix] == '+';
+		return xstrdup(answer->data + prefix + 1);
+	}
+	if (!rows_take(&answer->data, answer->length, ret_rows))
+		return xstrdup("the reading process did not give whole rows");
+	return NULL;
+}
+
+int db_read(const char *path, struct rows *ret_rows, char **ret_reason, bool *ret_denied)
+{
+	cleanup_text struct text answer = TEXT_EMPTY;
+	cleanup_close int fd = -1;
+	struct timespec deadline;
+	int status = 0, r;
+	pid_t pid = -1;
+
+	(void) clock_gettime(CLOCK_MONOTONIC, &deadline);
+	deadline.tv_sec += DB_PATIENCE;
+	*ret_denied = false;
+	text_puts(&answer, "");
+	r = start_child(path, &pid, &fd);
+	if (r < 0)
+		*ret_reason = xasprintf("no process to read it in: %s", strerror(-r));
+	else if (!read_pipe(fd, &deadline, &answer)) {
+		*ret_reason = xasprintf("could not be read within %d seconds", DB_PATIENCE);
+		end_child(pid);
+	} else {
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+		*ret_reason = judge(&answer, status, ret_rows, ret_denied);
+	}
+	return *ret_reason ? -1 : 0;
+}

@@ -1,0 +1,30 @@
+/*
+ * Escaping: a privilege boundary. What goes through here was written by an unprivileged web user and ends in
+ * units that root's systemd reads. Every input is valid_text() already: no control character, valid UTF-8.
+ */
+#pragma once
+
+#include "base.h"
+
+/*
+ * For a value that systemd takes to the end of the line (Description=): '%' is doubled. A backslash at the end
+ * of a line would join the next one and has no escape there: the template puts something behind such a value.
+ */
+void escape_value(struct text *out, const char *value);
+
+/*
+ * For one word of a line that systemd splits into words (Exec*=, Environment=; systemd.syntax(7) "Quoting",
+ * then specifiers): in double quotes with '\', '"' and '%' escaped, or bare where nothing needs them. '$' stays:
+ * Environment= knows none, and Exec lines that take such words begin with ':'.
+ */
+void escape_word(struct text *out, const char *word);
+
+/*
+ * Arguments, separated by blanks, as the value of a variable that a command line names as $VARIABLE:
+ * systemd.service(5) splits it into words and removes quotes, but expands no specifier. The result goes
+ * through escape_word() once more as part of NAME=VALUE.
+ */
+void escape_arguments(struct text *out, const char *arguments);
+
+/* For people: bytes that are not printable UTF-8 as \n, \t, \r or \xNN. Any input; owned by the caller. */
+char *escape_message(const char *message);

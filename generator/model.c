@@ -1,0 +1,467 @@
+#include "model.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "escape.h"
+#include "name.h"
+
+/* A row under examination: where it stands, and the first thing that is wrong with it. */
+struct row {
+	enum view view;
+	size_t number;                 /* from 1, in the order of the view's query */
+	const char *what;              /* "instance 'alpha'", or NULL */
+	char *refused;
+	struct report *report;
+};
+
+static char *row_place(const struct row *row, const char *column)
+{
+	return row->what ? xasprintf("%s, row %zu (%s), %s", views[row->view].name, row->number, row->what, column)
+			 : xasprintf("%s, row %zu, %s", views[row->view].name, row->number, column);
+}
+
+/* Reports it and keeps the first reason, "COLUMN MESSAGE", for the unit. */
+static void PRINTF_LIKE(3, 0) refuse_for(struct row *row, const char *column, const char *format, va_list arguments)
+{
+	cleanup_free char *where = row_place(row, column);
+	cleanup_free char *message = xvasprintf(format, arguments);
+	cleanup_free char *reason = NULL;
+
+	report_problem(row->report, where, "%s", message);
+	if (row->refused)
+		return;
+	reason = xasprintf("%s %s", column, message);
+	row->refused = escape_message(reason);
+}
+
+static void PRINTF_LIKE(3, 4) refuse(struct row *row, const char *column, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	refuse_for(row, column, format, arguments);
+	va_end(arguments);
+}
+
+/* How a value looks in a message. */
+static char *show(const struct value *value)
+{
+	switch (value->type) {
+	case VALUE_NULL:
+		return xstrdup("NULL");
+	case VALUE_TEXT:
+		return xasprintf("'%.60s'%s", value->text, strlen(value->text) > 60 ? " and so on" : "");
+	case VALUE_BLOB:
+		return xasprintf("a blob of %s bytes", value->text);
+	case VALUE_TOO_LONG:
+		return xasprintf("a text of %s bytes", value->text);
+	default:
+		return xstrdup(value->text);
+	}
+}
+
+static bool check_integer(struct row *row, const char *column, const struct value *value, int64_t min, int64_t max,
+			  int64_t *ret_number, const char *expected)
+{
+	if (value->type == VALUE_INTEGER && parse_decimal(value->text, min, max, ret_number))
+		return true;
+	cleanup_free char *shown = show(value);
+	refuse(row, column, "%s is not %s", shown, expected);
+	return false;
+}
+
+static bool check_text(struct row *row, const char *column, const struct value *value, size_t max,
+		       const char **ret_text)
+{
+	if (value->type == VALUE_TOO_LONG)
+		refuse(row, column, "is %s bytes long, the limit is %zu", value->text, max);
+	else if (value->type != VALUE_TEXT) {
+		cleanup_free char *shown = show(value);
+		refuse(row, column, "%s is not a text", shown);
+	} else if (value->length > max)
+		refuse(row, column, "is %zu bytes long, the limit is %zu", value->length, max);
+	else if (strlen(value->text) < value->length)
+		refuse(row, column, "holds a NUL");
+	else if (!valid_text(value->text, value->length)) {
+		cleanup_free char *shown = show(value);
+		refuse(row, column, "%s holds a control character or is no UTF-8", shown);
+	} else {
+		*ret_text = value->text;
+		return true;
+	}
+	return false;
+}
+
+/* --- instances ------------------------------------------------------------------------------------------- */
+
+static void check_port(struct row *row, const struct config *config, const struct value *value, unsigned *ret_port)
+{
+	cleanup_free char *expected = xasprintf("in %u-%u", config->port_first, config->port_last);
+	int64_t port;
+
+	if (check_integer(row, "port", value, config->port_first, config->port_last, &port, expected))
+		*ret_port = (unsigned) port;
+}
+
+static void add_instance(struct model *model, const struct config *config, struct row *row,
+			 const struct value values[COLUMNS_MAX])
+{
+	struct instance instance = { .row = row->number };
+	cleanup_free char *what = NULL;
+	int64_t enabled;
+
+	if (values[0].type != VALUE_TEXT || strlen(values[0].text) < values[0].length || !valid_name(values[0].text)) {
+		cleanup_free char *shown = show(&values[0]);
+		refuse(row, "name", "%s is not of the form [a-z0-9][a-z0-9_-]{0,63}", shown);
+		return;
+	}
+	instance.name = values[0].text;
+	row->what = what = xasprintf("instance '%s'", instance.name);
+	check_port(row, config, &values[1], &instance.port);
+	(void) check_text(row, "arguments", &values[2], ARGUMENTS_MAX, &instance.arguments);
+	if (check_integer(row, "enabled", &values[3], 0, 1, &enabled, "0 or 1"))
+		instance.enabled = enabled == 1;
+	instance.refused = take_ptr(&row->refused);
+	model->instances = grow_array(model->instances, model->instance_count, sizeof(instance));
+	model->instances[model->instance_count++] = instance;
+}
+
+static void add_instances(struct model *model, const struct config *config, const struct rows *rows,
+			  struct report *report)
+{
+	size_t position = rows->of[VIEW_INSTANCES].start;
+
+	for (size_t i = 0; i < rows->of[VIEW_INSTANCES].count; i++) {
+		struct row row = { .view = VIEW_INSTANCES, .number = i + 1, .report = report };
+		struct value values[COLUMNS_MAX];
+
+		rows_next(rows, VIEW_INSTANCES, &position, values);
+		add_instance(model, config, &row, values);
+		model->refused += row.refused != NULL;         /* not in the model */
+		free(row.refused);
+	}
+}
+
+static int compare_instances(const void *a, const void *b)
+{
+	return strcmp(((const struct instance *) a)->name, ((const struct instance *) b)->name);
+}
+
+/* Sorting what is sorted already, as the views' order leaves it, is one look at each element. */
+static void sort(void *array, size_t count, size_t size, int (*compare)(const void *a, const void *b))
+{
+	const char *element = array;
+
+	for (size_t i = 1; i < count; i++, element += size)
+		if (compare(element, element + size) > 0) {
+			qsort(array, count, size, compare);
+			return;
+		}
+}
+
+/* Refuses an instance that is in the model already, for what stands in row `number` of `view`. */
+static void PRINTF_LIKE(6, 7) refuse_instance(struct instance *instance, enum view view, size_t number,
+					      const char *column, struct report *report, const char *format, ...)
+{
+	cleanup_free char *what = xasprintf("instance '%s'", instance->name);
+	struct row row = { view, number, what, instance->refused, report };
+	va_list arguments;
+
+	va_start(arguments, format);
+	refuse_for(&row, column, format, arguments);
+	va_end(arguments);
+	instance->refused = row.refused;
+}
+
+/* Of rows with one name none counts: nobody can say which was meant. One unit stays to stop what runs. */
+static void merge_instances(struct model *model, struct report *report)
+{
+	size_t kept = 0;
+
+	sort(model->instances, model->instance_count, sizeof(*model->instances), compare_instances);
+	for (size_t i = 0, same; i < model->instance_count; i += same) {
+		struct instance *first = &model->instances[i];
+
+		for (same = 1; i + same < model->instance_count && compare_instances(first, first + same) == 0; same++)
+			freep(&first[same].refused);
+		if (same > 1)
+			refuse_instance(first, VIEW_INSTANCES, first->row, "name", report,
+					"stands in %zu rows, of which none counts", same);
+		model->instances[kept++] = *first;
+	}
+	model->instance_count = kept;
+}
+
+/* The first by name keeps a port; refused rows hold none. */
+static void check_ports(struct model *model, const struct config *config, struct report *report)
+{
+	cleanup_free const char **owners =
+		xcalloc(config->port_last - config->port_first + 1, sizeof(*owners));
+
+	for (size_t i = 0; i < model->instance_count; i++) {
+		struct instance *instance = &model->instances[i];
+		const char **owner = instance->refused ? NULL : &owners[instance->port - config->port_first];
+
+		if (!owner)
+			continue;
+		if (*owner)
+			refuse_instance(instance, VIEW_INSTANCES, instance->row, "port", report,
+					"%u belongs to instance '%s'", instance->port, *owner);
+		else
+			*owner = instance->name;
+	}
+}
+
+/* --- overlays -------------------------------------------------------------------------------------------- */
+
+static void check_script(struct row *row, const struct value *length, bool *ret_has_script)
+{
+	int64_t bytes;
+
+	if (length->type != VALUE_INTEGER || !parse_decimal(length->text, 1, INT64_MAX, &bytes))
+		return;
+	*ret_has_script = true;
+	if (bytes > SCRIPT_MAX)
+		refuse(row, "script", "is %" PRId64 " bytes long, the limit is %d", bytes, SCRIPT_MAX);
+}
+
+static void add_overlay(struct model *model, struct row *row, const struct value values[COLUMNS_MAX])
+{
+	struct overlay overlay = { .row = row->number };
+	cleanup_free char *what = NULL;
+
+	if (!check_integer(row, "id", &values[0], 1, INT64_MAX, &overlay.id, "a positive integer"))
+		return;
+	overlay.id_text = values[0].text;
+	row->what = what = xasprintf("overlay %s", overlay.id_text);
+	(void) check_text(row, "name", &values[1], OVERLAY_NAME_MAX, &overlay.name);
+	check_script(row, &values[2], &overlay.has_script);
+	overlay.refused = take_ptr(&row->refused);
+	model->overlays = grow_array(model->overlays, model->overlay_count, sizeof(overlay));
+	model->overlays[model->overlay_count++] = overlay;
+}
+
+static void add_overlays(struct model *model, const struct rows *rows, struct report *report)
+{
+	size_t position = rows->of[VIEW_OVERLAYS].start;
+
+	for (size_t i = 0; i < rows->of[VIEW_OVERLAYS].count; i++) {
+		struct row row = { .view = VIEW_OVERLAYS, .number = i + 1, .report = report };
+		struct value values[COLUMNS_MAX];
+
+		rows_next(rows, VIEW_OVERLAYS, &position, values);
+		add_overlay(model, &row, values);
+		model->refused += row.refused != NULL;         /* not in the model */
+		free(row.refused);
+	}
+}
+
+static int compare_overlays(const void *a, const void *b)
+{
+	const struct overlay *x = a, *y = b;
+
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+static void refuse_overlay_rows(struct overlay *overlay, size_t count, struct report *report)
+{
+	cleanup_free char *what = xasprintf("overlay %s", overlay->id_text);
+	struct row row = { VIEW_OVERLAYS, overlay->row, what, overlay->refused, report };
+
+	refuse(&row, "id", "stands in %zu rows, of which none counts", count);
+	overlay->refused = row.refused;
+}
+
+static void merge_overlays(struct model *model, struct report *report)
+{
+	size_t kept = 0;
+
+	sort(model->overlays, model->overlay_count, sizeof(*model->overlays), compare_overlays);
+	for (size_t i = 0, same; i < model->overlay_count; i += same) {
+		struct overlay *first = &model->overlays[i];
+
+		for (same = 1; i + same < model->overlay_count && first->id == first[same].id; same++) {
+			first->has_script |= first[same].has_script;
+			freep(&first[same].refused);
+		}
+		if (same > 1)
+			refuse_overlay_rows(first, same, report);
+		model->overlays[kept++] = *first;
+	}
+	model->overlay_count = kept;
+}
+
+/* --- layers ---------------------------------------------------------------------------------------------- */
+
+static struct instance *find_instance(const struct model *model, const char *name)
+{
+	struct instance key = { .name = name };
+
+	return bsearch(&key, model->instances, model->instance_count, sizeof(key), compare_instances);
+}
+
+static bool overlay_exists(const struct model *model, int64_t id)
+{
+	struct overlay key = { .id = id };
+
+	return bsearch(&key, model->overlays, model->overlay_count, sizeof(key), compare_overlays) != NULL;
+}
+
+static struct instance *layer_instance(struct model *model, struct row *row, const struct value *value,
+				       struct instance *last)
+{
+	struct instance *instance = NULL;
+	cleanup_free char *shown = NULL;
+
+	if (value->type == VALUE_TEXT && strlen(value->text) == value->length) {
+		if (last && strcmp(last->name, value->text) == 0)
+			return last;
+		instance = find_instance(model, value->text);
+	}
+	if (instance)
+		return instance;
+	shown = show(value);
+	refuse(row, "instance", "%s is not in %s", shown, views[VIEW_INSTANCES].name);
+	model->refused++;      /* a row of nobody */
+	return NULL;
+}
+
+static void add_layer(struct model *model, struct row *row, const struct value values[COLUMNS_MAX],
+		      struct instance *instance)
+{
+	struct layer layer = { .instance = instance->name, .overlay = values[2].text, .row = row->number };
+	int64_t overlay;
+
+	(void) check_integer(row, "position", &values[1], 1, INT64_MAX, &layer.position, "a positive integer");
+	if (check_integer(row, "overlay", &values[2], 1, INT64_MAX, &overlay, "a positive integer") &&
+	    !overlay_exists(model, overlay))
+		refuse(row, "overlay", "%s is not in %s", values[2].text, views[VIEW_OVERLAYS].name);
+	if (row->refused) {
+		if (!instance->refused)
+			instance->refused = take_ptr(&row->refused);
+		return;
+	}
+	model->layers = grow_array(model->layers, model->layer_count, sizeof(layer));
+	model->layers[model->layer_count++] = layer;
+}
+
+static void add_layers(struct model *model, const struct rows *rows, struct report *report)
+{
+	size_t position = rows->of[VIEW_LAYERS].start;
+	struct instance *instance = NULL;
+
+	for (size_t i = 0; i < rows->of[VIEW_LAYERS].count; i++) {
+		struct row row = { .view = VIEW_LAYERS, .number = i + 1, .report = report };
+		struct value values[COLUMNS_MAX];
+		char what[80];
+
+		rows_next(rows, VIEW_LAYERS, &position, values);
+		instance = layer_instance(model, &row, &values[0], instance);
+		if (instance) {
+			(void) snprintf(what, sizeof(what), "instance '%s'", instance->name);
+			row.what = what;
+			add_layer(model, &row, values, instance);
+		}
+		free(row.refused);
+	}
+}
+
+static int compare_layers(const void *a, const void *b)
+{
+	const struct layer *x = a, *y = b;
+	int order = x->instance == y->instance ? 0 : strcmp(x->instance, y->instance);
+
+	return order ? order : (x->position > y->position) - (x->position < y->position);
+}
+
+static int compare_by_overlay(const void *a, const void *b)
+{
+	const struct layer *x = *(const struct layer *const *) a, *y = *(const struct layer *const *) b;
+	int order = strcmp(x->overlay, y->overlay);
+
+	return order ? order : (x->row > y->row) - (x->row < y->row);
+}
+
+/* The second layer of an overlay that stands twice in the stack, or NULL. */
+static const struct layer *find_twice(const struct layer *layers, size_t count)
+{
+	const struct layer *by_overlay[OVERLAYS_MAX];
+
+	for (size_t i = 0; i < count; i++)
+		by_overlay[i] = &layers[i];
+	qsort(by_overlay, count, sizeof(by_overlay[0]), compare_by_overlay);
+	for (size_t i = 1; i < count; i++)
+		if (strcmp(by_overlay[i - 1]->overlay, by_overlay[i]->overlay) == 0)
+			return by_overlay[i];
+	return NULL;
+}
+
+static void check_stack(const struct model *model, struct instance *instance, struct report *report)
+{
+	const struct layer *layers = model->layers + instance->first_layer;
+	size_t count = instance->layer_count;
+	const struct layer *twice;
+
+	for (size_t i = 1; i < count; i++)
+		if (layers[i - 1].position == layers[i].position) {
+			refuse_instance(instance, VIEW_LAYERS, layers[i].row, "position", report,
+					"%" PRId64 " is taken twice", layers[i].position);
+			return;
+		}
+	if (count > OVERLAYS_MAX) {
+		refuse_instance(instance, VIEW_LAYERS, layers[OVERLAYS_MAX].row, "overlay", report,
+				"%zu are stacked, the limit is %d", count, OVERLAYS_MAX);
+		return;
+	}
+	twice = count > 1 ? find_twice(layers, count) : NULL;
+	if (twice)
+		refuse_instance(instance, VIEW_LAYERS, twice->row, "overlay", report, "%s stands in the stack twice",
+				twice->overlay);
+}
+
+static void stack_layers(struct model *model, struct report *report)
+{
+	sort(model->layers, model->layer_count, sizeof(*model->layers), compare_layers);
+	for (size_t i = 0, same; i < model->layer_count; i += same) {
+		struct instance *instance = find_instance(model, model->layers[i].instance);
+
+		for (same = 1; i + same < model->layer_count; same++)
+			if (model->layers[i + same].instance != model->layers[i].instance)
+				break;
+		instance->first_layer = i;
+		instance->layer_count = same;
+		check_stack(model, instance, report);
+	}
+}
+
+void model_build(const struct config *config, const struct rows *rows, struct report *report,
+		 struct model *ret_model)
+{
+	struct model model = { 0 };
+
+	add_instances(&model, config, rows, report);
+	merge_instances(&model, report);
+	add_overlays(&model, rows, report);
+	merge_overlays(&model, report);
+	add_layers(&model, rows, report);
+	stack_layers(&model, report);
+	check_ports(&model, config, report);
+	for (size_t i = 0; i < model.instance_count; i++)
+		model.refused += model.instances[i].refused != NULL;
+	for (size_t i = 0; i < model.overlay_count; i++)
+		model.refused += model.overlays[i].refused != NULL;
+	*ret_model = model;
+}
+
+void model_done(struct model *model)
+{
+	for (size_t i = 0; i < model->instance_count; i++)
+		free(model->instances[i].refused);
+	for (size_t i = 0; i < model->overlay_count; i++)
+		free(model->overlays[i].refused);
+	free(model->instances);
+	free(model->overlays);
+	free(model->layers);
+	*model = (struct model){ 0 };
+}

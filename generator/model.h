@@ -1,0 +1,57 @@
+/*
+ * struct rows -> struct model: what the rows mean once every one of them was checked. A row that is bad is
+ * refused with its place and reason and stops no other; with a valid name or id it stays, marked `refused`,
+ * because its unit must not vanish under a running server. Code after this does not validate.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "rows.h"
+
+enum { OVERLAY_NAME_MAX = 200, ARGUMENTS_MAX = 4096, SCRIPT_MAX = 1024 * 1024 };       /* bytes */
+
+struct instance {
+	const char *name;              /* valid_name() */
+	size_t row;                    /* of its view, from 1 */
+	char *refused;                 /* why, printable; NULL for a good one, only then the rest is set */
+	unsigned port;
+	bool enabled;
+	const char *arguments;         /* printable, maybe empty */
+	size_t first_layer, layer_count;       /* in the model's layers */
+};
+
+struct overlay {
+	int64_t id;                    /* parse_id() */
+	const char *id_text;           /* the same in digits */
+	size_t row;                    /* of its view, from 1 */
+	char *refused;                 /* as above */
+	bool has_script;               /* set for a refused one too */
+	const char *name;              /* printable, maybe empty */
+};
+
+/* A place in a stack; of one instance they stand together, topmost first. */
+struct layer {
+	const char *instance;
+	int64_t position;
+	const char *overlay;           /* an id, in digits */
+	size_t row;
+};
+
+struct model {
+	struct instance *instances;    /* by name, each name once */
+	size_t instance_count;
+	struct overlay *overlays;      /* by id, each id once */
+	size_t overlay_count;
+	struct layer *layers;
+	size_t layer_count;
+	size_t refused;                /* instances, overlays, and rows that became neither */
+};
+
+/* Texts are borrowed from the rows, which must live as long. */
+void model_build(const struct config *config, const struct rows *rows, struct report *report,
+		 struct model *ret_model);
+
+void model_done(struct model *model);

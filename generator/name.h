@@ -1,0 +1,33 @@
+/*
+ * Pure checks of what comes from the database or a command line; shared with the helpers.
+ * Each answers yes or no and touches nothing but its arguments.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* "500 lower layers" is the kernel's limit (overlayfs, F21); one of them is always the installation. */
+enum { LAYERS_MAX = 500, OVERLAYS_MAX = LAYERS_MAX - 1 };
+
+/* The word that stands for ROOT/installation in a list of layers; always the last one. */
+#define INSTALLATION "installation"
+
+/* An instance name: [a-z0-9][a-z0-9_-]{0,63} (F21). It is a file name, a unit name and a word in sudoers. */
+bool valid_name(const char *name);
+
+/* Decimal digits only: no sign, blank or leading zero; within min..max. *ret_number is set on success only. */
+bool parse_decimal(const char *text, int64_t min, int64_t max, int64_t *ret_number);
+
+/* An overlay id: 1 to 2^63-1, in the one way of writing it. */
+bool parse_id(const char *text, int64_t *ret_id);
+
+/* The length in bytes of the printable UTF-8 character at s, with `left` bytes to go; 0 when there is none. */
+size_t character_length(const char *s, size_t left);
+
+/* Valid UTF-8 (RFC 3629) without control characters (C0, DEL, C1). */
+bool valid_text(const char *text, size_t length);
+
+/* Absolute, no empty, "." or ".." component, no slash at the end; not "/". */
+bool valid_path(const char *path);

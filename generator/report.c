@@ -1,0 +1,55 @@
+#include "report.h"
+
+#include "escape.h"
+
+static void add(struct report *report, const char *severity, const char *where, const char *format, va_list arguments)
+{
+	cleanup_free char *message = NULL;
+	cleanup_free char *line = NULL;
+
+	if (report->count++ >= REPORT_LINES_MAX)
+		return;
+	message = xvasprintf(format, arguments);
+	line = xasprintf("%s%s: %s", severity, where, message);
+	report->lines = grow_array(report->lines, report->count - 1, sizeof(*report->lines));
+	report->lines[report->count - 1] = escape_message(line);
+}
+
+void report_problem(struct report *report, const char *where, const char *format, ...)
+{
+	va_list arguments;
+
+	report->problems++;
+	va_start(arguments, format);
+	add(report, "", where, format, arguments);
+	va_end(arguments);
+}
+
+void report_warning(struct report *report, const char *where, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	add(report, "warning: ", where, format, arguments);
+	va_end(arguments);
+}
+
+void report_write(const struct report *report, struct text *out)
+{
+	size_t kept = report->count < REPORT_LINES_MAX ? report->count : REPORT_LINES_MAX;
+
+	for (size_t i = 0; i < kept; i++) {
+		text_puts(out, report->lines[i]);
+		text_putc(out, '\n');
+	}
+	if (report->count > kept)
+		text_printf(out, "and %zu more\n", report->count - kept);
+}
+
+void report_done(struct report *report)
+{
+	for (size_t i = 0; i < report->count && i < REPORT_LINES_MAX; i++)
+		free(report->lines[i]);
+	free(report->lines);
+	*report = (struct report){ 0 };
+}

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdint.h>
-#include <string.h>
 #include <unistd.h>
 
 static _Noreturn void out_of_memory(void)
@@ -90,6 +89,17 @@ char *xasprintf(const char *format, ...)
 	return string;
 }
 
+char *xconcat(const char *a, const char *b, const char *c)
+{
+	size_t x = strlen(a), y = strlen(b), z = strlen(c);
+	char *string = xrealloc(NULL, x + y + z + 1, 1);
+
+	memcpy(string, a, x);
+	memcpy(string + x, b, y);
+	memcpy(string + x + y, c, z + 1);
+	return string;
+}
+
 void *grow_array(void *array, size_t count, size_t size)
 {
 	if (count & (count - 1))
@@ -121,9 +131,9 @@ static void spill(struct text *text)
 	text->length = 0;
 }
 
-static void make_room(struct text *text, size_t length)
+void text_make_room(struct text *text, size_t length)
 {
-	size_t capacity = text->capacity ? text->capacity : 1024;
+	size_t capacity = text->capacity ? text->capacity : 256;
 
 	if (text->fd >= 0 && text->length + length >= TEXT_WINDOW)
 		spill(text);
@@ -134,26 +144,6 @@ static void make_room(struct text *text, size_t length)
 	if (capacity != text->capacity)
 		text->data = xrealloc(text->data, capacity, 1);
 	text->capacity = capacity;
-}
-
-void text_append(struct text *text, const char *bytes, size_t length)
-{
-	if (text->length + length >= text->capacity || text->fd >= 0)
-		make_room(text, length);
-	if (length > 0)
-		memcpy(text->data + text->length, bytes, length);
-	text->length += length;
-	text->data[text->length] = '\0';
-}
-
-void text_puts(struct text *text, const char *string)
-{
-	text_append(text, string, strlen(string));
-}
-
-void text_putc(struct text *text, char c)
-{
-	text_append(text, &c, 1);
 }
 
 void text_printf(struct text *text, const char *format, ...)

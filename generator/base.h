@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))
 #define PRINTF_LIKE(string, first) __attribute__((format(printf, string, first)))
@@ -30,6 +31,7 @@ void *xrealloc(void *pointer, size_t count, size_t size);
 void *xcalloc(size_t count, size_t size);
 char *xstrdup(const char *s);
 char *xasprintf(const char *format, ...) PRINTF_LIKE(1, 2);
+char *xconcat(const char *a, const char *b, const char *c);    /* the three, for where there are thousands */
 char *xvasprintf(const char *format, va_list arguments) PRINTF_LIKE(1, 0);
 
 /* Makes room for one more element in an array that has `count` of them; capacities are powers of two. */
@@ -51,9 +53,33 @@ struct text {
 #define TEXT_WINDOW (64 * 1024)
 #define TEXT_EMPTY ((struct text){ .fd = -1 })
 
-void text_append(struct text *text, const char *bytes, size_t length);
-void text_puts(struct text *text, const char *string);
-void text_putc(struct text *text, char c);
+void text_make_room(struct text *text, size_t length);
+
+/* Makes the text longer by so many bytes, for the caller to write. Inline: here the generator spends its time. */
+static inline char *text_extend(struct text *text, size_t length)
+{
+	if (length >= text->capacity - text->length)
+		text_make_room(text, length);
+	text->length += length;
+	text->data[text->length] = '\0';
+	return text->data + text->length - length;
+}
+
+static inline void text_append(struct text *text, const char *bytes, size_t length)
+{
+	memcpy(text_extend(text, length), bytes, length);
+}
+
+static inline void text_puts(struct text *text, const char *string)
+{
+	text_append(text, string, strlen(string));
+}
+
+static inline void text_putc(struct text *text, char c)
+{
+	text_append(text, &c, 1);
+}
+
 void text_printf(struct text *text, const char *format, ...) PRINTF_LIKE(2, 3);
 int text_flush(struct text *text);     /* writes what is left; 0 or the first -errno; the text is empty then */
 void text_done(struct text *text);

@@ -80,6 +80,7 @@ struct loader {
 	struct config config;
 	char *cpus_place;
 	unsigned env_port_first, env_port_last;
+	char *env_ports_place;         /* of the later of the two, NULL when neither is set */
 };
 
 static char **field(struct config *config, const struct key *key)
@@ -145,10 +146,13 @@ static void set_env_port(struct loader *loader, const char *key, const char *val
 {
 	int64_t number;
 
-	if (parse_decimal(value, 1024, 65535, &number))
-		*port = (unsigned) number;
-	else
+	if (!parse_decimal(value, 1024, 65535, &number)) {
 		report_problem(loader->report, where, "%s '%.100s' is not a port from 1024 to 65535", key, value);
+		return;
+	}
+	*port = (unsigned) number;
+	free(loader->env_ports_place);
+	loader->env_ports_place = xstrdup(where);
 }
 
 static void set_from_env(void *userdata, const char *key, const char *value, const char *where)
@@ -182,21 +186,18 @@ static void load_env(struct loader *loader, const char *directory, const char *n
 static void load_envs(struct loader *loader, const char *directory)
 {
 	cleanup_free char *ports = NULL;
-	cleanup_free char *where = xasprintf("%s/host.env", directory);
-	unsigned first, last;
 
-	value_split_ports(loader->config.game.ports, &first, &last);
-	loader->env_port_first = first;
-	loader->env_port_last = last;
+	value_split_ports(loader->config.game.ports, &loader->env_port_first, &loader->env_port_last);
 	load_env(loader, directory, "host.env");
 	load_env(loader, directory, "web.env");
-	if (loader->env_port_first == first && loader->env_port_last == last)
+	if (!loader->env_ports_place)
 		return;
 	ports = xasprintf("%u-%u", loader->env_port_first, loader->env_port_last);
 	if (loader->env_port_first <= loader->env_port_last)
-		set_key(loader, "game", "ports", ports, where);
+		set_key(loader, "game", "ports", ports, loader->env_ports_place);
 	else
-		report_problem(loader->report, where, "LEFT4ME_PORT_RANGE_START %u is above LEFT4ME_PORT_RANGE_END %u",
+		report_problem(loader->report, loader->env_ports_place,
+			       "LEFT4ME_PORT_RANGE_START %u is above LEFT4ME_PORT_RANGE_END %u",
 			       loader->env_port_first, loader->env_port_last);
 }
 
@@ -296,7 +297,7 @@ static void warn_of_split_cores(struct loader *loader, const struct cpuset *rese
 	for (int cpu = 0; cpu <= cpuset_highest(reserved); cpu++) {
 		cleanup_free char *path = xasprintf("%s/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list",
 						    loader->source->prefix, cpu);
-		FILE *file = reserved->member[cpu] ? fopen(path, "re") : NULL;
+		FILE *file = cpuset_has(reserved, cpu) ? fopen(path, "re") : NULL;
 		struct cpuset siblings;
 		char line[256] = "";
 
@@ -307,8 +308,8 @@ static void warn_of_split_cores(struct loader *loader, const struct cpuset *rese
 		(void) fclose(file);
 		if (!cpuset_parse(line, &siblings))
 			continue;
-		for (int other = 0; other < CPUS_MAX; other++)
-			if (siblings.member[other] && !reserved->member[other])
+		for (int other = 0; other <= cpuset_highest(&siblings); other++)
+			if (cpuset_has(&siblings, other) && !cpuset_has(reserved, other))
 				report_warning(loader->report, loader->cpus_place,
 					       "[host] system_cpus splits a core: CPU %d is a thread of the same core as CPU %d",
 					       other, cpu);
@@ -342,7 +343,7 @@ static void pin_cpus(struct loader *loader)
 			       config->host.system_cpus, cpuset_highest(&reserved), cpus - 1);
 	else if (cpus == 1)
 		report_warning(loader->report, loader->cpus_place, "[host] system_cpus is ignored: there is a single CPU");
-	else if (cpuset_count(&rest) == 0)
+	else if (cpuset_highest(&rest) < 0)
 		report_problem(loader->report, loader->cpus_place, "[host] system_cpus '%s' leaves no CPU for the games; no CPUs are reserved",
 			       config->host.system_cpus);
 	else {
@@ -368,6 +369,7 @@ void config_load(const struct config_source *source, struct report *report, stru
 	config->strict_ports = value_is_yes(config->game.strict_ports);
 	config->unix_sockets = value_is_yes(config->build.unix_sockets);
 	free(loader.cpus_place);
+	free(loader.env_ports_place);
 	*ret_config = *config;
 }
 

@@ -5,6 +5,11 @@
 #include "base.h"
 #include "name.h"
 
+static void add(struct cpuset *set, unsigned cpu)
+{
+	set->words[cpu / 64] |= UINT64_C(1) << cpu % 64;
+}
+
 /* "3" or "0-1"; changes the word. */
 static bool add_range(struct cpuset *set, char *word)
 {
@@ -19,7 +24,7 @@ static bool add_range(struct cpuset *set, char *word)
 	if (dash && !parse_decimal(dash + 1, first, CPUS_MAX - 1, &last))
 		return false;
 	for (int64_t cpu = first; cpu <= last; cpu++)
-		set->member[cpu] = 1;
+		add(set, (unsigned) cpu);
 	return true;
 }
 
@@ -32,28 +37,26 @@ bool cpuset_parse(const char *text, struct cpuset *ret_set)
 	for (char *word = strtok_r(copy, ", \t", &rest); word; word = strtok_r(NULL, ", \t", &rest))
 		if (!add_range(&set, word))
 			return false;
-	if (cpuset_count(&set) == 0)
+	if (cpuset_highest(&set) < 0)
 		return false;
 	*ret_set = set;
 	return true;
+}
+
+bool cpuset_has(const struct cpuset *set, int cpu)
+{
+	return set->words[cpu / 64] >> cpu % 64 & 1;
 }
 
 int cpuset_highest(const struct cpuset *set)
 {
 	int cpu = CPUS_MAX - 1;
 
-	while (cpu >= 0 && !set->member[cpu])
+	while (cpu >= 0 && set->words[cpu / 64] == 0)
+		cpu -= 64;
+	while (cpu >= 0 && !cpuset_has(set, cpu))
 		cpu--;
 	return cpu;
-}
-
-unsigned cpuset_count(const struct cpuset *set)
-{
-	unsigned count = 0;
-
-	for (int cpu = 0; cpu < CPUS_MAX; cpu++)
-		count += set->member[cpu];
-	return count;
 }
 
 struct cpuset cpuset_without(unsigned cpus, const struct cpuset *set)
@@ -61,21 +64,23 @@ struct cpuset cpuset_without(unsigned cpus, const struct cpuset *set)
 	struct cpuset rest = { { 0 } };
 
 	for (unsigned cpu = 0; cpu < cpus; cpu++)
-		rest.member[cpu] = !set->member[cpu];
+		if (!cpuset_has(set, (int) cpu))
+			add(&rest, cpu);
 	return rest;
 }
 
 char *cpuset_format(const struct cpuset *set)
 {
 	struct text out = TEXT_EMPTY;
+	int highest = cpuset_highest(set);
 
 	text_puts(&out, "");
-	for (int first = 0; first < CPUS_MAX; first++) {
+	for (int first = 0; first <= highest; first++) {
 		int last = first;
 
-		if (!set->member[first])
+		if (!cpuset_has(set, first))
 			continue;
-		while (last + 1 < CPUS_MAX && set->member[last + 1])
+		while (last < highest && cpuset_has(set, last + 1))
 			last++;
 		text_printf(&out, last > first ? "%s%d-%d" : "%s%d", out.length ? "," : "", first, last);
 		first = last;

@@ -62,37 +62,45 @@ static int become_owner(const char *path)
 	return st.st_uid == 0 ? 0 : platform_become(st.st_uid, st.st_gid);
 }
 
+/* Numbers as digits of our own: SQLite would keep each as a text of the row. */
+static void put_integer(struct text *out, enum value_type type, sqlite3_int64 number)
+{
+	char digits[24];
+	char *end = digits + sizeof(digits), *digit = end;
+	sqlite3_uint64 rest = number < 0 ? -(sqlite3_uint64) number : (sqlite3_uint64) number;
+
+	do
+		*--digit = (char) ('0' + rest % 10);
+	while ((rest /= 10) > 0);
+	if (number < 0)
+		*--digit = '-';
+	rows_put_value(out, type, digit, (size_t) (end - digit));
+}
+
 static void put_column(struct text *out, sqlite3_stmt *statement, int column)
 {
-	enum value_type type = VALUE_NULL;
-	const char *text = "";
-	size_t length = 0;
-	char number[24];
+	int type = sqlite3_column_type(statement, column);
+	const char *text;
+	size_t length;
 
-	switch (sqlite3_column_type(statement, column)) {
-	case SQLITE_INTEGER:
-		type = VALUE_INTEGER;
+	switch (type) {
+	case SQLITE_NULL:
+		rows_put_value(out, VALUE_NULL, "", 0);
 		break;
-	case SQLITE_FLOAT:
-		type = VALUE_REAL;
+	case SQLITE_INTEGER:
+		put_integer(out, VALUE_INTEGER, sqlite3_column_int64(statement, column));
 		break;
 	case SQLITE_BLOB:
-		type = VALUE_BLOB;
+		put_integer(out, VALUE_BLOB, sqlite3_column_bytes(statement, column));
 		break;
-	case SQLITE_TEXT:
-		type = VALUE_TEXT;
-		break;
-	}
-	if (type != VALUE_NULL && type != VALUE_BLOB)
+	default:
 		text = (const char *) sqlite3_column_text(statement, column);
-	length = (size_t) sqlite3_column_bytes(statement, column);
-	if (type == VALUE_TEXT && length > VALUE_MAX)
-		type = VALUE_TOO_LONG;
-	if (type == VALUE_BLOB || type == VALUE_TOO_LONG) {
-		length = (size_t) snprintf(number, sizeof(number), "%zu", length);
-		text = number;
+		length = text ? (size_t) sqlite3_column_bytes(statement, column) : 0;
+		if (length > VALUE_MAX)
+			put_integer(out, VALUE_TOO_LONG, (sqlite3_int64) length);
+		else
+			rows_put_value(out, type == SQLITE_FLOAT ? VALUE_REAL : VALUE_TEXT, text ? text : "", length);
 	}
-	rows_put_value(out, type, text ? text : "", text ? length : 0);
 }
 
 /* "no such table: main.generator_layers" and the like -> a sentence with the view and what makes it. */

@@ -4,29 +4,44 @@
 
 #include "name.h"
 
-/* What no parser of systemd gives a meaning inside a word. */
-static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-./:,=@";
+/* How many bytes at the start no parser of systemd gives a meaning inside a word. */
+static size_t plain_length(const char *s, size_t max)
+{
+	size_t n = 0;
+
+	while (n < max && ((s[n] >= 'a' && s[n] <= 'z') || (s[n] >= 'A' && s[n] <= 'Z') ||
+			   (s[n] >= '0' && s[n] <= '9') || (s[n] && strchr("_+-./:,=@", s[n]))))
+		n++;
+	return n;
+}
 
 void escape_value(struct text *out, const char *value)
 {
-	for (const char *c = value; *c; c++) {
-		if (*c == '%')
-			text_putc(out, '%');
-		text_putc(out, *c);
+	const char *percent;
+
+	for (; (percent = strchr(value, '%')) != NULL; value = percent + 1) {
+		text_append(out, value, (size_t) (percent + 1 - value));
+		text_putc(out, '%');
 	}
+	text_puts(out, value);
 }
 
-/* "..." with a backslash before '\' and '"'; characters of `doubled` are written twice. */
-static void quote(struct text *out, const char *word, size_t length, const char *doubled)
+/* "..." with a backslash before '\' and '"', and with '%' doubled where specifiers are expanded. */
+static void quote(struct text *out, const char *word, size_t length, bool specifiers)
 {
+	size_t done = 0;
+
 	text_putc(out, '"');
 	for (size_t i = 0; i < length; i++) {
-		if (word[i] == '\\' || word[i] == '"')
-			text_putc(out, '\\');
-		if (strchr(doubled, word[i]))
-			text_putc(out, word[i]);
-		text_putc(out, word[i]);
+		bool special = word[i] == '\\' || word[i] == '"';
+
+		if (!special && (word[i] != '%' || !specifiers))
+			continue;
+		text_append(out, word + done, i - done);
+		text_putc(out, special ? '\\' : '%');
+		done = i;
 	}
+	text_append(out, word + done, length - done);
 	text_putc(out, '"');
 }
 
@@ -34,10 +49,10 @@ void escape_word(struct text *out, const char *word)
 {
 	size_t length = strlen(word);
 
-	if (length > 0 && strspn(word, plain) == length)
+	if (length > 0 && plain_length(word, length) == length)
 		text_append(out, word, length);
 	else
-		quote(out, word, length, "%");
+		quote(out, word, length, true);
 }
 
 void escape_arguments(struct text *out, const char *arguments)
@@ -48,10 +63,10 @@ void escape_arguments(struct text *out, const char *arguments)
 		size_t length = strcspn(word, " ");
 
 		text_puts(out, separator);
-		if (strspn(word, plain) >= length)
+		if (plain_length(word, length) == length)
 			text_append(out, word, length);
 		else
-			quote(out, word, length, "");
+			quote(out, word, length, false);
 		word += length;
 	}
 }

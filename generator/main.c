@@ -396,10 +396,11 @@ int main(int argc, char **argv)
 	(void) umask(022);
 	if (!*arguments)
 		return misused("a mode or a folder is missing");
-	if (strcmp(*arguments, "--help") == 0 || strcmp(*arguments, "--version") == 0) {
-		(void) fputs((*arguments)[2] == 'h' ? usage : "left4me-generator " VERSION "\n", stdout);
-		return fflush(stdout) == 0 ? EXIT_CLEAN : EXIT_PROBLEMS;
-	}
+	for (char **a = arguments; *a; a++)
+		if (strcmp(*a, "--help") == 0 || strcmp(*a, "--version") == 0) {
+			(void) fputs((*a)[2] == 'h' ? usage : "left4me-generator " VERSION "\n", stdout);
+			return fflush(stdout) == 0 ? EXIT_CLEAN : EXIT_PROBLEMS;
+		}
 	for (size_t i = 0; i < ELEMENTS(modes); i++)
 		if (strcmp(*arguments, modes[i].name) == 0) {
 			mode = modes[i].run;

@@ -10,15 +10,20 @@
 struct row {
 	enum view view;
 	size_t number;                 /* from 1, in the order of the view's query */
-	const char *what;              /* "instance 'alpha'", or NULL */
+	const char *instance, *overlay;        /* the name or id it is about, or NULL */
 	char *refused;
 	struct report *report;
 };
 
 static char *row_place(const struct row *row, const char *column)
 {
-	return row->what ? xasprintf("%s, row %zu (%s), %s", views[row->view].name, row->number, row->what, column)
-			 : xasprintf("%s, row %zu, %s", views[row->view].name, row->number, column);
+	const char *view = views[row->view].name;
+
+	if (row->instance)
+		return xasprintf("%s, row %zu (instance '%s'), %s", view, row->number, row->instance, column);
+	if (row->overlay)
+		return xasprintf("%s, row %zu (overlay %s), %s", view, row->number, row->overlay, column);
+	return xasprintf("%s, row %zu, %s", view, row->number, column);
 }
 
 /* Reports it and keeps the first reason, "COLUMN MESSAGE", for the unit. */
@@ -51,6 +56,8 @@ static char *show(const struct value *value)
 	case VALUE_NULL:
 		return xstrdup("NULL");
 	case VALUE_TEXT:
+		if (strlen(value->text) < value->length)
+			return xasprintf("'%.60s' with a NUL behind it", value->text);
 		return xasprintf("'%.60s'%s", value->text, strlen(value->text) > 60 ? " and so on" : "");
 	case VALUE_BLOB:
 		return xasprintf("a blob of %s bytes", value->text);
@@ -97,18 +104,21 @@ static bool check_text(struct row *row, const char *column, const struct value *
 
 static void check_port(struct row *row, const struct config *config, const struct value *value, unsigned *ret_port)
 {
-	cleanup_free char *expected = xasprintf("in %u-%u", config->port_first, config->port_last);
+	cleanup_free char *shown = NULL;
 	int64_t port;
 
-	if (check_integer(row, "port", value, config->port_first, config->port_last, &port, expected))
+	if (value->type == VALUE_INTEGER && parse_decimal(value->text, config->port_first, config->port_last, &port)) {
 		*ret_port = (unsigned) port;
+		return;
+	}
+	shown = show(value);
+	refuse(row, "port", "%s is not in %u-%u", shown, config->port_first, config->port_last);
 }
 
 static void add_instance(struct model *model, const struct config *config, struct row *row,
 			 const struct value values[COLUMNS_MAX])
 {
 	struct instance instance = { .row = row->number };
-	cleanup_free char *what = NULL;
 	int64_t enabled;
 
 	if (values[0].type != VALUE_TEXT || strlen(values[0].text) < values[0].length || !valid_name(values[0].text)) {
@@ -117,8 +127,9 @@ static void add_instance(struct model *model, const struct config *config, struc
 		return;
 	}
 	instance.name = values[0].text;
-	row->what = what = xasprintf("instance '%s'", instance.name);
+	row->instance = instance.name;
 	check_port(row, config, &values[1], &instance.port);
+	instance.port_text = values[1].text;
 	(void) check_text(row, "arguments", &values[2], ARGUMENTS_MAX, &instance.arguments);
 	if (check_integer(row, "enabled", &values[3], 0, 1, &enabled, "0 or 1"))
 		instance.enabled = enabled == 1;
@@ -164,8 +175,7 @@ static void sort(void *array, size_t count, size_t size, int (*compare)(const vo
 static void PRINTF_LIKE(6, 7) refuse_instance(struct instance *instance, enum view view, size_t number,
 					      const char *column, struct report *report, const char *format, ...)
 {
-	cleanup_free char *what = xasprintf("instance '%s'", instance->name);
-	struct row row = { view, number, what, instance->refused, report };
+	struct row row = { view, number, instance->name, NULL, instance->refused, report };
 	va_list arguments;
 
 	va_start(arguments, format);
@@ -219,6 +229,11 @@ static void check_script(struct row *row, const struct value *length, bool *ret_
 {
 	int64_t bytes;
 
+	if (length->type == VALUE_TEXT) {
+		*ret_has_script = true;
+		refuse(row, "script", "is of type %s, not text", length->text);
+		return;
+	}
 	if (length->type != VALUE_INTEGER || !parse_decimal(length->text, 1, INT64_MAX, &bytes))
 		return;
 	*ret_has_script = true;
@@ -229,12 +244,11 @@ static void check_script(struct row *row, const struct value *length, bool *ret_
 static void add_overlay(struct model *model, struct row *row, const struct value values[COLUMNS_MAX])
 {
 	struct overlay overlay = { .row = row->number };
-	cleanup_free char *what = NULL;
 
 	if (!check_integer(row, "id", &values[0], 1, INT64_MAX, &overlay.id, "a positive integer"))
 		return;
 	overlay.id_text = values[0].text;
-	row->what = what = xasprintf("overlay %s", overlay.id_text);
+	row->overlay = overlay.id_text;
 	(void) check_text(row, "name", &values[1], OVERLAY_NAME_MAX, &overlay.name);
 	check_script(row, &values[2], &overlay.has_script);
 	overlay.refused = take_ptr(&row->refused);
@@ -266,8 +280,7 @@ static int compare_overlays(const void *a, const void *b)
 
 static void refuse_overlay_rows(struct overlay *overlay, size_t count, struct report *report)
 {
-	cleanup_free char *what = xasprintf("overlay %s", overlay->id_text);
-	struct row row = { VIEW_OVERLAYS, overlay->row, what, overlay->refused, report };
+	struct row row = { VIEW_OVERLAYS, overlay->row, NULL, overlay->id_text, overlay->refused, report };
 
 	refuse(&row, "id", "stands in %zu rows, of which none counts", count);
 	overlay->refused = row.refused;
@@ -301,26 +314,29 @@ static struct instance *find_instance(const struct model *model, const char *nam
 	return bsearch(&key, model->instances, model->instance_count, sizeof(key), compare_instances);
 }
 
-static bool overlay_exists(const struct model *model, int64_t id)
+static const struct overlay *find_overlay(const struct model *model, int64_t id)
 {
 	struct overlay key = { .id = id };
 
-	return bsearch(&key, model->overlays, model->overlay_count, sizeof(key), compare_overlays) != NULL;
+	return bsearch(&key, model->overlays, model->overlay_count, sizeof(key), compare_overlays);
 }
 
+/* The view has the order of the instances: mostly it is the last one again, or the next. */
 static struct instance *layer_instance(struct model *model, struct row *row, const struct value *value,
 				       struct instance *last)
 {
-	struct instance *instance = NULL;
+	const struct instance *end = model->instances + model->instance_count;
+	struct instance *instance = last ? last : model->instances;
 	cleanup_free char *shown = NULL;
 
 	if (value->type == VALUE_TEXT && strlen(value->text) == value->length) {
-		if (last && strcmp(last->name, value->text) == 0)
-			return last;
+		for (int i = 0; i < 2 && instance && instance < end; i++, instance++)
+			if (strcmp(instance->name, value->text) == 0)
+				return instance;
 		instance = find_instance(model, value->text);
+		if (instance)
+			return instance;
 	}
-	if (instance)
-		return instance;
 	shown = show(value);
 	refuse(row, "instance", "%s is not in %s", shown, views[VIEW_INSTANCES].name);
 	model->refused++;      /* a row of nobody */
@@ -330,18 +346,22 @@ static struct instance *layer_instance(struct model *model, struct row *row, con
 static void add_layer(struct model *model, struct row *row, const struct value values[COLUMNS_MAX],
 		      struct instance *instance)
 {
-	struct layer layer = { .instance = instance->name, .overlay = values[2].text, .row = row->number };
-	int64_t overlay;
+	struct layer layer = { .instance = (size_t) (instance - model->instances), .row = row->number };
+	const struct overlay *overlay = NULL;
+	int64_t id;
 
 	(void) check_integer(row, "position", &values[1], 1, INT64_MAX, &layer.position, "a positive integer");
-	if (check_integer(row, "overlay", &values[2], 1, INT64_MAX, &overlay, "a positive integer") &&
-	    !overlay_exists(model, overlay))
-		refuse(row, "overlay", "%s is not in %s", values[2].text, views[VIEW_OVERLAYS].name);
+	if (check_integer(row, "overlay", &values[2], 1, INT64_MAX, &id, "a positive integer")) {
+		overlay = find_overlay(model, id);
+		if (!overlay)
+			refuse(row, "overlay", "%s is not in %s", values[2].text, views[VIEW_OVERLAYS].name);
+	}
 	if (row->refused) {
 		if (!instance->refused)
 			instance->refused = take_ptr(&row->refused);
 		return;
 	}
+	layer.overlay = (size_t) (overlay - model->overlays);
 	model->layers = grow_array(model->layers, model->layer_count, sizeof(layer));
 	model->layers[model->layer_count++] = layer;
 }
@@ -349,19 +369,19 @@ static void add_layer(struct model *model, struct row *row, const struct value v
 static void add_layers(struct model *model, const struct rows *rows, struct report *report)
 {
 	size_t position = rows->of[VIEW_LAYERS].start;
-	struct instance *instance = NULL;
+	struct instance *last = NULL;
 
 	for (size_t i = 0; i < rows->of[VIEW_LAYERS].count; i++) {
 		struct row row = { .view = VIEW_LAYERS, .number = i + 1, .report = report };
+		struct instance *instance;
 		struct value values[COLUMNS_MAX];
-		char what[80];
 
 		rows_next(rows, VIEW_LAYERS, &position, values);
-		instance = layer_instance(model, &row, &values[0], instance);
+		instance = layer_instance(model, &row, &values[0], last);
 		if (instance) {
-			(void) snprintf(what, sizeof(what), "instance '%s'", instance->name);
-			row.what = what;
+			row.instance = instance->name;
 			add_layer(model, &row, values, instance);
+			last = instance;
 		}
 		free(row.refused);
 	}
@@ -370,38 +390,17 @@ static void add_layers(struct model *model, const struct rows *rows, struct repo
 static int compare_layers(const void *a, const void *b)
 {
 	const struct layer *x = a, *y = b;
-	int order = x->instance == y->instance ? 0 : strcmp(x->instance, y->instance);
 
-	return order ? order : (x->position > y->position) - (x->position < y->position);
+	if (x->instance != y->instance)
+		return x->instance < y->instance ? -1 : 1;
+	return (x->position > y->position) - (x->position < y->position);
 }
 
-static int compare_by_overlay(const void *a, const void *b)
-{
-	const struct layer *x = *(const struct layer *const *) a, *y = *(const struct layer *const *) b;
-	int order = strcmp(x->overlay, y->overlay);
-
-	return order ? order : (x->row > y->row) - (x->row < y->row);
-}
-
-/* The second layer of an overlay that stands twice in the stack, or NULL. */
-static const struct layer *find_twice(const struct layer *layers, size_t count)
-{
-	const struct layer *by_overlay[OVERLAYS_MAX];
-
-	for (size_t i = 0; i < count; i++)
-		by_overlay[i] = &layers[i];
-	qsort(by_overlay, count, sizeof(by_overlay[0]), compare_by_overlay);
-	for (size_t i = 1; i < count; i++)
-		if (strcmp(by_overlay[i - 1]->overlay, by_overlay[i]->overlay) == 0)
-			return by_overlay[i];
-	return NULL;
-}
-
-static void check_stack(const struct model *model, struct instance *instance, struct report *report)
+/* seen[overlay] is the stack it was seen in last, as the number of its first layer and one. */
+static void check_stack(const struct model *model, struct instance *instance, size_t *seen, struct report *report)
 {
 	const struct layer *layers = model->layers + instance->first_layer;
-	size_t count = instance->layer_count;
-	const struct layer *twice;
+	size_t count = instance->layer_count, stack = instance->first_layer + 1;
 
 	for (size_t i = 1; i < count; i++)
 		if (layers[i - 1].position == layers[i].position) {
@@ -414,24 +413,30 @@ static void check_stack(const struct model *model, struct instance *instance, st
 				"%zu are stacked, the limit is %d", count, OVERLAYS_MAX);
 		return;
 	}
-	twice = count > 1 ? find_twice(layers, count) : NULL;
-	if (twice)
-		refuse_instance(instance, VIEW_LAYERS, twice->row, "overlay", report, "%s stands in the stack twice",
-				twice->overlay);
+	for (size_t i = 0; i < count; i++) {
+		if (seen[layers[i].overlay] == stack) {
+			refuse_instance(instance, VIEW_LAYERS, layers[i].row, "overlay", report,
+					"%s stands in the stack twice", model->overlays[layers[i].overlay].id_text);
+			return;
+		}
+		seen[layers[i].overlay] = stack;
+	}
 }
 
 static void stack_layers(struct model *model, struct report *report)
 {
+	cleanup_free size_t *seen = xcalloc(model->overlay_count + 1, sizeof(*seen));
+
 	sort(model->layers, model->layer_count, sizeof(*model->layers), compare_layers);
 	for (size_t i = 0, same; i < model->layer_count; i += same) {
-		struct instance *instance = find_instance(model, model->layers[i].instance);
+		struct instance *instance = &model->instances[model->layers[i].instance];
 
 		for (same = 1; i + same < model->layer_count; same++)
 			if (model->layers[i + same].instance != model->layers[i].instance)
 				break;
 		instance->first_layer = i;
 		instance->layer_count = same;
-		check_stack(model, instance, report);
+		check_stack(model, instance, seen, report);
 	}
 }
 

@@ -18,6 +18,7 @@ struct instance {
 	size_t row;                    /* of its view, from 1 */
 	char *refused;                 /* why, printable; NULL for a good one, only then the rest is set */
 	unsigned port;
+	const char *port_text;         /* the same in digits */
 	bool enabled;
 	const char *arguments;         /* printable, maybe empty */
 	size_t first_layer, layer_count;       /* in the model's layers */
@@ -34,9 +35,9 @@ struct overlay {
 
 /* A place in a stack; of one instance they stand together, topmost first. */
 struct layer {
-	const char *instance;
+	size_t instance;               /* index in the model's instances */
 	int64_t position;
-	const char *overlay;           /* an id, in digits */
+	size_t overlay;                /* index in the model's overlays */
 	size_t row;
 };
 

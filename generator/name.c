@@ -2,11 +2,17 @@
 
 #include <string.h>
 
+static bool is_name_character(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+}
+
 bool valid_name(const char *name)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
-	size_t length = strspn(name, allowed);
+	size_t length = 0;
 
+	while (length <= 64 && is_name_character(name[length]))
+		length++;
 	return length >= 1 && length <= 64 && name[length] == '\0' && name[0] != '_' && name[0] != '-';
 }
 
@@ -78,13 +84,14 @@ size_t character_length(const char *text, size_t left)
 
 bool valid_text(const char *text, size_t length)
 {
-	while (length > 0) {
-		size_t n = character_length(text, length);
+	const char *end = text + length;
+
+	while (text < end) {
+		size_t n = *text >= 0x20 && *text < 0x7f ? 1 : character_length(text, (size_t) (end - text));
 
 		if (n == 0)
 			return false;
 		text += n;
-		length -= n;
 	}
 	return true;
 }

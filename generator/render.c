@@ -13,14 +13,14 @@
 	X(BUILD_MEMORY_MAX) X(BUILD_TASKS_MAX) X(BUILD_CPU_QUOTA) X(BUILD_TIMEOUT) X(BUILD_ADDRESS_FAMILIES) \
 	X(RESOLV_CONF) X(DENIED_ADDRESSES) X(SOCKET_BIND_ALLOW) X(SOCKET_BIND_DENY) \
 	X(ROOT_TO_MASK) X(DATABASE_TO_MASK) X(HELPERS_TO_BIND) X(UMOUNT) \
-	/* of one unit */ \
+	/* of one unit; from here on free in the templates */ \
 	X(DESCRIPTION) X(ENVIRONMENT) X(MOUNT) X(FETCH) X(RESTART) X(REFUSED) X(FALSE) \
 	/* lists of units */ \
 	X(SERVERS) X(BUILDS) X(STOPPABLE) X(LOGGED)
 
 #define AS_NUMBER(name) VAR_##name,
 #define AS_NAME(name) #name,
-enum { VARIABLES(AS_NUMBER) VARIABLE_COUNT };
+enum { VARIABLES(AS_NUMBER) VARIABLE_COUNT, VAR_FIRST_FREE = VAR_DESCRIPTION };
 static const char *const variable_names[] = { VARIABLES(AS_NAME) NULL };
 
 enum scope { PER_HOST, PER_INSTANCE, PER_OVERLAY, LIST_OF_RULES };
@@ -227,11 +227,11 @@ static void set_unit(const struct rendering *rendering, struct variable *variabl
 	set(variables, VAR_RESTART, &restart);
 }
 
-static const struct template *template_of(const struct rendering *rendering, const char *name)
+static const struct template *template_of(const struct rendering *rendering, const struct output *output)
 {
 	size_t i = 0;
 
-	while (strcmp(outputs[i].template, name) != 0)
+	while (strcmp(outputs[i].template, output->template) != 0)
 		i++;
 	return &rendering->templates[i];
 }
@@ -241,7 +241,7 @@ static void write_host(const void *maker, const struct artifact *artifact, struc
 	const struct rendering *rendering = maker;
 	const struct output *output = artifact->subject;
 
-	template_fill(template_of(rendering, output->template), rendering->variables, out);
+	template_fill(template_of(rendering, output), rendering->variables, out);
 }
 
 /* The template of a kind of unit serves instances that have no unit of their own, as those of a vanished row. */
@@ -256,14 +256,52 @@ static void write_fallback(const void *maker, const struct artifact *artifact, s
 	set_unit(maker, variables);
 	set_refusal(variables, &reason);
 	set(variables, VAR_DESCRIPTION, strcmp(output->template, "server.service") == 0 ? &server : &build);
-	template_fill(template_of(maker, output->template), variables, out);
+	template_fill(template_of(maker, output), variables, out);
 }
 
-static void describe_refusal(struct text *description, struct text *reason, const char *why)
+/* Texts of one unit, used again for the next. */
+enum { ASSIGNMENTS = 3 };
+struct scratch {
+	struct text description, assignment, words[ASSIGNMENTS];
+};
+
+static struct scratch *make_scratch(void)
 {
-	text_puts(description, ", refused: ");
-	escape_value(description, why);
-	escape_word(reason, why);
+	struct scratch *scratch = xcalloc(1, sizeof(*scratch));
+
+	scratch->description = scratch->assignment = TEXT_EMPTY;
+	for (size_t i = 0; i < ASSIGNMENTS; i++)
+		scratch->words[i] = TEXT_EMPTY;
+	return scratch;
+}
+
+static void free_scratch(struct scratch *scratch)
+{
+	if (!scratch)
+		return;
+	text_done(&scratch->description);
+	text_done(&scratch->assignment);
+	for (size_t i = 0; i < ASSIGNMENTS; i++)
+		text_done(&scratch->words[i]);
+	free(scratch);
+}
+
+static struct scratch *clear_scratch(const struct rendering *rendering)
+{
+	struct scratch *scratch = rendering->scratch;
+
+	scratch->description.length = scratch->assignment.length = 0;
+	for (size_t i = 0; i < ASSIGNMENTS; i++)
+		scratch->words[i].length = 0;
+	return scratch;
+}
+
+static void refuse_unit(struct scratch *scratch, struct variable *variables, const char *why)
+{
+	text_puts(&scratch->description, ", refused: ");
+	escape_value(&scratch->description, why);
+	escape_word(&scratch->words[0], why);
+	set_refusal(variables, (const char *const *) &scratch->words[0].data);
 }
 
 static void put_layers(struct text *out, const struct rendering *rendering, const struct instance *instance)
@@ -271,53 +309,49 @@ static void put_layers(struct text *out, const struct rendering *rendering, cons
 	const struct layer *layer = rendering->model->layers + instance->first_layer;
 
 	for (size_t i = 0; i < instance->layer_count; i++) {
-		text_puts(out, layer[i].overlay);
+		text_puts(out, rendering->model->overlays[layer[i].overlay].id_text);
 		text_putc(out, ' ');
 	}
 	text_puts(out, INSTALLATION);
 }
 
 /* Three assignments, each a word of Environment=; the arguments have a layer of quotes of their own within. */
-static void put_environment(struct text out[3], const struct rendering *rendering, const struct instance *instance)
+static void put_environment(struct scratch *scratch, const struct rendering *rendering, const struct instance *instance)
 {
-	cleanup_text struct text arguments = TEXT_EMPTY, layers = TEXT_EMPTY;
-
-	text_printf(&out[0], "L4D2_PORT=%u", instance->port);
-	text_puts(&arguments, "L4D2_ARGS=");
-	escape_arguments(&arguments, instance->arguments);
-	escape_word(&out[1], arguments.data);
-	text_puts(&layers, "L4D2_LAYERS=");
-	put_layers(&layers, rendering, instance);
-	escape_word(&out[2], layers.data);
+	text_puts(&scratch->words[0], "L4D2_PORT=");
+	text_puts(&scratch->words[0], instance->port_text);
+	text_puts(&scratch->assignment, "L4D2_ARGS=");
+	escape_arguments(&scratch->assignment, instance->arguments);
+	escape_word(&scratch->words[1], scratch->assignment.data);
+	scratch->assignment.length = 0;
+	text_puts(&scratch->assignment, "L4D2_LAYERS=");
+	put_layers(&scratch->assignment, rendering, instance);
+	escape_word(&scratch->words[2], scratch->assignment.data);
 }
 
 static void write_server(const void *maker, const struct artifact *artifact, struct text *out)
 {
 	const struct rendering *rendering = maker;
 	const struct instance *instance = artifact->subject;
-	cleanup_text struct text description = TEXT_EMPTY;
-	struct text words[3] = { TEXT_EMPTY, TEXT_EMPTY, TEXT_EMPTY };
-	const char *environment[3];
+	struct scratch *scratch = clear_scratch(rendering);
 	struct variable variables[VARIABLE_COUNT];
+	const char *environment[ASSIGNMENTS];
 
 	set_unit(rendering, variables);
-	text_puts(&description, "Left 4 Dead 2 server ");
-	text_puts(&description, instance->name);
-	if (instance->refused) {
-		describe_refusal(&description, &words[0], instance->refused);
-		environment[0] = words[0].data;
-		set_refusal(variables, &environment[0]);
-	} else {
-		text_printf(&description, " on port %u", instance->port);
-		put_environment(words, rendering, instance);
-		for (size_t i = 0; i < 3; i++)
-			environment[i] = words[i].data;
-		variables[VAR_ENVIRONMENT] = (struct variable){ environment, 3 };
+	text_puts(&scratch->description, "Left 4 Dead 2 server ");
+	text_puts(&scratch->description, instance->name);
+	if (instance->refused)
+		refuse_unit(scratch, variables, instance->refused);
+	else {
+		text_puts(&scratch->description, " on port ");
+		text_puts(&scratch->description, instance->port_text);
+		put_environment(scratch, rendering, instance);
+		for (size_t i = 0; i < ASSIGNMENTS; i++)
+			environment[i] = scratch->words[i].data;
+		variables[VAR_ENVIRONMENT] = (struct variable){ environment, ASSIGNMENTS };
 	}
-	set(variables, VAR_DESCRIPTION, (const char *const *) &description.data);
-	template_fill(template_of(rendering, "server.service"), variables, out);
-	for (size_t i = 0; i < 3; i++)
-		text_done(&words[i]);
+	set(variables, VAR_DESCRIPTION, (const char *const *) &scratch->description.data);
+	template_fill(rendering->server, variables, out);
 }
 
 /* The name stands in quotes, so that a backslash at its end does not end the line. */
@@ -325,67 +359,88 @@ static void write_build(const void *maker, const struct artifact *artifact, stru
 {
 	const struct rendering *rendering = maker;
 	const struct overlay *overlay = artifact->subject;
-	cleanup_text struct text description = TEXT_EMPTY, reason = TEXT_EMPTY;
+	struct scratch *scratch = clear_scratch(rendering);
 	struct variable variables[VARIABLE_COUNT];
 
 	set_unit(rendering, variables);
-	text_puts(&description, "Build of overlay ");
-	text_puts(&description, overlay->id_text);
-	if (overlay->refused) {
-		describe_refusal(&description, &reason, overlay->refused);
-		set_refusal(variables, (const char *const *) &reason.data);
-	} else {
-		text_puts(&description, ", \"");
-		escape_value(&description, overlay->name);
-		text_putc(&description, '"');
+	text_puts(&scratch->description, "Build of overlay ");
+	text_puts(&scratch->description, overlay->id_text);
+	if (overlay->refused)
+		refuse_unit(scratch, variables, overlay->refused);
+	else {
+		text_puts(&scratch->description, ", \"");
+		escape_value(&scratch->description, overlay->name);
+		text_putc(&scratch->description, '"');
 	}
-	set(variables, VAR_DESCRIPTION, (const char *const *) &description.data);
-	template_fill(template_of(rendering, "build.service"), variables, out);
+	set(variables, VAR_DESCRIPTION, (const char *const *) &scratch->description.data);
+	template_fill(rendering->build, variables, out);
 }
 
 /* --- the sudo rules -------------------------------------------------------------------------------------- */
 
-static int compare_strings(const void *a, const void *b)
+/* A unit that a rule may name, and whether its row was refused: then it keeps what stops it and shows its log. */
+struct ruled {
+	const char *unit;
+	bool refused;
+};
+
+/* In the order of the bytes of their names, which is not quite that of the rows: "a-b.service" < "a.service". */
+static int compare_ruled(const void *a, const void *b)
 {
-	return strcmp(*(const char *const *) a, *(const char *const *) b);
+	return strcmp(((const struct ruled *) a)->unit, ((const struct ruled *) b)->unit);
 }
 
-/* Names in the order of their bytes, which is not quite that of the rows: "a-b.service" < "a.service". */
-static const char **sort_names(const char **names, size_t count)
+static size_t list_ruled(const struct rendering *rendering, const struct model *model, struct ruled *units,
+			 size_t *ret_builds)
 {
-	if (count > 1)
-		qsort(names, count, sizeof(*names), compare_strings);
-	return names + count;
-}
+	size_t count = 0, builds;
 
-/* A refused row keeps what stops a running unit and shows its log. */
-static void set_rules(struct rendering *rendering, const struct model *model)
-{
-	const char **servers = rendering->lists + rendering->list_count, **next = servers;
-	const char **builds, **stoppable, **logged;
-
-	for (size_t i = 0; i < model->instance_count; i++)
-		if (!model->instances[i].refused)
-			*next++ = rendering->server_units[i];
-	builds = sort_names(servers, (size_t) (next - servers));
-	set_list(rendering, VAR_SERVERS, servers, (size_t) (builds - servers));
-	for (size_t i = 0; i < model->overlay_count; i++)
-		if (rendering->build_units[i] && !model->overlays[i].refused)
-			*next++ = rendering->build_units[i];
-	stoppable = sort_names(builds, (size_t) (next - builds));
-	set_list(rendering, VAR_BUILDS, builds, (size_t) (stoppable - builds));
 	for (size_t i = 0; i < model->overlay_count; i++)
 		if (rendering->build_units[i])
-			*next++ = rendering->build_units[i];
+			units[count++] = (struct ruled){ rendering->build_units[i], model->overlays[i].refused };
+	builds = count;
 	for (size_t i = 0; i < model->instance_count; i++)
-		*next++ = rendering->server_units[i];
-	logged = sort_names(stoppable, (size_t) (next - stoppable));
-	set_list(rendering, VAR_STOPPABLE, stoppable, (size_t) (logged - stoppable));
-	for (const char **unit = stoppable; unit < logged; unit++) {
-		*next++ = *unit;
-		*next++ = own(rendering, xasprintf("%s -f", *unit));
+		units[count++] = (struct ruled){ rendering->server_units[i], model->instances[i].refused };
+	qsort(units, builds, sizeof(*units), compare_ruled);
+	qsort(units + builds, count - builds, sizeof(*units), compare_ruled);
+	*ret_builds = builds;
+	return count;
+}
+
+/* Lists the units from..to that have a row that counts. */
+static void set_startable(struct rendering *rendering, unsigned variable, const struct ruled *from, const struct ruled *to)
+{
+	const char **list = rendering->lists + rendering->list_count;
+	size_t count = 0;
+
+	for (; from < to; from++)
+		if (!from->refused)
+			list[count++] = from->unit;
+	rendering->list_count += count;
+	set_list(rendering, variable, list, count);
+}
+
+/* The sorted rules are the template's lines, each repeated for a sorted list. */
+static void set_rules(struct rendering *rendering, const struct model *model)
+{
+	cleanup_free struct ruled *units =
+		xcalloc(model->instance_count + model->overlay_count + 1, sizeof(*units));
+	size_t builds, count = list_ruled(rendering, model, units, &builds);
+	const char **stoppable, **logged;
+
+	set_startable(rendering, VAR_BUILDS, units, units + builds);
+	set_startable(rendering, VAR_SERVERS, units + builds, units + count);
+	stoppable = rendering->lists + rendering->list_count;
+	for (size_t i = 0; i < count; i++)
+		stoppable[i] = units[i].unit;
+	logged = stoppable + count;
+	for (size_t i = 0; i < count; i++) {
+		logged[2 * i] = units[i].unit;
+		logged[2 * i + 1] = units[i].unit + strlen(units[i].unit) + 1;
 	}
-	set_list(rendering, VAR_LOGGED, logged, (size_t) (next - logged));
+	rendering->list_count += 3 * count;
+	set_list(rendering, VAR_STOPPABLE, stoppable, count);
+	set_list(rendering, VAR_LOGGED, logged, 2 * count);
 }
 
 /* --- the bundle ------------------------------------------------------------------------------------------ */
@@ -460,17 +515,60 @@ static void add_state(struct rendering *rendering, const struct output *output, 
 	});
 }
 
+static char *put(char *end, const char *text)
+{
+	size_t length = strlen(text);
+
+	memcpy(end, text, length + 1);
+	return end + length;
+}
+
+/* Adds a unit's name at *end and, behind its NUL, the same with the " -f" of its second journal rule. */
+static const char *put_name(char **end, const char *kind, const char *instance)
+{
+	char *name = *end;
+
+	*end = put(put(put(name, kind), instance), ".service") + 1;
+	*end = put(put(*end, name), " -f") + 1;
+	return name;
+}
+
+/* The names of all units in one piece of memory. */
 static void name_units(struct rendering *rendering, const struct model *model)
 {
+	static const char server[] = "left4me-server@", build[] = "build-overlay@";
+	const size_t around = sizeof(server) + sizeof(".service") + sizeof(" -f");
+	size_t size = 1;
+	char *end;
+
+	for (size_t i = 0; i < model->instance_count; i++)
+		size += 2 * (around + strlen(model->instances[i].name));
+	for (size_t i = 0; i < model->overlay_count; i++)
+		size += 2 * (around + strlen(model->overlays[i].id_text));
+	rendering->names = end = xrealloc(NULL, size, 1);
 	rendering->server_units = xcalloc(model->instance_count + 1, sizeof(*rendering->server_units));
 	rendering->build_units = xcalloc(model->overlay_count + 1, sizeof(*rendering->build_units));
 	for (size_t i = 0; i < model->instance_count; i++)
-		rendering->server_units[i] =
-			own(rendering, xasprintf("left4me-server@%s.service", model->instances[i].name));
+		rendering->server_units[i] = put_name(&end, server, model->instances[i].name);
 	for (size_t i = 0; i < model->overlay_count; i++)
 		if (model->overlays[i].has_script)
-			rendering->build_units[i] =
-				own(rendering, xasprintf("build-overlay@%s.service", model->overlays[i].id_text));
+			rendering->build_units[i] = put_name(&end, build, model->overlays[i].id_text);
+}
+
+/* A template that serves two outputs is loaded for the first of them. */
+static void load_templates(struct rendering *rendering)
+{
+	const struct vocabulary vocabulary = { variable_names, rendering->variables, VAR_FIRST_FREE };
+
+	for (size_t i = 0; i < ELEMENTS(outputs); i++)
+		if (template_of(rendering, &outputs[i]) == &rendering->templates[i])
+			template_load(outputs[i].template, &vocabulary, &rendering->templates[i]);
+	for (const struct output *output = outputs; output < outputs + ELEMENTS(outputs); output++) {
+		if (output->scope == PER_INSTANCE)
+			rendering->server = template_of(rendering, output);
+		if (output->scope == PER_OVERLAY)
+			rendering->build = template_of(rendering, output);
+	}
 }
 
 void render(const struct config *config, const struct model *model, enum rows_origin origin,
@@ -481,13 +579,12 @@ void render(const struct config *config, const struct model *model, enum rows_or
 	*rendering = (struct rendering){ .model = model };
 	rendering->variables = xcalloc(VARIABLE_COUNT, sizeof(*rendering->variables));
 	rendering->templates = xcalloc(ELEMENTS(outputs), sizeof(*rendering->templates));
+	rendering->scratch = make_scratch();
 	rendering->lists = xcalloc(VARIABLE_COUNT + 4 * (model->instance_count + model->overlay_count),
 				   sizeof(*rendering->lists));
-	for (size_t i = 0; i < ELEMENTS(outputs); i++)
-		if (template_of(rendering, outputs[i].template) == &rendering->templates[i])
-			template_load(outputs[i].template, variable_names, &rendering->templates[i]);
-	name_units(rendering, model);
 	set_configuration(rendering, config);
+	load_templates(rendering);
+	name_units(rendering, model);
 	set_rules(rendering, model);
 	for (const struct output *output = outputs; output < outputs + ELEMENTS(outputs); output++) {
 		if (!output->when(config))
@@ -516,6 +613,8 @@ void rendering_done(struct rendering *rendering)
 		free(rendering->owned[i]);
 	for (size_t i = 0; rendering->templates && i < ELEMENTS(outputs); i++)
 		template_done(&rendering->templates[i]);
+	free_scratch(rendering->scratch);
+	free(rendering->names);
 	free(rendering->owned);
 	free(rendering->templates);
 	free(rendering->variables);

@@ -23,8 +23,11 @@ struct rendering {
 	const struct model *model;
 	struct variable *variables;            /* those of the host, by number */
 	struct template *templates;            /* as in the table of outputs */
-	char **owned;                          /* texts of variables and names of units */
+	const struct template *server, *build; /* of them, those with many units */
+	struct scratch *scratch;
+	char **owned;                          /* texts of variables */
 	size_t owned_count;
+	char *names;                           /* of all units, one after the other */
 	const char **lists;                    /* room for the variables that are lists */
 	size_t list_count;
 	const char **server_units, **build_units;      /* one per instance; one per overlay, NULL without a script */

@@ -13,14 +13,29 @@ const struct view_info views[VIEW_COUNT] = {
 		"generator_layers", { "instance", "position", "overlay" }, 3,
 		"SELECT instance, position, overlay FROM main.generator_layers ORDER BY instance, position", 200000,
 	},
-	/* the script itself stays in the database; as a blob, length() counts bytes and past a NUL */
+	/* The script itself stays in the database: its length, or a type it must not have. As a blob, length()
+	   counts bytes and past a NUL. */
 	[VIEW_OVERLAYS] = {
 		"generator_overlays", { "id", "name", "script" }, 3,
-		"SELECT id, name, length(CAST(script AS BLOB)) FROM main.generator_overlays ORDER BY id", 20000,
+		"SELECT id, name, CASE typeof(script) WHEN 'text' THEN length(CAST(script AS BLOB)) WHEN 'null' THEN NULL"
+		" ELSE typeof(script) END FROM main.generator_overlays ORDER BY id", 20000,
 	},
 };
 
-static const char types[] = { VALUE_NULL, VALUE_INTEGER, VALUE_REAL, VALUE_TEXT, VALUE_BLOB, VALUE_TOO_LONG, '\0' };
+static bool is_type(char c)
+{
+	switch (c) {
+	case VALUE_NULL:
+	case VALUE_INTEGER:
+	case VALUE_REAL:
+	case VALUE_TEXT:
+	case VALUE_BLOB:
+	case VALUE_TOO_LONG:
+		return true;
+	default:
+		return false;
+	}
+}
 
 void rows_put_view(struct text *out, enum view view)
 {
@@ -29,18 +44,20 @@ void rows_put_view(struct text *out, enum view view)
 
 void rows_put_value(struct text *out, enum value_type type, const char *text, size_t length)
 {
-	char prefix[16];
-	char *digit = prefix + sizeof(prefix);
-	size_t rest = length;
+	char digits[24];
+	size_t start = sizeof(digits), rest = length;
+	char *record;
 
-	*--digit = ' ';
+	digits[--start] = ' ';
 	do
-		*--digit = (char) ('0' + rest % 10);
+		digits[--start] = (char) ('0' + rest % 10);
 	while ((rest /= 10) > 0);
-	*--digit = (char) type;
-	text_append(out, digit, (size_t) (prefix + sizeof(prefix) - digit));
-	text_append(out, text, length);
-	text_append(out, "", 1);
+	digits[--start] = (char) type;
+	record = text_extend(out, sizeof(digits) - start + length + 1);
+	memcpy(record, digits + start, sizeof(digits) - start);
+	record += sizeof(digits) - start;
+	memcpy(record, text, length);
+	record[length] = '\0';
 }
 
 void rows_put_end(struct text *out)
@@ -52,15 +69,15 @@ void rows_put_end(struct text *out)
 static bool take_value(const char *data, size_t end, size_t *position, struct value *ret_value)
 {
 	size_t at = *position, length = 0;
-	const char *type = at < end && data[at] ? strchr(types, data[at]) : NULL;
+	char type = at < end ? data[at] : '\0';
 
-	if (!type)
+	if (!is_type(type))
 		return false;
 	for (at++; at < end && data[at] >= '0' && data[at] <= '9' && length <= VALUE_MAX; at++)
 		length = length * 10 + (size_t) (data[at] - '0');
 	if (length > VALUE_MAX || end - at < length + 2 || data[at] != ' ' || data[at + 1 + length] != '\0')
 		return false;
-	*ret_value = (struct value){ (enum value_type) *type, data + at + 1, length };
+	*ret_value = (struct value){ (enum value_type) type, data + at + 1, length };
 	*position = at + length + 2;
 	return true;
 }
@@ -78,14 +95,15 @@ static bool take_record(const char *data, size_t end, size_t *position, const ch
 /* An integer reaches the model as digits: it is printed and compared as text as well. */
 static bool is_sane(const struct value *value)
 {
-	static const char number[] = "-0123456789";
+	size_t digits = 0;
 
 	if (value->type == VALUE_TEXT)
 		return true;
 	if (value->type == VALUE_REAL)
 		return valid_text(value->text, value->length) && value->length < 40;
-	return strspn(value->text, number) == value->length && value->length <= 20 &&
-	       (value->length == 0) == (value->type == VALUE_NULL);
+	while ((value->text[digits] >= '0' && value->text[digits] <= '9') || value->text[digits] == '-')
+		digits++;
+	return digits == value->length && digits <= 20 && (digits == 0) == (value->type == VALUE_NULL);
 }
 
 bool rows_take(char **data, size_t length, struct rows *ret_rows)

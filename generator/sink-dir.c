@@ -9,10 +9,11 @@
 
 enum { PLACES = 2 };
 
-/* A folder that this run has made, to be taken back with the rest. */
-struct made {
+/* A folder that files were written to, and whether this run has made it and so has to take it back. */
+struct folder {
 	enum artifact_place place;
 	const char *directory;
+	bool made;
 };
 
 struct writer {
@@ -22,67 +23,80 @@ struct writer {
 	const volatile sig_atomic_t *give_up;
 	struct report *report;
 
-	const char *directory;         /* the one `folder` is open on, below `place` */
-	enum artifact_place place;
-	int folder;
-
-	struct made *made;
-	size_t made_count;
-	struct text text;
+	struct folder *folders;
+	size_t folder_count;
+	struct text text, path, target;        /* used again for each artifact */
 };
 
-static char *artifact_path(const struct artifact *artifact)
+/*
+ * The artifact's path below its place, whose folders belong to root and to this run; good until the next call.
+ * What is replaced by rename has a second name first: sudo passes over names with a dot in an @includedir.
+ */
+static const char *artifact_path(struct writer *writer, const struct artifact *artifact, bool temporary)
 {
-	return xasprintf("%s%s%s", artifact->directory, *artifact->directory ? "/" : "", artifact->name);
+	struct text *path = &writer->path;
+
+	path->length = 0;
+	if (*artifact->directory) {
+		text_puts(path, artifact->directory);
+		text_putc(path, '/');
+	}
+	if (temporary)
+		text_putc(path, '.');
+	text_puts(path, artifact->name);
+	if (temporary)
+		text_puts(path, ".new");
+	return path->data;
+}
+
+static bool is_replaced(const struct artifact *artifact)
+{
+	return artifact->place == PLACE_STATE && artifact->kind == ARTIFACT_FILE;
 }
 
 static int fail(struct writer *writer, const struct artifact *artifact, int error)
 {
-	cleanup_free char *name = artifact_path(artifact);
-	cleanup_free char *path = xasprintf("%s/%s", writer->base_path[artifact->place], name);
+	cleanup_free char *path = xconcat(writer->base_path[artifact->place], "/",
+					  artifact_path(writer, artifact, false));
 
 	report_problem(writer->report, path, "%s", error == EEXIST ? "exists already" : strerror(error));
 	return -1;
 }
 
-/* Opens the artifact's folder, making it where it is missing. */
-static int enter(struct writer *writer, const struct artifact *artifact)
+/* Makes the artifact's folder where it is missing. */
+static int make_folder(struct writer *writer, const struct artifact *artifact)
 {
-	int base = writer->base[artifact->place];
+	struct folder folder = { artifact->place, artifact->directory, true };
 
-	if (writer->directory && writer->place == artifact->place &&
-	    strcmp(writer->directory, artifact->directory) == 0)
+	if (!*artifact->directory)
 		return 0;
-	closep(&writer->folder);
-	writer->folder = -1;
-	writer->directory = NULL;
-	if (*artifact->directory) {
-		if (mkdirat(base, artifact->directory, 0755) == 0) {
-			writer->made = grow_array(writer->made, writer->made_count, sizeof(*writer->made));
-			writer->made[writer->made_count++] = (struct made){ artifact->place, artifact->directory };
-		} else if (errno != EEXIST)
-			return fail(writer, artifact, errno);
+	for (size_t i = writer->folder_count; i > 0; i--) {
+		const struct folder *known = &writer->folders[i - 1];
+
+		if (known->place == folder.place && strcmp(known->directory, folder.directory) == 0)
+			return 0;
 	}
-	writer->folder = openat(base, *artifact->directory ? artifact->directory : ".",
-				O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (writer->folder < 0)
-		return fail(writer, artifact, errno);
-	writer->directory = artifact->directory;
-	writer->place = artifact->place;
+	if (mkdirat(writer->base[artifact->place], artifact->directory, 0755) < 0) {
+		if (errno != EEXIST)
+			return fail(writer, artifact, errno);
+		folder.made = false;
+	}
+	writer->folders = grow_array(writer->folders, writer->folder_count, sizeof(folder));
+	writer->folders[writer->folder_count++] = folder;
 	return 0;
 }
 
-/* sudo passes over names with a dot in an @includedir. */
-static char *temporary_name(const struct artifact *artifact)
+static int write_file(struct writer *writer, const struct artifact *artifact, const char *path)
 {
-	return xasprintf(".%s.new", artifact->name);
-}
-
-static int write_file(struct writer *writer, const struct artifact *artifact, const char *name)
-{
-	int fd = openat(writer->folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, artifact->mode);
+	int base = writer->base[artifact->place];
+	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	int fd = openat(base, path, flags, artifact->mode);
 	int r;
 
+	if (fd < 0 && errno == EEXIST && is_replaced(artifact)) {      /* left by a run that was ended here */
+		(void) unlinkat(base, path, 0);
+		fd = openat(base, path, flags, artifact->mode);
+	}
 	if (fd < 0)
 		return fail(writer, artifact, errno);
 	writer->text.fd = fd;
@@ -92,49 +106,43 @@ static int write_file(struct writer *writer, const struct artifact *artifact, co
 		r = -errno;
 	if (r == 0)
 		return 0;
-	(void) unlinkat(writer->folder, name, 0);
+	(void) unlinkat(base, path, 0);
 	return fail(writer, artifact, -r);
 }
 
-static int write_state_file(struct writer *writer, const struct artifact *artifact)
+static bool is_kept(struct writer *writer, const struct artifact *artifact)
 {
-	cleanup_free char *name = temporary_name(artifact);
-
-	(void) unlinkat(writer->folder, name, 0);      /* of a run that was ended here */
-	return write_file(writer, artifact, name);
+	return artifact->keep &&
+	       faccessat(writer->base[artifact->place], artifact_path(writer, artifact, false), F_OK, 0) == 0;
 }
 
-static bool is_kept(const struct writer *writer, const struct artifact *artifact)
+static int write_link(struct writer *writer, const struct artifact *artifact, const char *path)
 {
-	cleanup_free char *path = artifact->keep ? artifact_path(artifact) : NULL;
-
-	return path && faccessat(writer->base[artifact->place], path, F_OK, 0) == 0;
-}
-
-static int write_link(struct writer *writer, const struct artifact *artifact)
-{
-	char target[300];
-
-	(void) snprintf(target, sizeof(target), "../%s", artifact->name);
-	return symlinkat(target, writer->folder, artifact->name) < 0 ? fail(writer, artifact, errno) : 0;
+	writer->target.length = 0;
+	text_puts(&writer->target, "../");
+	text_puts(&writer->target, artifact->name);
+	if (symlinkat(writer->target.data, writer->base[artifact->place], path) < 0)
+		return fail(writer, artifact, errno);
+	return 0;
 }
 
 static int write_artifact(struct writer *writer, const struct artifact *artifact)
 {
+	int base = writer->base[artifact->place];
+	const char *path;
+
 	if (*writer->give_up)
 		return fail(writer, artifact, ETIMEDOUT);
-	if (enter(writer, artifact) < 0)
+	if (make_folder(writer, artifact) < 0)
 		return -1;
+	path = artifact_path(writer, artifact, is_replaced(artifact));
 	switch (artifact->kind) {
 	case ARTIFACT_LINK:
-		return write_link(writer, artifact);
+		return write_link(writer, artifact, path);
 	case ARTIFACT_DIRECTORY:
-		if (mkdirat(writer->folder, artifact->name, artifact->mode) < 0 && errno != EEXIST)
-			return fail(writer, artifact, errno);
-		return 0;
+		return mkdirat(base, path, artifact->mode) < 0 && errno != EEXIST ? fail(writer, artifact, errno) : 0;
 	default:
-		return artifact->place == PLACE_STATE ? write_state_file(writer, artifact)
-						      : write_file(writer, artifact, artifact->name);
+		return write_file(writer, artifact, path);
 	}
 }
 
@@ -143,38 +151,29 @@ static void take_back(struct writer *writer, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct artifact *artifact = &writer->bundle->artifacts[i];
-		cleanup_free char *temporary = temporary_name(artifact);
-		struct artifact written = *artifact;
-		cleanup_free char *path = NULL;
-
-		if (writer->base[artifact->place] < 0 || is_kept(writer, artifact))
-			continue;
-		if (artifact->place == PLACE_STATE)
-			written.name = temporary;
-		path = artifact_path(&written);
-		(void) unlinkat(writer->base[artifact->place], path, 0);
+		if (writer->base[artifact->place] >= 0 && !is_kept(writer, artifact))
+			(void) unlinkat(writer->base[artifact->place],
+					artifact_path(writer, artifact, is_replaced(artifact)), 0);
 	}
-	while (writer->made_count > 0) {
-		const struct made *made = &writer->made[--writer->made_count];
-
-		(void) unlinkat(writer->base[made->place], made->directory, AT_REMOVEDIR);
-	}
+	for (size_t i = writer->folder_count; i > 0; i--)
+		if (writer->folders[i - 1].made)
+			(void) unlinkat(writer->base[writer->folders[i - 1].place], writer->folders[i - 1].directory,
+					AT_REMOVEDIR);
 }
 
 /* Nothing but renames is left: each file is the old one or the new one, at every moment. */
 static int put_in_place(struct writer *writer)
 {
-	for (size_t i = 0; i < writer->bundle->count; i++) {
-		const struct artifact *artifact = &writer->bundle->artifacts[i];
-		cleanup_free char *temporary = NULL;
+	int base = writer->base[PLACE_STATE];
 
-		if (artifact->place != PLACE_STATE || artifact->kind != ARTIFACT_FILE ||
-		    writer->base[PLACE_STATE] < 0 || is_kept(writer, artifact))
+	for (size_t i = 0; base >= 0 && i < writer->bundle->count; i++) {
+		const struct artifact *artifact = &writer->bundle->artifacts[i];
+		cleanup_free char *from = NULL;
+
+		if (!is_replaced(artifact) || is_kept(writer, artifact))
 			continue;
-		if (enter(writer, artifact) < 0)
-			return -1;
-		temporary = temporary_name(artifact);
-		if (renameat(writer->folder, temporary, writer->folder, artifact->name) < 0)
+		from = xstrdup(artifact_path(writer, artifact, true));
+		if (renameat(base, from, base, artifact_path(writer, artifact, false)) < 0)
 			return fail(writer, artifact, errno);
 	}
 	return 0;
@@ -212,19 +211,20 @@ int sink_folders(const struct bundle *bundle, const char *units, const char *sta
 		 const volatile sig_atomic_t *give_up, struct report *report)
 {
 	struct writer writer = {
-		.bundle = bundle, .base = { -1, -1 }, .give_up = give_up, .report = report, .folder = -1,
-		.text = TEXT_EMPTY,
+		.bundle = bundle, .base = { -1, -1 }, .give_up = give_up, .report = report,
+		.text = TEXT_EMPTY, .path = TEXT_EMPTY, .target = TEXT_EMPTY,
 	};
 	int r = -1;
 
 	if (open_base(&writer, PLACE_UNITS, units) == 0 && open_base(&writer, PLACE_STATE, state) == 0)
 		r = write_all_artifacts(&writer);
-	closep(&writer.folder);
 	closep(&writer.base[PLACE_UNITS]);
 	closep(&writer.base[PLACE_STATE]);
 	writer.text.fd = -1;
 	text_done(&writer.text);
-	free(writer.made);
+	text_done(&writer.path);
+	text_done(&writer.target);
+	free(writer.folders);
 	return r;
 }
 

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sink.h"
@@ -116,20 +117,23 @@ static char *make_document(const struct bundle *bundle, struct report *report)
 	return json;
 }
 
-/* Through a second name, so that a full disk leaves the file as it was. */
-static int replace_file(const char *path, const char *text, struct report *report)
+/* Through a second name, so that a full disk leaves the file as it was; but into what is no regular file. */
+static int write_output(const char *path, const char *text, struct report *report)
 {
-	cleanup_free char *temporary = xasprintf("%s.new", path);
-	int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+	struct stat st;
+	bool direct = lstat(path, &st) == 0 && !S_ISREG(st.st_mode);
+	cleanup_free char *temporary = xconcat(path, direct ? "" : ".new", "");
+	int flags = O_WRONLY | O_CLOEXEC | (direct ? 0 : O_CREAT | O_TRUNC | O_NOFOLLOW);
+	int fd = open(temporary, flags, 0644);
 	int r = fd < 0 ? -errno : write_all(fd, text, strlen(text));
 
 	if (fd >= 0 && close(fd) < 0 && r == 0)
 		r = -errno;
-	if (r == 0 && rename(temporary, path) < 0)
+	if (!direct && r == 0 && rename(temporary, path) < 0)
 		r = -errno;
 	if (r == 0)
 		return 0;
-	if (fd >= 0)
+	if (!direct && fd >= 0)
 		(void) unlink(temporary);
 	report_problem(report, path, "%s", strerror(-r));
 	return -1;
@@ -143,7 +147,7 @@ int sink_json(const struct bundle *bundle, const char *output, struct report *re
 	if (!json)
 		return -1;
 	if (output)
-		return replace_file(output, json, report);
+		return write_output(output, json, report);
 	r = write_all(STDOUT_FILENO, json, strlen(json));
 	if (r < 0)
 		report_problem(report, "standard output", "%s", strerror(-r));

@@ -23,17 +23,25 @@ struct variable {
 	size_t count;
 };
 
-/* A template in pieces: literal text, variables, ends of lines. */
+/*
+ * Variables have numbers. Those below `bound` are the same in all that is made from a template; they go into
+ * it when it is loaded, so that filling it thousands of times is little more than copying.
+ */
+struct vocabulary {
+	const char *const *names;              /* by number, ends with NULL */
+	const struct variable *variables;      /* of those below `bound` */
+	unsigned bound;
+};
+
+/* A template in pieces: text, variables, and where a line begins that depends on variables. */
 struct template {
 	struct piece *pieces;
 	size_t count;
+	struct text text;
 };
 
-/*
- * Parses the embedded template `name`; variable_names (NULL-terminated) gives each placeholder its number.
- * An unknown template or placeholder is a fault of the program and ends it.
- */
-void template_load(const char *name, const char *const *variable_names, struct template *ret_template);
+/* An unknown template or placeholder is a fault of the program and ends it. */
+void template_load(const char *name, const struct vocabulary *vocabulary, struct template *ret_template);
 
 /* Appends the template's text with variables[number] for each placeholder. Cannot fail. */
 void template_fill(const struct template *template, const struct variable *variables, struct text *out);

@@ -40,28 +40,30 @@ static size_t leading_digits(const char *s, size_t max)
 	return n <= max ? n : 0;
 }
 
-/*
- * systemd refuses a limit of 0 or above 2^63 with a warning and then has none (systemd.resource-control(5)):
- * at most 15 digits of any unit up to G, 6 of T, stay below.
- */
+/* systemd refuses a limit of 0 or from 2^63 on with a warning and then has none (systemd.resource-control(5)). */
 bool value_is_size(const char *value)
 {
+	static const char units[] = "KMGT";
 	size_t whole, fraction = 0;
+	const char *unit;
+	double bytes = 0;
 
 	if (strcmp(value, "infinity") == 0)
 		return true;
-	whole = leading_digits(value, 9);
-	if (whole == 0 || strspn(value, "0") >= whole)
+	whole = leading_digits(value, 18);
+	for (size_t i = 0; i < whole; i++)
+		bytes = bytes * 10 + (value[i] - '0');
+	if (whole > 0 && value[whole] == '.')
+		fraction = leading_digits(value + whole + 1, 9) + 1;
+	if (bytes < 1 || fraction == 1)
 		return false;
-	if (value[whole] == '.') {
-		fraction = leading_digits(value + whole + 1, 9);
-		if (fraction++ == 0)
-			return false;
-	}
 	value += whole + fraction;
-	if (*value == 'T' && whole > 6)
-		return false;
-	return *value == '\0' || (strchr("KMGT", *value) && value[1] == '\0');
+	if (*value == '\0')
+		return true;
+	unit = strchr(units, *value);
+	for (const char *u = units; unit && u <= unit; u++)
+		bytes *= 1024;
+	return unit && value[1] == '\0' && bytes < 9e18;
 }
 
 bool value_is_time(const char *value)

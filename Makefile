@@ -27,8 +27,7 @@ override LDFLAGS += -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
 core := $(filter-out generator/main.c generator/platform.c,$(wildcard generator/*.c))
 core_objects := $(core:generator/%.c=$B/core/%.o) $B/core/platform.o $B/core/templates.o
-helpers := left4me-overlay left4me-fetch-script
-programs := left4me-generator $(basename $(notdir $(wildcard $(helpers:%=helpers/%.c))))
+programs := left4me-generator left4me-overlay left4me-fetch-script
 unit_tests := $(patsubst tests/%.c,$B/tests/%,$(wildcard tests/test-*.c))
 
 all: $(programs:%=$B/%)
@@ -38,8 +37,13 @@ $B/left4me-generator: $B/core/main.o $(core_objects)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs sqlite3 inih)
 
 # What is inside a privileged program stands in its line.
-$B/left4me-overlay: $B/helpers/left4me-overlay.o $B/helpers/overlay-mount.o $B/core/name.o $B/core/base.o
+overlay_objects := left4me-overlay $(basename $(notdir $(wildcard helpers/overlay-*.c)))
+$B/left4me-overlay: $(overlay_objects:%=$B/helpers/%.o) $B/core/name.o $B/core/base.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs mount libsystemd)
+
+fetch_objects := left4me-fetch-script $(basename $(notdir $(wildcard helpers/fetch-*.c))) privileged
+$B/left4me-fetch-script: $(fetch_objects:%=$B/helpers/%.o) $(patsubst %,$B/core/%.o,database escape name base platform)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs sqlite3)
 
 $B/core/templates.c: templates/embed.sh $(wildcard templates/*.service templates/*.conf templates/*.slice \
 		templates/*.target templates/*.timer templates/*.sudoers)
@@ -66,11 +70,48 @@ $B/tests/%: tests/%.c $(core_objects)
 		$(shell $(PKG_CONFIG) --libs sqlite3 inih)
 
 check: all $(unit_tests)
-	BUILD=$B prove $(PROVEFLAGS) $(unit_tests) $(wildcard tests/*.t)
+	BUILD=$B prove $(PROVEFLAGS) $(unit_tests) $(sort $(wildcard tests/*.t))
+
+# Rewrites the expectations of tests/cases; their diff is then reviewed like code.
+golden: all
+	tests/golden.t --write
+
+demo:
+	deploy/demo
+
+bench: all
+	tests/bench/run
+	tests/bench-overlay
+
+# The core against another C library, POSIX alone, with no header beside but sqlite3.h and ini.h.
+portable: $B/core/templates.c
+	tests/portable
+
+INSTALL ?= install
+SYSCONFDIR ?= /etc
+D = $(DESTDIR)
+
+install: all
+	$(INSTALL) -D -t $D$(GENERATORDIR) build/left4me-generator
+	$(INSTALL) -d $D$(BINDIR)
+	ln -sfn $(GENERATORDIR)/left4me-generator $D$(BINDIR)/left4me-generator
+	$(INSTALL) -D -t $D$(LIBEXECDIR) build/left4me-overlay build/left4me-fetch-script
+	$(INSTALL) -D -m 644 deploy/sysusers.d/left4me.conf $D$(PREFIX)/lib/sysusers.d/left4me.conf
+	$(INSTALL) -D -m 644 deploy/tmpfiles.d/left4me.conf $D$(PREFIX)/lib/tmpfiles.d/left4me.conf
+	$(INSTALL) -D -m 644 deploy/sysctl.d/99-left4me.conf $D$(PREFIX)/lib/sysctl.d/99-left4me.conf
+	$(INSTALL) -D -m 440 deploy/sudoers.d/left4me $D$(SYSCONFDIR)/sudoers.d/left4me
+	for file in left4me.conf sandbox-resolv.conf; do \
+		test -e $D$(SYSCONFDIR)/left4me/$$file || \
+		$(INSTALL) -D -m 644 deploy/etc/left4me/$$file $D$(SYSCONFDIR)/left4me/$$file || exit; done
+	$(INSTALL) -D -m 644 -t $D$(DATADIR)/left4me/examples deploy/etc/left4me/host.env deploy/etc/left4me/web.env
+	$(INSTALL) -D -m 644 -t $D$(DATADIR)/left4me/schema deploy/schema/schema.sql deploy/schema/views.sql
+	$(INSTALL) -D -m 644 -t $D$(MANDIR)/man8 deploy/man/left4me-generator.8 $(wildcard helpers/*.8)
+	$(INSTALL) -D -m 644 -t $D$(MANDIR)/man5 deploy/man/left4me.conf.5
+	$(INSTALL) -D -m 644 -t $D$(DATADIR)/bash-completion/completions $(wildcard deploy/completion/bash/*)
 
 clean:
 	rm -rf build
 
-.PHONY: all check clean
+.PHONY: all check golden demo bench portable install clean
 .DELETE_ON_ERROR:
 -include $(wildcard $B/core/*.d $B/helpers/*.d $B/tests/*.d)

@@ -1,0 +1,190 @@
+#!/bin/bash
+# shellcheck disable=SC2016,SC2317  # the variables are systemd's; ok() calls the functions
+# Each lesson of the existing system that is a directive, pinned by its number.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+. tests/tap.sh
+umask 022
+generator=${BUILD:-build}/left4me-generator
+scratch requirements
+work=$SCRATCH
+
+sqlite3 "$work/left4me.db" <<'SQL'
+CREATE TABLE generator_instances (name TEXT, port INTEGER, arguments TEXT, enabled INTEGER);
+CREATE TABLE generator_layers (instance TEXT, position INTEGER, overlay INTEGER);
+CREATE TABLE generator_overlays (id INTEGER, name TEXT, script TEXT);
+INSERT INTO generator_instances VALUES ('alpha', 27015, '+map c1m1_hotel', 1);
+INSERT INTO generator_overlays VALUES (7, 'maps', 'echo hello');
+INSERT INTO generator_layers VALUES ('alpha', 1, 7);
+SQL
+render() { # NAME, configuration on standard input
+	"$generator" render --format=tree --config=- --database="$work/left4me.db" --output="$work/$1"
+}
+printf '[host]\ncpus = 8\nsystem_cpus = 0,4\n' | render pinned
+printf '[game]\nstrict_ports = yes\n' | render strict
+
+server="left4me-server@alpha.service"
+server_hard="left4me-server@.service.d/10-hardening.conf"
+build="build-overlay@7.service"
+build_hard="build-overlay@.service.d/10-hardening.conf"
+web=left4me-web.service
+web_hard=left4me-web.service.d/10-hardening.conf
+refresh=left4me-workshop-refresh.service
+
+has() { # TREE UNIT KEY=WORD...: each word stands on one of the key's lines
+	local tree=$1 unit=$2 key=${3%%=*} word values
+	values=$(sed -n "s/^$key=//p" "$work/$tree/systemd/generator/$unit")
+	[ "${3#*=}" ] || { grep -qx "$key=" "$work/$tree/systemd/generator/$unit"; return; }
+	for word in ${3#*=}; do
+		[[ " ${values//$'\n'/ } " == *" $word "* ]] || return 1
+	done
+}
+
+lacks() { # UNIT PATTERN
+	! grep -v '^#' "$work/pinned/systemd/generator/$1" | grep -Eq "$2"
+}
+
+pin() { ok "$1: $2 has $3" has pinned "$2" "$3"; } # ID UNIT SETTING
+forbid() { ok "$1: $2 has no $3" lacks "$2" "$3"; } # ID UNIT PATTERN
+line() { ok "$1: $2 says $3" grep -Fxq -- "$3" "$work/pinned/systemd/generator/$2"; } # ID UNIT LINE, with its blanks
+
+# game server: operation
+pin S1 $server User=left4me
+pin S1 $server Group=left4me
+line S22 $server 'ExecStartPre=+/usr/local/libexec/left4me/left4me-overlay mount %i $L4D2_LAYERS'
+line S25 $server 'ExecStopPost=+/usr/local/libexec/left4me/left4me-overlay umount %i'
+forbid S25 $server ExecStop=
+pin S27 $server TimeoutStopSec=15s
+pin S31 $server WorkingDirectory=-/var/lib/left4me/runtime/%i/merged/left4dead2
+line S32 $server 'ExecStart=/var/lib/left4me/runtime/%i/merged/srcds_run -game left4dead2 +ip 0.0.0.0 +hostport ${L4D2_PORT} $L4D2_ARGS'
+line S40 $server 'Environment="L4D2_LAYERS=7 installation"'
+pin S54 $server Restart=on-failure
+pin S54 $server StartLimitBurst=5
+pin S54 $server StartLimitIntervalSec=60s
+pin S56 $server OOMScoreAdjust=-200
+pin S56 $build OOMScoreAdjust=500
+pin S57 $server Slice=l4d2-game.slice
+pin S57 l4d2.slice CPUWeight=1000
+pin S57 l4d2-game.slice CPUWeight=1000
+pin S57 l4d2-build.slice CPUWeight=10
+pin S57 l4d2-game.slice IOWeight=1000
+pin S57 l4d2-build.slice IOWeight=10
+line F6 $server 'ExecStart=/var/lib/left4me/runtime/%i/merged/srcds_run -game left4dead2 +ip 0.0.0.0 +hostport ${L4D2_PORT} $L4D2_ARGS'
+forbid F6 $server sv_lan
+for setting in MemoryHigh=1.5G MemoryMax=2G TasksMax=256 LimitNOFILE=65536 Nice=-5 IOSchedulingClass=best-effort \
+	IOSchedulingPriority=4 KillSignal=SIGINT LogRateLimitIntervalSec=0; do
+	pin F8 $server $setting
+done
+# a missing file would suppress ExecStopPost=
+forbid S64 $server 'EnvironmentFile=[^-]'
+
+# game server: hardening
+pin S55 $server_hard NoNewPrivileges=yes
+pin F1 $server_hard 'SystemCallArchitectures=native x86'
+forbid F2 $server_hard MemoryDenyWriteExecute
+forbid F3 $server_hard ProcSubset
+pin F4 $server_hard PrivatePIDs=yes
+for name in installation overlays workshop_cache .steam steam; do
+	pin 'F5, S41, S46' $server_hard BindReadOnlyPaths=/var/lib/left4me/$name
+done
+for setting in ProtectProc=invisible ProtectKernelTunables=yes ProtectKernelModules=yes ProtectKernelLogs=yes \
+	ProtectClock=yes ProtectControlGroups=yes ProtectHostname=yes LockPersonality=yes ProtectSystem=strict \
+	ProtectHome=yes PrivateTmp=yes RestrictNamespaces=yes RestrictRealtime=yes RemoveIPC=yes KeyringMode=private \
+	UMask=0027 'RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX' NoNewPrivileges=yes RestrictSUIDSGID=yes \
+	PrivateUsers=yes PrivatePIDs=yes PrivateIPC=yes PrivateDevices=yes CapabilityBoundingSet= AmbientCapabilities=; do
+	pin F7 $server_hard "$setting"
+done
+for folder in /var/lib /etc /opt /home /root /srv /mnt /media; do
+	pin F9 $server_hard TemporaryFileSystem=$folder:ro
+done
+for file in /etc/left4me/host.env /etc/ssl /etc/ca-certificates /etc/resolv.conf /etc/nsswitch.conf /etc/alternatives; do
+	pin F9 $server_hard BindReadOnlyPaths=-$file
+done
+pin F9 $server_hard BindPaths=-/var/lib/left4me/runtime/%i
+pin F10 $server_hard SystemCallFilter=@system-service
+pin F10 $server_hard 'SystemCallFilter=~@cpu-emulation @debug @mount @obsolete @privileged @raw-io @reboot @swap'
+forbid F11 $server_hard SocketBind
+ok 'F11: strict_ports allows the range' has strict $server_hard 'SocketBindAllow=udp:27000-27999 tcp:27000-27999'
+ok 'F11: strict_ports denies the rest' has strict $server_hard SocketBindDeny=any
+
+# builds
+pin S67 $build Type=oneshot
+line S68 $build 'ExecStartPre=+/usr/local/libexec/left4me/left4me-fetch-script %i'
+pin S68 $build RuntimeDirectory=left4me/build/%i
+pin S68 $build RuntimeDirectoryMode=0700
+pin S72 $build AssertPathIsDirectory=/var/lib/left4me/overlays/%i
+pin S73 $build RequiresMountsFor=/var/lib/left4me
+forbid S74 $build DefaultDependencies
+pin S75 $build Slice=l4d2-build.slice
+for setting in NoNewPrivileges=yes ProtectSystem=strict ProtectHome=yes PrivateTmp=yes PrivateDevices=yes PrivateIPC=yes \
+	ProtectKernelTunables=yes ProtectKernelModules=yes ProtectKernelLogs=yes ProtectControlGroups=strict \
+	RestrictNamespaces=yes RestrictSUIDSGID=yes LockPersonality=yes MemoryDenyWriteExecute=yes \
+	SystemCallFilter=@system-service SystemCallArchitectures=native CapabilityBoundingSet= AmbientCapabilities= \
+	'RestrictAddressFamilies=AF_INET AF_INET6'; do
+	pin S76 $build_hard "$setting"
+done
+pin S77 $build_hard RootDirectory=/run/left4me/root
+pin S77 $build_hard 'TemporaryFileSystem=/etc:ro /run:ro /var:ro'
+pin 'S78, S90' $build_hard BindReadOnlyPaths=/etc/left4me/sandbox-resolv.conf:/etc/resolv.conf
+pin 'S78, S79' $build_hard 'BindReadOnlyPaths=-/etc/ssl -/etc/ca-certificates -/etc/nsswitch.conf -/etc/alternatives'
+pin S80 $build_hard BindPaths=/var/lib/left4me/overlays/%i:/overlay
+pin S80 $build WorkingDirectory=/overlay
+pin S81 $build 'Environment=HOME=/tmp PATH=/usr/bin:/usr/sbin OVERLAY=/overlay'
+pin 'S10, S82' $build UMask=0022
+for setting in MemoryMax=4G MemorySwapMax=0 TasksMax=512 CPUQuota=200% TimeoutStartSec=1h TimeoutStopSec=30s; do
+	pin 'S83, S84' $build $setting
+done
+forbid S84 $build RuntimeMaxSec
+pin S87 $build_hard PrivatePIDs=yes
+for network in localhost link-local multicast 0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 172.16.0.0/12 192.168.0.0/16 fc00::/7; do
+	pin S88 $build_hard IPAddressDeny=$network
+done
+forbid S89 $build_hard IPAddressAllow
+forbid S91 $build_hard AF_UNIX
+pin S94 $build_hard RestrictNetworkInterfaces=~lo
+forbid S94 $build_hard PrivateNetwork
+pin 'S99, S100' $build KillSignal=SIGKILL
+
+# web application and refresh
+forbid S112 $web_hard NoNewPrivileges
+forbid F3 $web_hard ProcSubset
+for setting in ProtectProc=invisible ProtectKernelTunables=yes ProtectKernelModules=yes ProtectKernelLogs=yes \
+	ProtectClock=yes ProtectControlGroups=yes ProtectHostname=yes LockPersonality=yes ProtectSystem=strict \
+	ProtectHome=yes PrivateTmp=yes RestrictNamespaces=yes RestrictRealtime=yes RemoveIPC=yes KeyringMode=private \
+	UMask=0027 'RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX' SystemCallArchitectures=native \
+	SystemCallFilter=@system-service; do
+	pin F12 $web_hard "$setting"
+done
+pin F12 $web_hard 'SystemCallFilter=~@cpu-emulation @debug @mount @obsolete @raw-io @reboot @swap'
+forbid F12 $web_hard 'PrivateUsers|RestrictSUIDSGID|CapabilityBoundingSet|@privileged'
+pin F13 $web Type=simple
+pin 'F13, S14' $web WorkingDirectory=/opt/left4me/src
+pin 'F13, S122' $web 'Environment=HOME=/var/lib/left4me PATH=/var/lib/left4me/.venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin'
+line 'F13, S121' $web "ExecStart=/var/lib/left4me/.venv/bin/gunicorn --workers 1 --threads 32 --bind 127.0.0.1:8000 'l4d2web.app:create_app()'"
+for setting in Restart=on-failure RestartSec=3 After=network-online.target Wants=network-online.target; do
+	pin F13 $web $setting
+done
+pin F13 $web_hard ReadWritePaths=/var/lib/left4me
+for unit in $web $refresh; do
+	is "$(grep '^EnvironmentFile=' "$work/pinned/systemd/generator/$unit")" \
+		$'EnvironmentFile=/etc/left4me/host.env\nEnvironmentFile=/etc/left4me/web.env' \
+		"F13, F14: $unit reads host.env, then web.env"
+done
+line F14 $refresh 'ExecStart=/var/lib/left4me/.venv/bin/flask --app l4d2web.app:create_app workshop-refresh'
+pin F14 $refresh Nice=10
+pin F14 $refresh User=left4me
+pin F14 $refresh 'After=network-online.target left4me-web.service'
+line F14 left4me-workshop-refresh.timer 'OnCalendar=*-*-* 04:00:00'
+pin F14 left4me-workshop-refresh.timer Persistent=true
+
+# the host
+for unit in system.slice.d/10-left4me-cpuset.conf user.slice.d/10-left4me-cpuset.conf l4d2-build.slice; do
+	pin F18 $unit AllowedCPUs=0,4
+done
+pin F18 l4d2-game.slice AllowedCPUs=1-3,5-7
+pin F19 left4me-check.service 'ExecStart=left4me-generator check'
+for unit in $server $build $web; do
+	forbid 'S61, S62' "$unit" '^(NoNewPrivileges|Protect|Private|SystemCall|Restrict[A-Z])'
+done
+
+done_testing

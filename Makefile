@@ -54,8 +54,7 @@ $B/core/%.o: generator/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -MMD -MP -c -o $@ $<
 
-# Linux only, behind one header.
-$B/core/platform.o: CPPFLAGS += -U_POSIX_C_SOURCE -D_GNU_SOURCE
+
 
 $B/core/templates.o: $B/core/templates.c
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<

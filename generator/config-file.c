@@ -57,8 +57,10 @@ static int open_checked(const char *path, const char *label, bool may_be_missing
 
 static char *read_all(int fd, const char *label, struct report *report)
 {
-	cleanup(config_file_freep) char *text = xcalloc(CONFIG_FILE_MAX + 2, 1);
+	cleanup(config_file_freep) char *text = xrealloc(NULL, CONFIG_FILE_MAX + 2, 1);
 	size_t length = 0;
+
+	text[0] = '\0';
 
 	while (length <= CONFIG_FILE_MAX) {
 		ssize_t n = read(fd, text + length, CONFIG_FILE_MAX + 1 - length);
@@ -72,6 +74,7 @@ static char *read_all(int fd, const char *label, struct report *report)
 		if (n == 0)
 			break;
 		length += (size_t) n;
+		text[length] = '\0';
 	}
 	if (length > CONFIG_FILE_MAX) {
 		report_problem(report, label, "is larger than %d bytes; the whole file is ignored", CONFIG_FILE_MAX);
@@ -136,18 +139,20 @@ static void on_section(struct ini_state *state, const char *line, const char *wh
 		report_problem(state->report, where, "unknown section [%s]", section);
 }
 
-/* Whether inih may see the line; reports it otherwise. */
+/* Whether inih may see the line, which a comment of any length need not be; reports it otherwise. */
 static bool check_line(struct ini_state *state, const char *line, size_t length, size_t limit)
 {
 	cleanup_free char *where = place(state->label, state->line);
 
+	if (*line == '#' || *line == ';')
+		return false;
 	if (length > limit) {
 		report_problem(state->report, where, "the line is longer than %zu bytes", limit);
 		return false;
 	}
 	if (*line == '[')
 		on_section(state, line, where);
-	else if (*line && *line != '#' && *line != ';' && !strpbrk(line, "=:")) {
+	else if (*line && !strpbrk(line, "=:")) {
 		report_problem(state->report, where, "'%s' is neither a section, a key nor a comment", line);
 		return false;
 	}

@@ -13,7 +13,7 @@
 enum {
 	COPY_MAX = 64 * 1024 * 1024,           /* bytes of database and log together */
 	VALUE_LENGTH_MAX = 64 * 1024 * 1024,   /* bytes; more makes the whole read fail */
-	BUSY_MILLISECONDS = 500,
+	BUSY_MILLISECONDS = 200,
 	RETRY_MILLISECONDS = 20,
 	OPCODES_BETWEEN_LOOKS = 20000,
 };
@@ -41,18 +41,18 @@ struct attempt {
 	const char *path;
 	database_reader reader;
 	void *userdata;
-	struct timespec deadline;
+	struct timespec start;
 	char *reason;
 	bool denied;
 };
 
-static bool is_late(const struct attempt *attempt)
+static bool is_over(const struct attempt *attempt, int seconds)
 {
 	struct timespec now;
 
 	(void) clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec > attempt->deadline.tv_sec ||
-	       (now.tv_sec == attempt->deadline.tv_sec && now.tv_nsec > attempt->deadline.tv_nsec);
+	return (now.tv_sec - attempt->start.tv_sec) * 1000 + (now.tv_nsec - attempt->start.tv_nsec) / 1000000 >=
+	       seconds * 1000;
 }
 
 static void set_reason(struct attempt *attempt, const char *reason)
@@ -117,6 +117,14 @@ static bool same_look(const struct look *a, const struct look *b)
 	       memcmp(a->header, b->header, sizeof(a->header)) == 0 &&
 	       memcmp(a->has, b->has, sizeof(a->has)) == 0 &&
 	       memcmp(a->size, b->size, sizeof(a->size)) == 0;
+}
+
+/* SQLite reads the missing end of a last page as zeros. With a writer about, a page may be on its way. */
+static bool is_cut(const struct look *look)
+{
+	off_t page = look->header[16] << 8 | look->header[17];
+
+	return look->file.st_size % (page == 1 ? 65536 : page < 512 ? 512 : page) != 0;
 }
 
 /*
@@ -221,7 +229,7 @@ static int authorize(void *userdata, int action, const char *a, const char *b, c
 
 static int look_at_clock(void *userdata)
 {
-	return is_late(userdata);
+	return is_over(userdata, DATABASE_PATIENCE);
 }
 
 /* Each line answers one way in which a file or its schema can turn on its reader (SQLite, "Defense Against The Dark Arts"). */
@@ -308,7 +316,7 @@ static int open_and_read(struct attempt *attempt, enum way way)
 	if (rc == SQLITE_OK)
 		rc = attempt->reader(db, attempt->userdata, &attempt->reason);
 	if (rc != SQLITE_OK && !attempt->reason)
-		set_reason(attempt, is_late(attempt) ? "could not be read within 2 seconds" : sqlite3_errmsg(db));
+		set_reason(attempt, rc == SQLITE_INTERRUPT ? "could not be read within 2 seconds" : sqlite3_errmsg(db));
 	(void) sqlite3_close_v2(db);
 	return rc;
 }
@@ -349,6 +357,10 @@ static int try_once(struct attempt *attempt)
 	if (look_at(attempt, &before) < 0)
 		return -1;
 	way = choose_way(&before);
+	if (way == IMMUTABLE && memcmp(before.header, "SQLite format 3", 16) == 0 && is_cut(&before)) {
+		set_reason(attempt, "is truncated: its last page is not whole");
+		return -1;
+	}
 	if (way == COPY)
 		r = read_copy(attempt, WAL, &rc);
 	else
@@ -387,11 +399,10 @@ int database_read(const char *path, database_reader reader, void *userdata, char
 	struct attempt attempt = { .path = path, .reader = reader, .userdata = userdata };
 	int r = enter_folder(&attempt) < 0 ? -1 : 1;
 
-	(void) clock_gettime(CLOCK_MONOTONIC, &attempt.deadline);
-	attempt.deadline.tv_sec += DATABASE_PATIENCE;
+	(void) clock_gettime(CLOCK_MONOTONIC, &attempt.start);
 	while (r == 1) {
 		r = try_once(&attempt);
-		if (r == 1 && is_late(&attempt))
+		if (r == 1 && is_over(&attempt, DATABASE_LOCK_PATIENCE))
 			r = -1;
 		if (r == 1)
 			(void) nanosleep(&(struct timespec){ .tv_nsec = RETRY_MILLISECONDS * 1000000L }, NULL);

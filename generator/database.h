@@ -17,11 +17,11 @@ typedef int (*database_reader)(sqlite3 *db, void *userdata, char **ret_reason);
 
 /*
  * Opens the file at `path` (followed to its folder, then no symlink) and calls the reader until one run saw
- * nothing but committed rows of one moment; gives up after DATABASE_PATIENCE seconds. Changes the working
- * directory of the process.
+ * nothing but committed rows of one moment. Waits DATABASE_LOCK_PATIENCE seconds for a writer and reads for
+ * DATABASE_PATIENCE seconds at most. Changes the working directory of the process.
  * Returns 0, or -1 with the reason in *ret_reason and in *ret_denied whether permissions were it.
  */
-enum { DATABASE_PATIENCE = 2 };
+enum { DATABASE_LOCK_PATIENCE = 1, DATABASE_PATIENCE = 2 };
 int database_read(const char *path, database_reader reader, void *userdata, char **ret_reason, bool *ret_denied);
 
 /* Removes what a database_read() under way has put into /tmp. Async-signal-safe. */

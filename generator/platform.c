@@ -1,3 +1,5 @@
+/* setgroups(2), prctl(2) */
+#define _GNU_SOURCE
 #include "platform.h"
 
 #include <errno.h>

@@ -2,7 +2,8 @@
 
 #include "escape.h"
 
-static void add(struct report *report, const char *severity, const char *where, const char *format, va_list arguments)
+static void PRINTF_LIKE(4, 0) add(struct report *report, const char *severity, const char *where,
+				  const char *format, va_list arguments)
 {
 	cleanup_free char *message = NULL;
 	cleanup_free char *line = NULL;

@@ -40,8 +40,10 @@ static unsigned find_variable(const char *name, size_t length, const char *const
 static const char *find_placeholder(const char *s, const char *end, size_t *ret_length)
 {
 	for (; (s = memchr(s, '@', (size_t) (end - s))) != NULL; s++) {
-		size_t length = strspn(s + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_");
+		size_t length = 0;
 
+		while ((s[1 + length] >= 'A' && s[1 + length] <= 'Z') || s[1 + length] == '_')
+			length++;
 		if (length > 0 && s[1 + length] == '@') {
 			*ret_length = length + 2;
 			return s;

@@ -166,6 +166,8 @@ static _Noreturn void child(const char *path, int pipe_end)
 
 	platform_die_with_parent();
 	limit_resources();
+	(void) sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+	(void) sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	(void) signal(SIGALRM, SIG_DFL);
 	(void) signal(SIGTERM, on_sigterm);
 	r = become_owner(path);

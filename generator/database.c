@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -33,12 +32,9 @@ struct look {
 /* How to open what was seen; choose_way() says when. */
 enum way { PLAIN, IMMUTABLE, COPY };
 
-/* The private copy, kept in static storage so that a signal handler can remove it. */
-static char copy_folder[] = "/tmp/left4me-XXXXXX";
-static volatile sig_atomic_t copy_exists;
-
 struct attempt {
 	const char *path;
+	const char *copy;
 	database_reader reader;
 	void *userdata;
 	struct timespec start;
@@ -143,22 +139,18 @@ static enum way choose_way(const struct look *look)
 	return IMMUTABLE;
 }
 
-void database_abandon(void)
+/* By descriptor: the folder may be another user's, and /tmp is anybody's. */
+void database_remove_copy(const char *copy)
 {
-	static const char *const names[] = { "/db", "/db-wal", "/db-shm", "/db-journal" };
+	static const char *const names[] = { "db", "db-wal", "db-shm", "db-journal" };
+	int folder = open(copy, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (!copy_exists)
+	if (folder < 0)
 		return;
-	for (size_t i = 0; i < ELEMENTS(names); i++) {
-		char path[sizeof(copy_folder) + 16];
-		size_t length = sizeof(copy_folder) - 1;
-
-		memcpy(path, copy_folder, length);
-		memcpy(path + length, names[i], strlen(names[i]) + 1);
-		(void) unlink(path);
-	}
-	(void) rmdir(copy_folder);
-	copy_exists = 0;
+	for (size_t i = 0; i < ELEMENTS(names); i++)
+		(void) unlinkat(folder, names[i], 0);
+	(void) close(folder);
+	(void) rmdir(copy);
 }
 
 /* Copies at most *budget bytes and takes them off it. */
@@ -194,11 +186,14 @@ static int make_copy(struct attempt *attempt, enum sidecar sidecar)
 	off_t budget = COPY_MAX;
 	int r;
 
-	memcpy(copy_folder + sizeof(copy_folder) - 7, "XXXXXX", 6);
-	if (!mkdtemp(copy_folder))
-		return fail(attempt, errno);
-	copy_exists = 1;
-	file = xasprintf("%s/db", copy_folder);
+	if (mkdir(attempt->copy, 0700) < 0) {
+		int error = errno;
+
+		cleanup_free char *reason = xasprintf("cannot be copied to '%s': %s", attempt->copy, strerror(error));
+		set_reason(attempt, reason);
+		return -1;
+	}
+	file = xasprintf("%s/db", attempt->copy);
 	to = sidecar_path(file, sidecar);
 	r = copy_file(attempt->path, file, &budget);
 	if (r == 0)
@@ -299,7 +294,7 @@ static char *make_uri(const char *path, const char *parameters)
 static int open_and_read(struct attempt *attempt, enum way way)
 {
 	bool copied = way == COPY;
-	cleanup_free char *copy = xasprintf("%s/db", copy_folder);
+	cleanup_free char *copy = xasprintf("%s/db", attempt->copy);
 	cleanup_free char *uri = make_uri(copied ? copy : attempt->path,
 					  copied ? "" : way == IMMUTABLE ? "?immutable=1" : "?readonly_shm=1");
 	int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_NOFOLLOW;
@@ -343,7 +338,7 @@ static int read_copy(struct attempt *attempt, enum sidecar sidecar, int *ret_rc)
 
 	if (r == 0)
 		*ret_rc = open_and_read(attempt, COPY);
-	database_abandon();
+	database_remove_copy(attempt->copy);
 	return r;
 }
 
@@ -394,9 +389,10 @@ static int enter_folder(struct attempt *attempt)
 	return chdir(folder) < 0 ? fail(attempt, errno) : 0;
 }
 
-int database_read(const char *path, database_reader reader, void *userdata, char **ret_reason, bool *ret_denied)
+int database_read(const char *path, const char *copy, database_reader reader, void *userdata, char **ret_reason,
+		  bool *ret_denied)
 {
-	struct attempt attempt = { .path = path, .reader = reader, .userdata = userdata };
+	struct attempt attempt = { .path = path, .copy = copy, .reader = reader, .userdata = userdata };
 	int r = enter_folder(&attempt) < 0 ? -1 : 1;
 
 	(void) clock_gettime(CLOCK_MONOTONIC, &attempt.start);

@@ -19,10 +19,13 @@ typedef int (*database_reader)(sqlite3 *db, void *userdata, char **ret_reason);
  * Opens the file at `path` (followed to its folder, then no symlink) and calls the reader until one run saw
  * nothing but committed rows of one moment. Waits DATABASE_LOCK_PATIENCE seconds for a writer and reads for
  * DATABASE_PATIENCE seconds at most. Changes the working directory of the process.
+ * What a crashed writer left may have to be copied first: into the folder `copy`, an absolute path at which
+ * nothing is, made for that and removed again.
  * Returns 0, or -1 with the reason in *ret_reason and in *ret_denied whether permissions were it.
  */
 enum { DATABASE_LOCK_PATIENCE = 1, DATABASE_PATIENCE = 2 };
-int database_read(const char *path, database_reader reader, void *userdata, char **ret_reason, bool *ret_denied);
+int database_read(const char *path, const char *copy, database_reader reader, void *userdata, char **ret_reason,
+		  bool *ret_denied);
 
-/* Removes what a database_read() under way has put into /tmp. Async-signal-safe. */
-void database_abandon(void);
+/* Removes the copy of a database_read() that was ended, if there is one. Async-signal-safe. */
+void database_remove_copy(const char *copy);

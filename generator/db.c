@@ -18,10 +18,13 @@
 
 /* --- the child ------------------------------------------------------------------------------------------- */
 
+/* Where a copy goes if one is needed; chosen before the fork, so that the parent can remove it as well. */
+static char copy[64];
+
 static void on_sigterm(int signal)
 {
 	(void) signal;
-	database_abandon();
+	database_remove_copy(copy);
 	_exit(1);
 }
 
@@ -174,7 +177,7 @@ static _Noreturn void child(const char *path, int pipe_end)
 	if (r < 0)
 		reason = xstrdup(strerror(-r));
 	else
-		r = database_read(path, read_views, &out, &reason, &denied);
+		r = database_read(path, copy, read_views, &out, &reason, &denied);
 	if (r < 0) {
 		out.length = 0;
 		text_printf(&out, FAILURE "%c%.1000s", denied ? '+' : '-', reason);
@@ -283,6 +286,7 @@ int db_read(const char *path, struct rows *ret_rows, char **ret_reason, bool *re
 	pid_t pid = -1;
 
 	(void) clock_gettime(CLOCK_MONOTONIC, &deadline);
+	(void) snprintf(copy, sizeof(copy), "/tmp/left4me-%ld-%ld", (long) getpid(), deadline.tv_nsec);
 	deadline.tv_sec += DB_PATIENCE;
 	*ret_denied = false;
 	text_puts(&answer, "");
@@ -292,9 +296,12 @@ int db_read(const char *path, struct rows *ret_rows, char **ret_reason, bool *re
 	else if (!read_pipe(fd, &deadline, &answer)) {
 		*ret_reason = xasprintf("could not be read within %d seconds", DB_PATIENCE);
 		end_child(pid);
+		database_remove_copy(copy);
 	} else {
 		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 			;
+		if (WIFSIGNALED(status))
+			database_remove_copy(copy);
 		*ret_reason = judge(&answer, status, ret_rows, ret_denied);
 	}
 	return *ret_reason ? -1 : 0;

@@ -5,24 +5,6 @@
 #include "escape.h"
 #include "name.h"
 
-/* Every @PLACEHOLDER@ of templates/. */
-#define VARIABLES(X) \
-	X(ROOT) X(DATABASE) X(SOURCE) X(USER) X(GROUP) \
-	X(VENV) X(WEB_BIND) X(WEB_WORKERS) X(WEB_THREADS) X(REFRESH) \
-	X(GAME_MEMORY_HIGH) X(GAME_MEMORY_MAX) X(GAME_TASKS_MAX) X(GAME_NICE) X(GAME_CPUS) X(RESERVED_CPUS) \
-	X(BUILD_MEMORY_MAX) X(BUILD_TASKS_MAX) X(BUILD_CPU_QUOTA) X(BUILD_TIMEOUT) X(BUILD_ADDRESS_FAMILIES) \
-	X(RESOLV_CONF) X(DENIED_ADDRESSES) X(SOCKET_BIND_ALLOW) X(SOCKET_BIND_DENY) \
-	X(ROOT_TO_MASK) X(DATABASE_TO_MASK) X(HELPERS_TO_BIND) X(UMOUNT) \
-	/* of one unit; from here on free in the templates */ \
-	X(DESCRIPTION) X(ENVIRONMENT) X(MOUNT) X(FETCH) X(RESTART) X(REFUSED) X(FALSE) \
-	/* lists of units */ \
-	X(SERVERS) X(BUILDS) X(STOPPABLE) X(LOGGED)
-
-#define AS_NUMBER(name) VAR_##name,
-#define AS_NAME(name) #name,
-enum { VARIABLES(AS_NUMBER) VARIABLE_COUNT, VAR_FIRST_FREE = VAR_DESCRIPTION };
-static const char *const variable_names[] = { VARIABLES(AS_NAME) NULL };
-
 enum scope { PER_HOST, PER_INSTANCE, PER_OVERLAY, LIST_OF_RULES };
 
 static bool always(const struct config *config)
@@ -76,135 +58,6 @@ static const struct output {
 	{ LIST_OF_RULES, "left4me.sudoers", "sudoers.d", "left4me", NULL, always },
 };
 
-/* --- variables ------------------------------------------------------------------------------------------- */
-
-static const char *own(struct rendering *rendering, char *text)
-{
-	rendering->owned = grow_array(rendering->owned, rendering->owned_count, sizeof(*rendering->owned));
-	rendering->owned[rendering->owned_count++] = text;
-	return text;
-}
-
-/* One text, borrowed; NULL leaves the variable without any. */
-static void set(struct variable *variables, unsigned number, const char *const *text)
-{
-	variables[number] = (struct variable){ text, *text ? 1 : 0 };
-}
-
-/* For the variables of the host: the list is kept with the rendering. */
-static void set_list(struct rendering *rendering, unsigned number, const char *const *texts, size_t count)
-{
-	rendering->variables[number] = (struct variable){ texts, count };
-}
-
-static void set_host(struct rendering *rendering, unsigned number, const char *text)
-{
-	const char **item = &rendering->lists[rendering->list_count++];
-
-	*item = text;
-	set(rendering->variables, number, item);
-}
-
-static bool is_below(const char *path, const char *const *folders, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		size_t length = strlen(folders[i]);
-
-		if (strncmp(path, folders[i], length) == 0 && (path[length] == '/' || path[length] == '\0'))
-			return true;
-	}
-	return false;
-}
-
-/* What the templates' own masks do not cover: a root, database or helper folder in an unusual place. */
-static void set_masks(struct rendering *rendering, const struct config *config)
-{
-	static const char *const masked[] = {
-		"/etc", "/home", "/media", "/mnt", "/opt", "/root", "/srv", "/var/lib",
-	};
-	static const char *const visible[] = { "/usr" };
-	const char *const root[] = { config->host.root };
-	bool root_is_masked = is_below(config->host.root, masked, ELEMENTS(masked));
-	bool database_is_masked = is_below(config->host.database, masked, ELEMENTS(masked)) ||
-				  is_below(config->host.database, root, 1);
-
-	set_host(rendering, VAR_ROOT_TO_MASK, root_is_masked ? NULL : config->host.root);
-	set_host(rendering, VAR_DATABASE_TO_MASK, database_is_masked ? NULL : config->host.database);
-	set_host(rendering, VAR_HELPERS_TO_BIND,
-		 is_below(config->host.helpers, visible, ELEMENTS(visible)) ? NULL : config->host.helpers);
-}
-
-/* A helper's path and the options it needs on this host; it reads no configuration of its own. */
-static void set_helpers(struct rendering *rendering, const struct config *config)
-{
-	static const char default_root[] = "/var/lib/left4me";
-	bool moved = strcmp(config->host.root, default_root) != 0;
-	cleanup_free char *default_database = xasprintf("%s/left4me.db", config->host.root);
-	bool database_moved = strcmp(config->host.database, default_database) != 0;
-	const char *helpers = config->host.helpers;
-	const char *root_option = moved ? " --root=" : "", *root = moved ? config->host.root : "";
-	const char *database_option = database_moved ? " --database=" : "";
-	const char *database = database_moved ? config->host.database : "";
-
-	set_host(rendering, VAR_UMOUNT, own(rendering, xasprintf("%s/left4me-overlay%s%s", helpers, root_option, root)));
-	set_host(rendering, VAR_FETCH,
-		 own(rendering, xasprintf("%s/left4me-fetch-script%s%s%s%s", helpers, root_option, root,
-					  database_option, database)));
-}
-
-static void set_ports(struct rendering *rendering, const struct config *config)
-{
-	const char **allow = &rendering->lists[rendering->list_count];
-
-	set_host(rendering, VAR_SOCKET_BIND_DENY, config->strict_ports ? "any" : NULL);
-	if (!config->strict_ports)
-		return;
-	allow = &rendering->lists[rendering->list_count];
-	rendering->list_count += 2;
-	allow[0] = own(rendering, xasprintf("tcp:%s", config->game.ports));
-	allow[1] = own(rendering, xasprintf("udp:%s", config->game.ports));
-	set_list(rendering, VAR_SOCKET_BIND_ALLOW, allow, 2);
-}
-
-/* Values that config.c has checked against value.h need no escape: it allows nothing that a unit gives a meaning. */
-static void set_configuration(struct rendering *rendering, const struct config *config)
-{
-	const struct {
-		unsigned number;
-		const char *text;
-	} values[] = {
-		{ VAR_ROOT, config->host.root },
-		{ VAR_DATABASE, config->host.database },
-		{ VAR_SOURCE, config->host.source },
-		{ VAR_USER, config->host.user },
-		{ VAR_GROUP, config->host.group },
-		{ VAR_VENV, config->web.venv },
-		{ VAR_WEB_BIND, config->web.bind },
-		{ VAR_WEB_WORKERS, config->web.workers },
-		{ VAR_WEB_THREADS, config->web.threads },
-		{ VAR_REFRESH, config->workshop.refresh },
-		{ VAR_GAME_MEMORY_HIGH, config->game.memory_high },
-		{ VAR_GAME_MEMORY_MAX, config->game.memory_max },
-		{ VAR_GAME_TASKS_MAX, config->game.tasks_max },
-		{ VAR_GAME_NICE, config->game.nice },
-		{ VAR_GAME_CPUS, config->game_cpus },
-		{ VAR_RESERVED_CPUS, config->reserved_cpus },
-		{ VAR_BUILD_MEMORY_MAX, config->build.memory_max },
-		{ VAR_BUILD_TASKS_MAX, config->build.tasks_max },
-		{ VAR_BUILD_CPU_QUOTA, config->build.cpu_quota },
-		{ VAR_BUILD_TIMEOUT, config->build.timeout },
-		{ VAR_RESOLV_CONF, config->build.resolv_conf },
-		{ VAR_BUILD_ADDRESS_FAMILIES, config->unix_sockets ? "AF_INET AF_INET6 AF_UNIX" : "AF_INET AF_INET6" },
-		{ VAR_DENIED_ADDRESSES, *config->build.denied_addresses ? config->build.denied_addresses : NULL },
-	};
-
-	for (size_t i = 0; i < ELEMENTS(values); i++)
-		set_host(rendering, values[i].number, values[i].text);
-	set_masks(rendering, config);
-	set_helpers(rendering, config);
-	set_ports(rendering, config);
-}
-
 /* --- texts ----------------------------------------------------------------------------------------------- */
 
 /* What makes a unit of a refused row, and the fallback template, out of a good one: it says why and fails. */
@@ -212,9 +65,9 @@ static void set_refusal(struct variable *variables, const char *const *reason)
 {
 	static const char *const command = "/bin/false", *const restart = "no";
 
-	set(variables, VAR_REFUSED, reason);
-	set(variables, VAR_FALSE, &command);
-	set(variables, VAR_RESTART, &restart);
+	variable_set(variables, VAR_REFUSED, reason);
+	variable_set(variables, VAR_FALSE, &command);
+	variable_set(variables, VAR_RESTART, &restart);
 	variables[VAR_MOUNT].count = variables[VAR_FETCH].count = variables[VAR_ENVIRONMENT].count = 0;
 }
 
@@ -222,9 +75,9 @@ static void set_unit(const struct rendering *rendering, struct variable *variabl
 {
 	static const char *const restart = "on-failure";
 
-	memcpy(variables, rendering->variables, VARIABLE_COUNT * sizeof(*variables));
+	memcpy(variables, rendering->host.of, VARIABLE_COUNT * sizeof(*variables));
 	variables[VAR_MOUNT] = variables[VAR_UMOUNT];
-	set(variables, VAR_RESTART, &restart);
+	variable_set(variables, VAR_RESTART, &restart);
 }
 
 static const struct template *template_of(const struct rendering *rendering, const struct output *output)
@@ -241,7 +94,7 @@ static void write_host(const void *maker, const struct artifact *artifact, struc
 	const struct rendering *rendering = maker;
 	const struct output *output = artifact->subject;
 
-	template_fill(template_of(rendering, output), rendering->variables, out);
+	template_fill(template_of(rendering, output), rendering->host.of, out);
 }
 
 /* The template of a kind of unit serves instances that have no unit of their own, as those of a vanished row. */
@@ -255,7 +108,7 @@ static void write_fallback(const void *maker, const struct artifact *artifact, s
 
 	set_unit(maker, variables);
 	set_refusal(variables, &reason);
-	set(variables, VAR_DESCRIPTION, strcmp(output->template, "server.service") == 0 ? &server : &build);
+	variable_set(variables, VAR_DESCRIPTION, strcmp(output->template, "server.service") == 0 ? &server : &build);
 	template_fill(template_of(maker, output), variables, out);
 }
 
@@ -350,7 +203,7 @@ static void write_server(const void *maker, const struct artifact *artifact, str
 			environment[i] = scratch->words[i].data;
 		variables[VAR_ENVIRONMENT] = (struct variable){ environment, ASSIGNMENTS };
 	}
-	set(variables, VAR_DESCRIPTION, (const char *const *) &scratch->description.data);
+	variable_set(variables, VAR_DESCRIPTION, (const char *const *) &scratch->description.data);
 	template_fill(rendering->server, variables, out);
 }
 
@@ -372,75 +225,8 @@ static void write_build(const void *maker, const struct artifact *artifact, stru
 		escape_value(&scratch->description, overlay->name);
 		text_putc(&scratch->description, '"');
 	}
-	set(variables, VAR_DESCRIPTION, (const char *const *) &scratch->description.data);
+	variable_set(variables, VAR_DESCRIPTION, (const char *const *) &scratch->description.data);
 	template_fill(rendering->build, variables, out);
-}
-
-/* --- the sudo rules -------------------------------------------------------------------------------------- */
-
-/* A unit that a rule may name, and whether its row was refused: then it keeps what stops it and shows its log. */
-struct ruled {
-	const char *unit;
-	bool refused;
-};
-
-/* In the order of the bytes of their names, which is not quite that of the rows: "a-b.service" < "a.service". */
-static int compare_ruled(const void *a, const void *b)
-{
-	return strcmp(((const struct ruled *) a)->unit, ((const struct ruled *) b)->unit);
-}
-
-static size_t list_ruled(const struct rendering *rendering, const struct model *model, struct ruled *units,
-			 size_t *ret_builds)
-{
-	size_t count = 0, builds;
-
-	for (size_t i = 0; i < model->overlay_count; i++)
-		if (rendering->build_units[i])
-			units[count++] = (struct ruled){ rendering->build_units[i], model->overlays[i].refused };
-	builds = count;
-	for (size_t i = 0; i < model->instance_count; i++)
-		units[count++] = (struct ruled){ rendering->server_units[i], model->instances[i].refused };
-	qsort(units, builds, sizeof(*units), compare_ruled);
-	qsort(units + builds, count - builds, sizeof(*units), compare_ruled);
-	*ret_builds = builds;
-	return count;
-}
-
-/* Lists the units from..to that have a row that counts. */
-static void set_startable(struct rendering *rendering, unsigned variable, const struct ruled *from, const struct ruled *to)
-{
-	const char **list = rendering->lists + rendering->list_count;
-	size_t count = 0;
-
-	for (; from < to; from++)
-		if (!from->refused)
-			list[count++] = from->unit;
-	rendering->list_count += count;
-	set_list(rendering, variable, list, count);
-}
-
-/* The sorted rules are the template's lines, each repeated for a sorted list. */
-static void set_rules(struct rendering *rendering, const struct model *model)
-{
-	cleanup_free struct ruled *units =
-		xcalloc(model->instance_count + model->overlay_count + 1, sizeof(*units));
-	size_t builds, count = list_ruled(rendering, model, units, &builds);
-	const char **stoppable, **logged;
-
-	set_startable(rendering, VAR_BUILDS, units, units + builds);
-	set_startable(rendering, VAR_SERVERS, units + builds, units + count);
-	stoppable = rendering->lists + rendering->list_count;
-	for (size_t i = 0; i < count; i++)
-		stoppable[i] = units[i].unit;
-	logged = stoppable + count;
-	for (size_t i = 0; i < count; i++) {
-		logged[2 * i] = units[i].unit;
-		logged[2 * i + 1] = units[i].unit + strlen(units[i].unit) + 1;
-	}
-	rendering->list_count += 3 * count;
-	set_list(rendering, VAR_STOPPABLE, stoppable, count);
-	set_list(rendering, VAR_LOGGED, logged, 2 * count);
 }
 
 /* --- the bundle ------------------------------------------------------------------------------------------ */
@@ -477,24 +263,24 @@ static void add_servers(struct rendering *rendering, const struct output *output
 	for (size_t i = 0; i < model->instance_count; i++)
 		bundle_add(&rendering->bundle, &(struct artifact){
 			.kind = ARTIFACT_FILE, .place = PLACE_UNITS, .mode = 0644,
-			.directory = output->directory, .name = rendering->server_units[i],
+			.directory = output->directory, .name = rendering->units.servers[i],
 			.write = write_server, .maker = rendering, .subject = &model->instances[i],
 		});
 	for (size_t i = 0; i < model->instance_count; i++)
 		if (model->instances[i].enabled && !model->instances[i].refused)
 			bundle_add(&rendering->bundle, &(struct artifact){
 				.kind = ARTIFACT_LINK, .place = PLACE_UNITS,
-				.directory = output->wanted_by, .name = rendering->server_units[i],
+				.directory = output->wanted_by, .name = rendering->units.servers[i],
 			});
 }
 
 static void add_builds(struct rendering *rendering, const struct output *output, const struct model *model)
 {
 	for (size_t i = 0; i < model->overlay_count; i++)
-		if (rendering->build_units[i])
+		if (rendering->units.builds[i])
 			bundle_add(&rendering->bundle, &(struct artifact){
 				.kind = ARTIFACT_FILE, .place = PLACE_UNITS, .mode = 0644,
-				.directory = output->directory, .name = rendering->build_units[i],
+				.directory = output->directory, .name = rendering->units.builds[i],
 				.write = write_build, .maker = rendering, .subject = &model->overlays[i],
 			});
 }
@@ -515,50 +301,10 @@ static void add_state(struct rendering *rendering, const struct output *output, 
 	});
 }
 
-static char *put(char *end, const char *text)
-{
-	size_t length = strlen(text);
-
-	memcpy(end, text, length + 1);
-	return end + length;
-}
-
-/* Adds a unit's name at *end and, behind its NUL, the same with the " -f" of its second journal rule. */
-static const char *put_name(char **end, const char *kind, const char *instance)
-{
-	char *name = *end;
-
-	*end = put(put(put(name, kind), instance), ".service") + 1;
-	*end = put(put(*end, name), " -f") + 1;
-	return name;
-}
-
-/* The names of all units in one piece of memory. */
-static void name_units(struct rendering *rendering, const struct model *model)
-{
-	static const char server[] = "left4me-server@", build[] = "build-overlay@";
-	const size_t around = sizeof(server) + sizeof(".service") + sizeof(" -f");
-	size_t size = 1;
-	char *end;
-
-	for (size_t i = 0; i < model->instance_count; i++)
-		size += 2 * (around + strlen(model->instances[i].name));
-	for (size_t i = 0; i < model->overlay_count; i++)
-		size += 2 * (around + strlen(model->overlays[i].id_text));
-	rendering->names = end = xrealloc(NULL, size, 1);
-	rendering->server_units = xcalloc(model->instance_count + 1, sizeof(*rendering->server_units));
-	rendering->build_units = xcalloc(model->overlay_count + 1, sizeof(*rendering->build_units));
-	for (size_t i = 0; i < model->instance_count; i++)
-		rendering->server_units[i] = put_name(&end, server, model->instances[i].name);
-	for (size_t i = 0; i < model->overlay_count; i++)
-		if (model->overlays[i].has_script)
-			rendering->build_units[i] = put_name(&end, build, model->overlays[i].id_text);
-}
-
 /* A template that serves two outputs is loaded for the first of them. */
 static void load_templates(struct rendering *rendering)
 {
-	const struct vocabulary vocabulary = { variable_names, rendering->variables, VAR_FIRST_FREE };
+	const struct vocabulary vocabulary = { variable_names, rendering->host.of, VAR_FIRST_FREE };
 
 	for (size_t i = 0; i < ELEMENTS(outputs); i++)
 		if (template_of(rendering, &outputs[i]) == &rendering->templates[i])
@@ -577,15 +323,12 @@ void render(const struct config *config, const struct model *model, enum rows_or
 	struct rendering *rendering = ret_rendering;
 
 	*rendering = (struct rendering){ .model = model };
-	rendering->variables = xcalloc(VARIABLE_COUNT, sizeof(*rendering->variables));
 	rendering->templates = xcalloc(ELEMENTS(outputs), sizeof(*rendering->templates));
 	rendering->scratch = make_scratch();
-	rendering->lists = xcalloc(VARIABLE_COUNT + 4 * (model->instance_count + model->overlay_count),
-				   sizeof(*rendering->lists));
-	set_configuration(rendering, config);
+	host_variables_set(config, &rendering->host);
+	units_name(model, &rendering->units);
+	units_list(&rendering->units, model, rendering->host.of);
 	load_templates(rendering);
-	name_units(rendering, model);
-	set_rules(rendering, model);
 	for (const struct output *output = outputs; output < outputs + ELEMENTS(outputs); output++) {
 		if (!output->when(config))
 			continue;
@@ -609,17 +352,11 @@ void render(const struct config *config, const struct model *model, enum rows_or
 void rendering_done(struct rendering *rendering)
 {
 	bundle_done(&rendering->bundle);
-	for (size_t i = 0; i < rendering->owned_count; i++)
-		free(rendering->owned[i]);
+	units_done(&rendering->units);
+	host_variables_done(&rendering->host);
 	for (size_t i = 0; rendering->templates && i < ELEMENTS(outputs); i++)
 		template_done(&rendering->templates[i]);
 	free_scratch(rendering->scratch);
-	free(rendering->names);
-	free(rendering->owned);
 	free(rendering->templates);
-	free(rendering->variables);
-	free(rendering->lists);
-	free(rendering->server_units);
-	free(rendering->build_units);
 	*rendering = (struct rendering){ .model = NULL };
 }

@@ -8,6 +8,8 @@
 #include "config.h"
 #include "model.h"
 #include "template.h"
+#include "units.h"
+#include "variables.h"
 
 /* Where the rows behind a model came from. */
 enum rows_origin {
@@ -21,16 +23,11 @@ enum rows_origin {
 struct rendering {
 	struct bundle bundle;
 	const struct model *model;
-	struct variable *variables;            /* those of the host, by number */
+	struct host_variables host;
+	struct units units;
 	struct template *templates;            /* as in the table of outputs */
 	const struct template *server, *build; /* of them, those with many units */
 	struct scratch *scratch;
-	char **owned;                          /* texts of variables */
-	size_t owned_count;
-	char *names;                           /* of all units, one after the other */
-	const char **lists;                    /* room for the variables that are lists */
-	size_t list_count;
-	const char **server_units, **build_units;      /* one per instance; one per overlay, NULL without a script */
 };
 
 void render(const struct config *config, const struct model *model, enum rows_origin origin,

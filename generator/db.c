@@ -286,7 +286,7 @@ int db_read(const char *path, struct rows *ret_rows, char **ret_reason, bool *re
 	pid_t pid = -1;
 
 	(void) clock_gettime(CLOCK_MONOTONIC, &deadline);
-	(void) snprintf(copy, sizeof(copy), "/tmp/left4me-%ld-%ld", (long) getpid(), deadline.tv_nsec);
+	(void) snprintf(copy, sizeof(copy), "/tmp/left4me-%ld-%ld", (long) deadline.tv_sec, deadline.tv_nsec);
 	deadline.tv_sec += DB_PATIENCE;
 	*ret_denied = false;
 	text_puts(&answer, "");

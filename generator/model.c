@@ -3,102 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "escape.h"
 #include "name.h"
-
-/* A row under examination: where it stands, and the first thing that is wrong with it. */
-struct row {
-	enum view view;
-	size_t number;                 /* from 1, in the order of the view's query */
-	const char *instance, *overlay;        /* the name or id it is about, or NULL */
-	char *refused;
-	struct report *report;
-};
-
-static char *row_place(const struct row *row, const char *column)
-{
-	const char *view = views[row->view].name;
-
-	if (row->instance)
-		return xasprintf("%s, row %zu (instance '%s'), %s", view, row->number, row->instance, column);
-	if (row->overlay)
-		return xasprintf("%s, row %zu (overlay %s), %s", view, row->number, row->overlay, column);
-	return xasprintf("%s, row %zu, %s", view, row->number, column);
-}
-
-/* Reports it and keeps the first reason, "COLUMN MESSAGE", for the unit. */
-static void PRINTF_LIKE(3, 0) refuse_for(struct row *row, const char *column, const char *format, va_list arguments)
-{
-	cleanup_free char *where = row_place(row, column);
-	cleanup_free char *message = xvasprintf(format, arguments);
-	cleanup_free char *reason = NULL;
-
-	report_problem(row->report, where, "%s", message);
-	if (row->refused)
-		return;
-	reason = xasprintf("%s %s", column, message);
-	row->refused = escape_message(reason);
-}
-
-static void PRINTF_LIKE(3, 4) refuse(struct row *row, const char *column, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	refuse_for(row, column, format, arguments);
-	va_end(arguments);
-}
-
-/* How a value looks in a message. */
-static char *show(const struct value *value)
-{
-	switch (value->type) {
-	case VALUE_NULL:
-		return xstrdup("NULL");
-	case VALUE_TEXT:
-		if (strlen(value->text) < value->length)
-			return xasprintf("'%.60s' with a NUL behind it", value->text);
-		return xasprintf("'%.60s'%s", value->text, strlen(value->text) > 60 ? " and so on" : "");
-	case VALUE_BLOB:
-		return xasprintf("a blob of %s bytes", value->text);
-	case VALUE_TOO_LONG:
-		return xasprintf("a text of %s bytes", value->text);
-	default:
-		return xstrdup(value->text);
-	}
-}
-
-static bool check_integer(struct row *row, const char *column, const struct value *value, int64_t min, int64_t max,
-			  int64_t *ret_number, const char *expected)
-{
-	if (value->type == VALUE_INTEGER && parse_decimal(value->text, min, max, ret_number))
-		return true;
-	cleanup_free char *shown = show(value);
-	refuse(row, column, "%s is not %s", shown, expected);
-	return false;
-}
-
-static bool check_text(struct row *row, const char *column, const struct value *value, size_t max,
-		       const char **ret_text)
-{
-	if (value->type == VALUE_TOO_LONG)
-		refuse(row, column, "is %s bytes long, the limit is %zu", value->text, max);
-	else if (value->type != VALUE_TEXT) {
-		cleanup_free char *shown = show(value);
-		refuse(row, column, "%s is not a text", shown);
-	} else if (value->length > max)
-		refuse(row, column, "is %zu bytes long, the limit is %zu", value->length, max);
-	else if (strlen(value->text) < value->length)
-		refuse(row, column, "holds a NUL");
-	else if (!valid_text(value->text, value->length)) {
-		cleanup_free char *shown = show(value);
-		refuse(row, column, "%s holds a control character or is no UTF-8", shown);
-	} else {
-		*ret_text = value->text;
-		return true;
-	}
-	return false;
-}
+#include "row.h"
 
 /* --- instances ------------------------------------------------------------------------------------------- */
 
@@ -111,8 +17,8 @@ static void check_port(struct row *row, const struct config *config, const struc
 		*ret_port = (unsigned) port;
 		return;
 	}
-	shown = show(value);
-	refuse(row, "port", "%s is not in %u-%u", shown, config->port_first, config->port_last);
+	shown = row_show(value);
+	row_refuse(row, "port", "%s is not in %u-%u", shown, config->port_first, config->port_last);
 }
 
 static void add_instance(struct model *model, const struct config *config, struct row *row,
@@ -122,16 +28,16 @@ static void add_instance(struct model *model, const struct config *config, struc
 	int64_t enabled;
 
 	if (values[0].type != VALUE_TEXT || strlen(values[0].text) < values[0].length || !valid_name(values[0].text)) {
-		cleanup_free char *shown = show(&values[0]);
-		refuse(row, "name", "%s is not of the form [a-z0-9][a-z0-9_-]{0,63}", shown);
+		cleanup_free char *shown = row_show(&values[0]);
+		row_refuse(row, "name", "%s is not of the form [a-z0-9][a-z0-9_-]{0,63}", shown);
 		return;
 	}
 	instance.name = values[0].text;
 	row->instance = instance.name;
 	check_port(row, config, &values[1], &instance.port);
 	instance.port_text = values[1].text;
-	(void) check_text(row, "arguments", &values[2], ARGUMENTS_MAX, &instance.arguments);
-	if (check_integer(row, "enabled", &values[3], 0, 1, &enabled, "0 or 1"))
+	(void) row_text(row, "arguments", &values[2], ARGUMENTS_MAX, &instance.arguments);
+	if (row_integer(row, "enabled", &values[3], 0, 1, &enabled, "0 or 1"))
 		instance.enabled = enabled == 1;
 	instance.refused = take_ptr(&row->refused);
 	model->instances = grow_array(model->instances, model->instance_count, sizeof(instance));
@@ -179,7 +85,7 @@ static void PRINTF_LIKE(6, 7) refuse_instance(struct instance *instance, enum vi
 	va_list arguments;
 
 	va_start(arguments, format);
-	refuse_for(&row, column, format, arguments);
+	row_refuse_for(&row, column, format, arguments);
 	va_end(arguments);
 	instance->refused = row.refused;
 }
@@ -231,25 +137,25 @@ static void check_script(struct row *row, const struct value *length, bool *ret_
 
 	if (length->type == VALUE_TEXT) {
 		*ret_has_script = true;
-		refuse(row, "script", "is of type %s, not text", length->text);
+		row_refuse(row, "script", "is of type %s, not text", length->text);
 		return;
 	}
 	if (length->type != VALUE_INTEGER || !parse_decimal(length->text, 1, INT64_MAX, &bytes))
 		return;
 	*ret_has_script = true;
 	if (bytes > SCRIPT_MAX)
-		refuse(row, "script", "is %" PRId64 " bytes long, the limit is %d", bytes, SCRIPT_MAX);
+		row_refuse(row, "script", "is %" PRId64 " bytes long, the limit is %d", bytes, SCRIPT_MAX);
 }
 
 static void add_overlay(struct model *model, struct row *row, const struct value values[COLUMNS_MAX])
 {
 	struct overlay overlay = { .row = row->number };
 
-	if (!check_integer(row, "id", &values[0], 1, INT64_MAX, &overlay.id, "a positive integer"))
+	if (!row_integer(row, "id", &values[0], 1, INT64_MAX, &overlay.id, "a positive integer"))
 		return;
 	overlay.id_text = values[0].text;
 	row->overlay = overlay.id_text;
-	(void) check_text(row, "name", &values[1], OVERLAY_NAME_MAX, &overlay.name);
+	(void) row_text(row, "name", &values[1], OVERLAY_NAME_MAX, &overlay.name);
 	check_script(row, &values[2], &overlay.has_script);
 	overlay.refused = take_ptr(&row->refused);
 	model->overlays = grow_array(model->overlays, model->overlay_count, sizeof(overlay));
@@ -282,7 +188,7 @@ static void refuse_overlay_rows(struct overlay *overlay, size_t count, struct re
 {
 	struct row row = { VIEW_OVERLAYS, overlay->row, NULL, overlay->id_text, overlay->refused, report };
 
-	refuse(&row, "id", "stands in %zu rows, of which none counts", count);
+	row_refuse(&row, "id", "stands in %zu rows, of which none counts", count);
 	overlay->refused = row.refused;
 }
 
@@ -337,8 +243,8 @@ static struct instance *layer_instance(struct model *model, struct row *row, con
 		if (instance)
 			return instance;
 	}
-	shown = show(value);
-	refuse(row, "instance", "%s is not in %s", shown, views[VIEW_INSTANCES].name);
+	shown = row_show(value);
+	row_refuse(row, "instance", "%s is not in %s", shown, views[VIEW_INSTANCES].name);
 	model->refused++;      /* a row of nobody */
 	return NULL;
 }
@@ -350,11 +256,11 @@ static void add_layer(struct model *model, struct row *row, const struct value v
 	const struct overlay *overlay = NULL;
 	int64_t id;
 
-	(void) check_integer(row, "position", &values[1], 1, INT64_MAX, &layer.position, "a positive integer");
-	if (check_integer(row, "overlay", &values[2], 1, INT64_MAX, &id, "a positive integer")) {
+	(void) row_integer(row, "position", &values[1], 1, INT64_MAX, &layer.position, "a positive integer");
+	if (row_integer(row, "overlay", &values[2], 1, INT64_MAX, &id, "a positive integer")) {
 		overlay = find_overlay(model, id);
 		if (!overlay)
-			refuse(row, "overlay", "%s is not in %s", values[2].text, views[VIEW_OVERLAYS].name);
+			row_refuse(row, "overlay", "%s is not in %s", values[2].text, views[VIEW_OVERLAYS].name);
 	}
 	if (row->refused) {
 		if (!instance->refused)

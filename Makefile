@@ -68,8 +68,13 @@ $B/tests/%: tests/%.c $(core_objects)
 	$(CC) $(CPPFLAGS) -D_GNU_SOURCE $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $< $(core_objects) \
 		$(shell $(PKG_CONFIG) --libs sqlite3 inih)
 
+# Those that boot a system are apart: make check-system.
+TESTS ?= $(filter-out tests/system%,$(sort $(wildcard tests/*.t)))
 check: all $(unit_tests)
-	BUILD=$B prove $(PROVEFLAGS) $(unit_tests) $(sort $(wildcard tests/*.t))
+	BUILD=$B prove $(PROVEFLAGS) $(unit_tests) $(TESTS)
+
+check-system: all
+	BUILD=$B prove $(PROVEFLAGS) $(sort $(wildcard tests/system*.t))
 
 # Rewrites the expectations of tests/cases; their diff is then reviewed like code.
 golden: all
@@ -111,6 +116,6 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all check golden demo bench portable install clean
+.PHONY: all check check-system golden demo bench portable install clean
 .DELETE_ON_ERROR:
 -include $(wildcard $B/core/*.d $B/helpers/*.d $B/tests/*.d)

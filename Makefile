@@ -7,7 +7,7 @@ MANDIR ?= $(DATADIR)/man
 LIBEXECDIR ?= $(PREFIX)/libexec/left4me
 PKG_CONFIG ?= pkg-config
 GENERATORDIR ?= $(or $(shell $(PKG_CONFIG) --define-variable=prefix=$(PREFIX) \
-	--define-variable=rootprefix=$(PREFIX) --variable=systemdsystemgeneratordir systemd 2>/dev/null), \
+	--define-variable=rootprefix=$(PREFIX) --define-variable=root_prefix=$(PREFIX) --variable=systemdsystemgeneratordir systemd 2>/dev/null), \
 	$(PREFIX)/lib/systemd/system-generators)
 
 CC ?= cc

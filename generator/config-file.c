@@ -147,6 +147,8 @@ static bool check_line(struct ini_state *state, const char *line, size_t length,
 	if (*line == '#' || *line == ';')
 		return false;
 	if (length > limit) {
+		if (*line == '[')
+			state->section_known = false;
 		report_problem(state->report, where, "the line is longer than %zu bytes", limit);
 		return false;
 	}

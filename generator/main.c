@@ -19,8 +19,12 @@
 
 enum { EXIT_CLEAN = 0, EXIT_PROBLEMS = 1, EXIT_NOTHING = 2 };
 
-/* Seconds. When the first is over the tree is taken back, when the second is the process ends where it is. */
-enum { PATIENCE = 4, LAST_PATIENCE = 1 };
+/*
+ * Seconds. Reading may hang: when its time is over the process ends. What follows can only be slow, on a machine
+ * that swaps say, and what it makes is wanted even then; when its time is over the tree is taken back, well before
+ * systemd's own 90 seconds.
+ */
+enum { READ_PATIENCE = 5, WRITE_PATIENCE = 30, LAST_PATIENCE = 1 };
 
 enum { LOGGED_LINES_MAX = 20 };
 
@@ -40,6 +44,7 @@ struct run {
 	struct rows rows;
 	enum rows_origin origin;
 	struct model model;
+	struct running running;        /* in generator mode */
 	struct rendering rendering;
 };
 
@@ -73,6 +78,7 @@ static const char usage[] =
 static void run_done(struct run *run)
 {
 	rendering_done(&run->rendering);
+	running_done(&run->running);
 	model_done(&run->model);
 	rows_done(&run->rows);
 	config_done(&run->config);
@@ -122,7 +128,7 @@ static int read_rows(struct run *run, const struct options *options, const char 
 
 static void on_last_alarm(int signal)
 {
-	static const char message[] = "<3>left4me-generator: gave up, 5 seconds are over\n";
+	static const char message[] = "<3>left4me-generator: gave up, it takes too long\n";
 	int fd = open("/dev/kmsg", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
 
 	(void) signal;
@@ -138,8 +144,8 @@ static void on_alarm(int number)
 	(void) alarm(LAST_PATIENCE);
 }
 
-/* ".../systemd/generator" -> ".../left4me", owned by the caller; NULL for any other folder. */
-static char *state_folder(const char *units)
+/* ".../systemd/generator" -> ".../NAME", owned by the caller; NULL for any other folder. */
+static char *run_folder(const char *units, const char *name)
 {
 	static const char suffix[] = "/systemd/generator";
 	size_t length = strlen(units);
@@ -148,7 +154,7 @@ static char *state_folder(const char *units)
 		length--;
 	if (length < sizeof(suffix) || strncmp(units + length - sizeof(suffix) + 1, suffix, sizeof(suffix) - 1) != 0)
 		return NULL;
-	return xasprintf("%.*s/left4me", (int) (length - sizeof(suffix) + 1), units);
+	return xasprintf("%.*s/%s", (int) (length - sizeof(suffix) + 1), units, name);
 }
 
 static bool is_not_for_us(void)
@@ -191,21 +197,26 @@ static int write_tree(struct run *run, const char *units, const char *state)
 
 static int generate(const struct options *options)
 {
-	cleanup_free char *state = state_folder(options->folders[0]);
+	cleanup_free char *state = run_folder(options->folders[0], "left4me");
+	cleanup_free char *started = run_folder(options->folders[0], "systemd/units");
 	cleanup_free char *last_good = state ? xasprintf("%s/last-good", state) : NULL;
 	cleanup(run_done) struct run run = { .origin = ROWS_NONE };
 	int r;
 
 	if (is_not_for_us())
 		return EXIT_CLEAN;
-	(void) signal(SIGALRM, on_alarm);
-	(void) alarm(PATIENCE);
+	(void) signal(SIGALRM, on_last_alarm);
+	(void) alarm(READ_PATIENCE);
 	if (getenv("SYSTEMD_SCOPE"))
 		log_to_kernel();
 	read_config(&run, options, true);
 	(void) read_rows(&run, options, last_good);
+	(void) signal(SIGALRM, on_alarm);
+	(void) alarm(WRITE_PATIENCE);
 	model_build(&run.config, &run.rows, &run.report, &run.model);
-	render(&run.config, &run.model, run.origin, &run.rendering);
+	if (started)
+		running_read(started, &run.running);
+	render(&run.config, &run.model, &run.running, run.origin, &run.rendering);
 	r = write_tree(&run, options->folders[0], state);
 	log_report(&run);
 	return r < 0 ? EXIT_PROBLEMS : EXIT_CLEAN;
@@ -244,7 +255,7 @@ static int render_mode(const struct options *options)
 
 	if (r == 0) {
 		model_build(&run.config, &run.rows, &run.report, &run.model);
-		render(&run.config, &run.model, run.origin, &run.rendering);
+		render(&run.config, &run.model, &run.running, run.origin, &run.rendering);
 		r = tree ? sink_tree(&run.rendering.bundle, options->output, &run.report)
 			 : sink_json(&run.rendering.bundle, options->output, &run.report);
 	}
@@ -268,7 +279,7 @@ static int check_mode(const struct options *options)
 	else
 		(void) read_rows(&run, options, options->database ? NULL : last_good);
 	model_build(&run.config, &run.rows, &run.report, &run.model);
-	render(&run.config, &run.model, run.origin, &run.rendering);
+	render(&run.config, &run.model, &run.running, run.origin, &run.rendering);
 	if (on_host)
 		host_check(&run.config, &run.rendering.bundle, &run.report);
 	print_report(&run, stdout);

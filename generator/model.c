@@ -315,8 +315,8 @@ static void check_stack(const struct model *model, struct instance *instance, si
 			return;
 		}
 	if (count > OVERLAYS_MAX) {
-		refuse_instance(instance, VIEW_LAYERS, layers[OVERLAYS_MAX].row, "overlay", report,
-				"%zu are stacked, the limit is %d", count, OVERLAYS_MAX);
+		refuse_instance(instance, VIEW_LAYERS, layers[OVERLAYS_MAX].row, "instance", report,
+				"has %zu overlays, the limit is %d", count, OVERLAYS_MAX);
 		return;
 	}
 	for (size_t i = 0; i < count; i++) {

@@ -103,12 +103,14 @@ static void write_fallback(const void *maker, const struct artifact *artifact, s
 	static const char *const reason = "\"%i is not in the database\"";
 	static const char *const server = "Left 4 Dead 2 server %i, not in the database";
 	static const char *const build = "Build of overlay %i, not in the database";
+	static const char *const collect = "inactive-or-failed";       /* nobody is left who would reset it */
 	const struct output *output = artifact->subject;
 	struct variable variables[VARIABLE_COUNT];
 
 	set_unit(maker, variables);
 	set_refusal(variables, &reason);
 	variable_set(variables, VAR_DESCRIPTION, strcmp(output->template, "server.service") == 0 ? &server : &build);
+	variable_set(variables, VAR_COLLECT, &collect);
 	template_fill(template_of(maker, output), variables, out);
 }
 
@@ -317,8 +319,8 @@ static void load_templates(struct rendering *rendering)
 	}
 }
 
-void render(const struct config *config, const struct model *model, enum rows_origin origin,
-	    struct rendering *ret_rendering)
+void render(const struct config *config, const struct model *model, const struct running *running,
+	    enum rows_origin origin, struct rendering *ret_rendering)
 {
 	struct rendering *rendering = ret_rendering;
 
@@ -326,8 +328,8 @@ void render(const struct config *config, const struct model *model, enum rows_or
 	rendering->templates = xcalloc(ELEMENTS(outputs), sizeof(*rendering->templates));
 	rendering->scratch = make_scratch();
 	host_variables_set(config, &rendering->host);
-	units_name(model, &rendering->units);
-	units_list(&rendering->units, model, rendering->host.of);
+	units_name(model, running, &rendering->units);
+	units_list(&rendering->units, model, running, rendering->host.of);
 	load_templates(rendering);
 	for (const struct output *output = outputs; output < outputs + ELEMENTS(outputs); output++) {
 		if (!output->when(config))

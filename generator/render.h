@@ -30,7 +30,8 @@ struct rendering {
 	struct scratch *scratch;
 };
 
-void render(const struct config *config, const struct model *model, enum rows_origin origin,
-	    struct rendering *ret_rendering);
+/* Of what runs only the sudo rules speak; nothing does where the output is not for this very host. */
+void render(const struct config *config, const struct model *model, const struct running *running,
+	    enum rows_origin origin, struct rendering *ret_rendering);
 
 void rendering_done(struct rendering *rendering);

@@ -1,0 +1,159 @@
+/*
+ * left4me-overlay: mounts and unmounts the overlay of one server instance; see left4me-overlay(8).
+ * This file is the clean start and the command line; the verbs are in overlay-verbs.c, and what needs privilege
+ * in overlay-mount.c.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "name.h"
+#include "overlay-mount.h"
+#include "overlay-say.h"
+#include "overlay-verbs.h"
+
+#define DEFAULT_ROOT "/var/lib/left4me"
+
+static const char usage[] =
+	"usage: left4me-overlay [--root=DIR] [--dry-run] mount NAME LAYER...\n"
+	"       left4me-overlay [--root=DIR] [--dry-run] umount NAME\n"
+	"\n"
+	"LAYER is the id of an overlay, topmost first; the last one is the word installation.\n"
+	"\n"
+	"  --root=DIR  instead of " DEFAULT_ROOT "\n"
+	"  --dry-run   say what would be done, change nothing\n"
+	"  --help, --version\n";
+
+/* Without 0, 1 and 2, the next directory opened would become stderr. */
+static void have_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		_exit(EXIT_FAILED);
+	(void) close(fd);
+}
+
+/*
+ * What came along from the caller: descriptors, environment (libmount and the C library read it), umask, a soft
+ * limit too low for 500 layers. There is nothing to execute later, so no_new_privs costs nothing.
+ */
+static void start_clean(void)
+{
+	struct rlimit files;
+
+	if (fcntl(STDIN_FILENO, F_GETFD) < 0 || fcntl(STDOUT_FILENO, F_GETFD) < 0 ||
+	    fcntl(STDERR_FILENO, F_GETFD) < 0)
+		have_standard_descriptors();
+	if (close_range(STDERR_FILENO + 1, ~0U, 0) < 0 || clearenv() != 0 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		die(EXIT_FAILED, errno, "cannot start clean");
+	(void) umask(022);
+	(void) signal(SIGPIPE, SIG_IGN);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void) setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+static void check_layers(const struct request *request)
+{
+	int last = request->count - 1;
+	int64_t id;
+
+	if (request->count < 1)
+		die(EXIT_USAGE, 0, "no layer given for '%s'", request->name);
+	if (request->count > LAYERS_MAX)
+		die(EXIT_USAGE, 0, "%d layers given for '%s', the limit is %d", request->count, request->name,
+		    LAYERS_MAX);
+	if (strcmp(request->layers[last], INSTALLATION) != 0)
+		die(EXIT_USAGE, 0, "the last layer is '%s', not '" INSTALLATION "'", request->layers[last]);
+	for (int i = 0; i < last; i++) {
+		if (!parse_id(request->layers[i], &id))
+			die(EXIT_USAGE, 0, "'%s' is not the id of an overlay", request->layers[i]);
+		for (int j = 0; j < i; j++)
+			if (strcmp(request->layers[i], request->layers[j]) == 0)
+				die(EXIT_USAGE, 0, "overlay %s is given twice", request->layers[i]);
+	}
+}
+
+_Noreturn static void print_and_exit(const char *text)
+{
+	if (fputs(text, stdout) == EOF || fflush(stdout) == EOF)
+		die(EXIT_FAILED, errno, "cannot write");
+	exit(0);
+}
+
+/* Returns the index of the verb. */
+static int parse_options(int argc, char **argv, struct request *request)
+{
+	static const struct option options[] = {
+		{ "root", required_argument, NULL, 'r' },
+		{ "dry-run", no_argument, NULL, 'n' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1)
+		switch (option) {
+		case 'r':
+			request->root = optarg;
+			break;
+		case 'n':
+			request->dry_run = true;
+			break;
+		case 'h':
+			print_and_exit(usage);
+		case 'v':
+			print_and_exit("left4me-overlay " VERSION "\n");
+		default:
+			die(EXIT_USAGE, 0, "'%s' is not an option, or lacks its value; see --help",
+			    argv[optind - 1]);
+		}
+	return optind;
+}
+
+int main(int argc, char **argv)
+{
+	struct request request = { .root = DEFAULT_ROOT };
+	bool mount;
+	int verb;
+
+	start_clean();
+	verb = parse_options(argc, argv, &request);
+	if (!valid_path(request.root))
+		die(EXIT_USAGE, 0, "'%s' is not an absolute, normalised path", request.root);
+	if (argc - verb < 2)
+		die(EXIT_USAGE, 0, "a verb and an instance are needed; see --help");
+	mount = strcmp(argv[verb], "mount") == 0;
+	if (!mount && strcmp(argv[verb], "umount") != 0)
+		die(EXIT_USAGE, 0, "'%s' is neither mount nor umount", argv[verb]);
+	request.name = argv[verb + 1];
+	if (!valid_name(request.name))
+		die(EXIT_USAGE, 0, "'%s' is not the name of an instance", request.name);
+	request.layers = argv + verb + 2;
+	request.count = argc - verb - 2;
+	if (mount)
+		check_layers(&request);
+	else if (request.count > 0)
+		die(EXIT_USAGE, 0, "umount needs nothing but the name");
+
+	enter_host();
+	if (mount)
+		verb_mount(&request);
+	else
+		verb_umount(&request);
+	return 0;
+}

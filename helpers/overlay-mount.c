@@ -1,0 +1,192 @@
+/*
+ * The privileged system calls, in the order of a mount, and why each is safe.
+ *
+ *   pidfd_open, setns    Into PID 1's mount namespace, before anything is opened. PID 1 is named by its number,
+ *                        which needs no /proc and cannot be another process. setns(2) also moves root and working
+ *                        directory there. It is done always: in that namespace already, it changes nothing (S22).
+ *   openat2              Below ROOT with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS: whoever may write below ROOT
+ *                        cannot lead out of it (openat2(2)). Descriptors are O_PATH or for reading a directory.
+ *   setfsuid, setfsgid,  Missing directories are made with the rights of ROOT/runtime's owner and no more, so they
+ *   mkdirat              belong to it from the start and there is no chown to be aimed at something else.
+ *   flock                On the instance's directory: one of us at a time.
+ *   fsopen, fsconfig     The new mount API (fsopen(2)). Layers, upper and work are given as /proc/self/fd/N, that
+ *                        is, as what was opened and checked; a swap afterwards gains nothing. Nothing is quoted or
+ *                        parsed: each is one string of its own, and no name of the file system occurs in them.
+ *   fsmount              With nosuid and nodev. The mount is nowhere yet; if we are killed here it is gone.
+ *   move_mount           By descriptor onto the opened merged directory: no path is looked up.
+ *   umount2              With UMOUNT_NOFOLLOW on one name below a descriptor. Not by libmount, which follows a
+ *                        symbolic link there unless it runs setuid (do_umount() in context_umount.c), and may run
+ *                        /sbin/umount.overlay. A descriptor of the mount itself would make it busy.
+ *   unlinkat             In overlay-tree.c: work/work, by descriptors, after the unmount.
+ *
+ * Capabilities are kept: overlayfs keeps the mounter's credentials and uses them for all later work on the
+ * layers (Documentation/filesystems/overlayfs.rst, "Permission model"). A helper that drops CAP_CHOWN makes
+ * a mount where nothing owned by somebody else can be copied up.
+ */
+#include "overlay-mount.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/fsuid.h>
+#include <sys/mount.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "overlay-say.h"
+
+/* Well below TimeoutStopSec=15s of the server unit. */
+enum { LOCK_SECONDS = 5 };
+
+#define FD_PATH "/proc/self/fd/%d"
+
+void enter_host(void)
+{
+	cleanup_close int init = pidfd_open(1, 0);
+
+	if (init < 0 || setns(init, CLONE_NEWNS) < 0)
+		die(EXIT_FAILED, errno, "cannot enter PID 1's mount namespace");
+}
+
+int open_root(const char *path)
+{
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		die(EXIT_FAILED, errno, "cannot open '%s'", path);
+	return fd;
+}
+
+int open_beneath(int directory, const char *path, int flags, uint64_t resolve)
+{
+	struct open_how how = {
+		.flags = (uint64_t) flags | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | resolve,
+	};
+	int fd = (int) syscall(SYS_openat2, directory, path, &how, sizeof(how));
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* The calls report no error, but the next one tells what is set. */
+static bool act_as(uid_t uid, gid_t gid)
+{
+	(void) setfsgid(gid);
+	(void) setfsuid(uid);
+	return (gid_t) setfsgid((gid_t) -1) == gid && (uid_t) setfsuid((uid_t) -1) == uid;
+}
+
+int make_beneath(int directory, const char *name, int like, int flags)
+{
+	int fd = open_beneath(directory, name, flags, 0), error = 0;
+	struct stat owner;
+
+	if (fd != -ENOENT)
+		return fd;
+	if (fstat(like, &owner) < 0)
+		return -errno;
+	if (!act_as(owner.st_uid, owner.st_gid))
+		error = EPERM;
+	else if (mkdirat(directory, name, 0755) < 0 && errno != EEXIST)
+		error = errno;
+	if (!act_as(0, 0))
+		die(EXIT_FAILED, 0, "cannot become root again");
+	return error ? -error : open_beneath(directory, name, flags, 0);
+}
+
+void lock_directory(int directory, const char *path)
+{
+	int r;
+
+	deadline(LOCK_SECONDS);
+	r = flock(directory, LOCK_EX);
+	if (r < 0 && errno == EINTR)
+		die(EXIT_FAILED, 0, "'%s' is locked by another process", path);
+	if (r < 0)
+		die(EXIT_FAILED, errno, "cannot lock '%s'", path);
+	deadline(0);
+}
+
+/* The kernel keeps its messages, "e overlay: …", in the file system context (fsopen(2)). */
+_Noreturn static void die_explained(int context, const char *path, int error)
+{
+	cleanup_text struct text log = TEXT_EMPTY;
+	char message[1024];
+	ssize_t length;
+
+	while ((length = read(context, message, sizeof(message))) > 2) {
+		text_puts(&log, log.length ? "; " : ": ");
+		text_append(&log, message + 2, (size_t) length - 2 - (message[length - 1] == '\n'));
+	}
+	die(EXIT_FAILED, error, "cannot mount an overlay on '%s'%s", path, log.length ? log.data : "");
+}
+
+static void configure(int context, const char *path, const char *key, int fd)
+{
+	cleanup_free char *value = xasprintf(FD_PATH, fd);
+
+	if (fsconfig(context, FSCONFIG_SET_STRING, key, value, 0) < 0)
+		die_explained(context, path, errno);
+}
+
+/* Where the kernel cannot make work/work, on a full disk say, it mounts read-only and reports success. */
+static void refuse_read_only(int mount, const char *path)
+{
+	struct statvfs state;
+
+	if (fstatvfs(mount, &state) < 0)
+		die(EXIT_FAILED, errno, "cannot look at the overlay for '%s'", path);
+	if (state.f_flag & ST_RDONLY)
+		die(EXIT_FAILED, EROFS, "cannot mount an overlay on '%s': the kernel could not use work and "
+		    "would mount it read-only (disk full?)", path);
+}
+
+int mount_stack(const struct stack *stack, const char *path)
+{
+	cleanup_free char *source = xasprintf(OVERLAY_SOURCE "%s", stack->name);
+	cleanup_close int context = fsopen("overlay", FSOPEN_CLOEXEC);
+	int mount;
+
+	if (context < 0)
+		die(EXIT_FAILED, errno, "the kernel has no overlay file system");
+	if (fsconfig(context, FSCONFIG_SET_STRING, "source", source, 0) < 0)
+		die_explained(context, path, errno);
+	for (size_t i = 0; i < stack->count; i++)
+		configure(context, path, "lowerdir+", stack->layers[i]);
+	configure(context, path, "upperdir", stack->upper);
+	configure(context, path, "workdir", stack->work);
+	if (fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		die_explained(context, path, errno);
+	mount = fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+	if (mount < 0)
+		die_explained(context, path, errno);
+	refuse_read_only(mount, path);
+	if (move_mount(mount, "", stack->merged, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		die(EXIT_FAILED, errno, "cannot mount on '%s'", path);
+	return mount;
+}
+
+/*
+ * Detached, because our own descriptor makes it busy and no other name for it is safe. S27 is about a server's
+ * mount; this one has existed for an instant, and nobody was told of it.
+ */
+void undo_mount(int mount)
+{
+	cleanup_free char *path = xasprintf(FD_PATH, mount);
+
+	if (umount2(path, MNT_DETACH) < 0)
+		die(EXIT_FAILED, errno, "cannot undo a mount");
+}
+
+int unmount_merged(int directory)
+{
+	cleanup_free char *path = xasprintf(FD_PATH "/merged", directory);
+
+	return umount2(path, UMOUNT_NOFOLLOW) < 0 ? -errno : 0;
+}

@@ -1,0 +1,162 @@
+#include "overlay-say.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define PROGRAM "left4me-overlay"
+
+/* journald takes a datagram at once; if it is stuck, a server's start must not be stuck with it */
+enum { JOURNAL_SECONDS = 2 };
+
+static struct {
+	const char *instance;
+	const char *layers;
+	bool host;              /* in PID 1's mount namespace, where the journal's socket is the real one */
+	bool on_stderr;         /* stderr is a stream to the journal */
+} about;
+
+void say_about(const char *instance, const char *layers)
+{
+	about.instance = instance;
+	about.layers = layers;
+}
+
+/* systemd's own sign for this, $JOURNAL_STREAM, is out: no environment variable steers this program. */
+static bool stderr_is_journal(void)
+{
+	struct sockaddr_un peer = { .sun_family = AF_UNSPEC };
+	socklen_t size = sizeof(peer) - 1;
+
+	return getpeername(STDERR_FILENO, (struct sockaddr *) &peer, &size) == 0 &&
+	       peer.sun_family == AF_UNIX &&
+	       strcmp(peer.sun_path, "/run/systemd/journal/stdout") == 0;
+}
+
+void say_to_journal(void)
+{
+	about.host = access("/run/systemd/journal/socket", F_OK) == 0;
+	about.on_stderr = stderr_is_journal();
+}
+
+static void on_alarm(int signal_number)
+{
+	(void) signal_number;   /* it is enough that the system call returns */
+}
+
+void deadline(unsigned seconds)
+{
+	struct sigaction action = { .sa_handler = on_alarm };   /* no SA_RESTART */
+	/* again each second, should the first signal come just before the call that may block */
+	struct itimerval timer = { .it_value.tv_sec = (time_t) seconds, .it_interval.tv_sec = seconds > 0 };
+	sigset_t set;
+
+	(void) sigemptyset(&set);
+	(void) sigaddset(&set, SIGALRM);
+	(void) sigaction(SIGALRM, &action, NULL);
+	(void) sigprocmask(SIG_UNBLOCK, &set, NULL);
+	(void) setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+/*
+ * sd_journal_sendv(3). Loaded where there is a journal and something to say: libsystemd and what it needs in turn
+ * (six libraries on Debian 12) would otherwise be a third of the whole run. It comes by its soname from the system's
+ * directories; LD_LIBRARY_PATH could say no more here than for a library that is linked.
+ */
+static int send_fields(const struct iovec *fields, int count)
+{
+	int (*send)(const struct iovec *iov, int n) = NULL;
+	void *library = dlopen("libsystemd.so.0", RTLD_NOW);
+
+	if (library)
+		*(void **) &send = dlsym(library, "sd_journal_sendv");
+	return send ? send(fields, count) : -ENOSYS;
+}
+
+/* Takes over `field`. */
+static void add_field(struct iovec *fields, int *count, char *field)
+{
+	fields[(*count)++] = (struct iovec){ .iov_base = field, .iov_len = strlen(field) };
+}
+
+/*
+ * OBJECT_SYSTEMD_UNIT= makes `journalctl -u` and `systemctl status` find the entry: journald looks up the
+ * sender's unit in /proc and often comes too late for a process as short as this one (systemd.journal-fields(7)).
+ */
+static bool send_entry(int priority, const char *message_id, const char *message)
+{
+	struct iovec fields[7];
+	int count = 0, r;
+
+	if (!about.host)
+		return false;
+	add_field(fields, &count, xasprintf("MESSAGE=%s", message));
+	add_field(fields, &count, xasprintf("PRIORITY=%d", priority));
+	add_field(fields, &count, xasprintf("MESSAGE_ID=%s", message_id));
+	add_field(fields, &count, xasprintf("SYSLOG_IDENTIFIER=%s", PROGRAM));
+	if (about.instance) {
+		add_field(fields, &count, xasprintf("LEFT4ME_INSTANCE=%s", about.instance));
+		add_field(fields, &count,
+			  xasprintf("OBJECT_SYSTEMD_UNIT=left4me-server@%s.service", about.instance));
+	}
+	if (about.layers)
+		add_field(fields, &count, xasprintf("LEFT4ME_LAYERS=%s", about.layers));
+	deadline(JOURNAL_SECONDS);
+	r = send_fields(fields, count);
+	deadline(0);
+	for (int i = 0; i < count; i++)
+		free(fields[i].iov_base);
+	return r >= 0;
+}
+
+/* A path may hold any byte; a line of a log must stay one line. */
+static char *printable(const char *message)
+{
+	struct text line = TEXT_EMPTY;
+
+	text_puts(&line, "");
+	for (const char *c = message; *c; c++)
+		if ((unsigned char) *c < 0x20 || *c == 0x7f)
+			text_printf(&line, "\\x%02x", (unsigned) *c);
+		else
+			text_putc(&line, *c);
+	return line.data;
+}
+
+void say(const char *message_id, const char *format, ...)
+{
+	cleanup_free char *message = NULL, *line = NULL;
+	va_list arguments;
+
+	va_start(arguments, format);
+	message = xvasprintf(format, arguments);
+	va_end(arguments);
+	line = printable(message);
+	(void) send_entry(LOG_INFO, message_id, line);
+}
+
+_Noreturn void die(int status, int error, const char *format, ...)
+{
+	cleanup_free char *message = NULL, *whole = NULL, *line = NULL;
+	va_list arguments;
+
+	va_start(arguments, format);
+	message = xvasprintf(format, arguments);
+	va_end(arguments);
+	whole = xasprintf("%s%s%s", message, error ? ": " : "", error ? strerror(error) : "");
+	line = printable(whole);
+	if (!send_entry(LOG_ERR, MESSAGE_FAILED, line) || !about.on_stderr)
+		(void) fprintf(stderr, PROGRAM ": %s\n", line);
+	freep(&message);
+	freep(&whole);
+	freep(&line);
+	exit(status);
+}

@@ -1,0 +1,499 @@
+#!/bin/sh
+# left4me-overlay: what it mounts, what it refuses, what it leaves behind.
+# shellcheck disable=SC2046,SC2119,SC2319,SC3045 # lists of layers are split on purpose; ok() reads $?
+. tests/overlay/common.sh
+
+# --- command line
+
+fresh
+"$overlay" --help | grep -q '^usage: left4me-overlay'
+ok "--help"
+[ "$("$overlay" --version)" = "left4me-overlay 1" ]
+ok "--version"
+for arguments in "" "mount" "umount" "mount a" "umount a 1" "mount a 1" "mount a installation 1" "remount a" \
+	"mount a installation installation" "mount a 1 1 installation" "--bogus mount a installation" \
+	"--root" "mount a --dry-run installation" "mount a 1 2,3 installation"; do
+	# shellcheck disable=SC2086
+	run $arguments
+	refused 2 . "usage error: '$arguments'"
+done
+for root in "" relative /a/../b "$R/" //a /a/./b; do
+	"$overlay" "--root=$root" umount a 2>"$err"
+	status=$?
+	refused 2 "normalised" "--root='$root' is refused"
+done
+long=$(printf 'a%.0s' $(seq 65))
+for name in .. . a/b "" "$long" -x A aB _a "a b" "a	b" "a
+b" a. é; do
+	run mount "$name" installation
+	refused 2 "is not the name of an instance" "mount refuses the name '$name'"
+	run umount "$name"
+	refused 2 "is not the name of an instance" "umount refuses the name '$name'"
+done
+for id in "" 0 00 01 -1 -x +7 7x " 7" "7 " 0x7 9223372036854775808 18446744073709551616 18446744073709551617 \
+	.. ../1 1/../2 Installation "1
+2"; do
+	run mount a "$id" installation
+	refused 2 "is not the id of an overlay" "the id '$id' is refused"
+done
+run mount "${long#a}" 1 installation
+is "$status" 0 "a name of 64 characters"
+run umount "${long#a}"
+mkdir "$R/overlays/9223372036854775807"
+run mount a 9223372036854775807 installation
+is "$status" 0 "the id 2^63-1"
+run umount a
+[ -z "$(ls "$R/runtime/-x" 2>/dev/null)" ] && [ "$(find "$R/runtime" -mindepth 1 -maxdepth 1 | wc -l)" = 2 ]
+ok "nothing was made for what was refused"
+(cd / && "$overlay" mount a 1 installation 2>"$err")
+grep -q "'/var/lib/left4me" "$err" || mounted
+ok "the root is /var/lib/left4me"
+if [ -c /dev/full ]; then
+	"$overlay" --root="$R" --dry-run mount a installation >/dev/full 2>"$err"
+	is $? 1 "a dry run that cannot print fails"
+else
+	skip "no /dev/full"
+fi
+
+# --- layers
+
+for layers in 1 2 60 500; do
+	fresh $((layers - 1))
+	run mount a $(layers_down_from $((layers - 1)))
+	is "$status" 0 "$layers layers are mounted"
+	top=$((layers - 1))
+	[ $top -gt 0 ] || top=installation
+	is "$(cat "$M/who")" $top "... the first is the topmost"
+	is "$(find "$M" -name 'only-*' | wc -l)" $((layers - 1)) "... and all are there"
+	run umount a
+	is "$status" 0 "... and are unmounted"
+done
+fresh 500
+run mount a $(layers_down_from 500)
+refused 2 "501 layers .* limit is 500" "501 layers are refused"
+(
+	ulimit -S -n 64
+	run mount a $(layers_down_from 499)
+)
+is $? 0 "500 layers with a soft limit of 64 descriptors"
+run umount a
+
+fresh
+order=
+for layers in "1 2 3" "3 1 2" "2 3" "2"; do
+	# shellcheck disable=SC2086
+	run mount a $layers installation
+	order="$order$(cat "$M/who")"
+	run umount a
+done
+is "$order" 1322 "the order of the layers is that of the command line"
+
+run mount a 2 1 installation
+grep ' - overlay left4me:a ' /proc/self/mountinfo | grep -q " $M [^ ]*nosuid,nodev"
+ok "source left4me:NAME, nosuid, nodev"
+is "$(stat -c '%u:%g %a' "$R/runtime/a" "$R/runtime/a/upper" "$R/runtime/a/work" "$M" | sort -u)" "980:981 755" \
+	"what was made is owned like ROOT/runtime"
+echo changed >"$M/who"
+rm "$M/only-1"
+is "$(cat "$R/overlays/2/who") $(cat "$R/runtime/a/upper/who")" "2 changed" "a change goes to upper"
+[ ! -e "$M/only-1" ] && [ -e "$R/overlays/1/only-1" ] && [ "$(stat -c %F "$R/runtime/a/upper/only-1")" = \
+	"character special file" ]
+ok "a deletion is a whiteout in upper"
+setpriv --reuid 980 --regid 981 --clear-groups sh -c "echo mine >'$M/only-2' && rm '$M/only-2' && mkdir '$M/new'"
+ok "the owner may change and delete"
+run umount a
+run mount a 2 1 installation
+[ "$(cat "$M/who")" = changed ] && [ ! -e "$M/only-1" ] && [ ! -e "$M/only-2" ] && [ -d "$M/new" ]
+ok "changes and deletions are there after the next mount"
+
+# --- idempotent, dry run
+
+before=$(cat /proc/self/mountinfo)
+run mount a 2 1 installation
+[ "$status" = 0 ] && [ ! -s "$err" ] && [ "$(cat /proc/self/mountinfo)" = "$before" ]
+ok "mounting what is mounted changes nothing (S26)"
+run mount a 99 installation
+is "$status" 0 "... whatever has become of the layers"
+is "$(run --dry-run umount a)" "target=$M
+state=mounted" "dry run of umount"
+[ "$(run --dry-run mount a 2 installation | tail -n1)" = state=mounted ] &&
+	[ "$(cat /proc/self/mountinfo)" = "$before" ]
+ok "dry runs while mounted change nothing"
+run umount a
+[ "$status" = 0 ] && [ ! -s "$err" ] && ! mounted && [ ! -e "$R/runtime/a/work/work" ]
+ok "umount leaves no mount and no work/work"
+run umount a
+[ "$status" = 0 ] && [ ! -s "$err" ]
+ok "unmounting what is not mounted is nothing (S26)"
+fresh
+before=$(find "$stage" -printf '%p %i %C@\n')
+is "$(run --dry-run mount a 2 installation)" "source=left4me:a
+lowerdir+=$R/overlays/2
+lowerdir+=$R/installation
+upperdir=$R/runtime/a/upper (to be made)
+workdir=$R/runtime/a/work (to be made)
+target=$M (to be made)
+state=not mounted" "dry run of mount"
+is "$(find "$stage" -printf '%p %i %C@\n' | grep -v "^$err ")" "$(echo "$before" | grep -v "^$err ")" \
+	"... makes nothing"
+run --dry-run mount a 77 installation
+refused 1 "layer 77 is missing" "a dry run finds a missing layer"
+run umount a
+[ "$status" = 0 ] && [ ! -e "$R/runtime/a" ]
+ok "umount of an instance that never was makes nothing"
+rmdir "$R/runtime"
+run umount a
+is "$status" 0 "umount without ROOT/runtime"
+run mount a installation
+refused 1 "'$R/runtime': No such file" "mount without ROOT/runtime is refused"
+rm -rf "$R"
+run umount a
+refused 1 "'$R': No such file" "umount without ROOT is refused"
+
+# --- names above the root
+
+for name in 'a:b' 'a,b' 'a b' 'a\b' 'a\054b' 'a"b' "a'b" 'a%b' 'a
+b' 'ümlaut' 'lowerdir+=x'; do
+	fresh
+	mkdir "$stage/$name"
+	mv "$R" "$stage/$name/root"
+	root=$stage/$name/root
+	"$overlay" --root="$root" mount a 2 1 installation 2>"$err" && [ "$(cat "$root/runtime/a/merged/who")" = 2 ]
+	ok "a root below '$name'"
+	"$overlay" --root="$root" mount a 2 1 installation 2>"$err" &&
+		[ "$(grep -c ' - overlay left4me:a ' /proc/self/mountinfo)" = 1 ]
+	ok "... idempotent"
+	"$overlay" --root="$root" umount a 2>"$err" && ! mounted
+	ok "... unmounted"
+	rm -rf "${stage:?}/$name"
+done
+fresh
+"$overlay" --root="$R
+x" umount a 2>"$err"
+[ "$(wc -l <"$err")" = 1 ] && grep -qF 'root\x0ax' "$err"
+ok "control characters are escaped in messages"
+mv "$R" "$stage/real"
+ln -s real "$R"
+run mount a 1 installation && run mount a 1 installation && run umount a && ! mounted
+ok "ROOT itself may be a link"
+rm "$R"
+mv "$stage/real" "$R"
+
+# --- symbolic links below the root
+
+mkdir -p "$stage/victim/upper" "$stage/victim/work" "$stage/victim/merged" "$stage/victim/1" "$stage/victim/a"
+for link in overlays overlays/1 installation runtime runtime/a runtime/a/upper runtime/a/work runtime/a/merged; do
+	for target in "$stage/victim" ../away; do
+		fresh
+		run mount a 1 installation && run umount a
+		mv "$R/$link" "$R/away"
+		[ "$target" = ../away ] || rm -rf "$R/away"
+		ln -s "$target" "$R/$link"
+		before=$(find "$stage/victim" -printf '%p %i %u %C@\n')
+		run mount a 1 installation
+		refused 1 "symbolic link" "$link -> $target is refused"
+		run umount a
+		[ "$(find "$stage/victim" -printf '%p %i %u %C@\n')" = "$before" ] && ! mounted
+		ok "... nothing happens behind it"
+		rm -rf "$R/away"
+	done
+done
+for part in upper work merged; do
+	fresh
+	mkdir "$R/runtime/a"
+	chown 980:981 "$R/runtime/a"
+	ln -s "$stage/victim/none" "$R/runtime/a/$part"
+	run mount a 1 installation
+	refused 1 "symbolic link" "$part is not made through a dangling link"
+	[ ! -e "$stage/victim/none" ]
+	ok "... nothing was made behind it"
+	rm "$R/runtime/a/$part"
+	echo >"$R/runtime/a/$part"
+	run mount a 1 installation
+	refused 1 "Not a directory" "$part that is a file is refused"
+done
+fresh
+run mount a 1 installation && run umount a
+ln -s "$stage/victim" "$R/runtime/a/work/work"
+before=$(find "$stage/victim" -printf '%p %i %u %C@\n')
+run umount a
+[ "$status" = 0 ] && [ ! -L "$R/runtime/a/work/work" ] &&
+	[ "$(find "$stage/victim" -printf '%p %i %u %C@\n')" = "$before" ]
+ok "work/work that is a link is removed, not followed"
+
+# --- taint (S39)
+
+for tainted in . file dir deep/er/and/deeper/file whiteouts/are/fine/dir; do
+	fresh
+	mkdir -p "$R/runtime/a/upper/$(dirname "$tainted")"
+	mknod "$R/runtime/a/upper/gone" c 0 0
+	mkfifo "$R/runtime/a/upper/fifo"
+	ln -s / "$R/runtime/a/upper/link"
+	setfattr -n user.harmless -v 1 "$R/runtime/a/upper"
+	case $tainted in *file) touch "$R/runtime/a/upper/$tainted" ;; *) mkdir -p "$R/runtime/a/upper/$tainted" ;; esac
+	chown -R 980:981 "$R/runtime/a"
+	run mount a 1 installation
+	is "$status" 0 "upper with other attributes is fine"
+	run umount a
+	setfattr -n user.fuseoverlayfs.opaque -v y "$R/runtime/a/upper/$tainted"
+	run mount a 1 installation
+	refused 1 "$tainted' has the attribute user.fuseoverlayfs.opaque" "an attribute on upper/$tainted is refused"
+	run --dry-run mount a 1 installation
+	refused 1 "user.fuseoverlayfs" "... by a dry run too"
+done
+fresh
+python3 -c 'if True:
+	import os, sys
+	os.makedirs(sys.argv[1])
+	os.chdir(sys.argv[1])
+	for i in range(1000):
+		os.mkdir("d")
+		os.chdir("d")' "$R/runtime/a/upper"
+chown 980:981 "$R/runtime/a"
+run mount a 1 installation
+refused 1 "nested too deeply" "an upper directory nested without end is refused"
+find "$R/runtime/a/upper" -depth -delete
+
+# --- what is missing, read-only or full
+
+fresh
+run mount a 4 installation
+refused 1 "layer 4 is missing: '$R/overlays/4': No such file" "a missing overlay"
+rm "$R/installation/who"
+rmdir "$R/installation"
+run mount a 1 installation
+refused 1 "layer installation is missing" "a missing installation"
+fresh
+echo >"$R/overlays/4"
+run mount a 4 installation
+refused 1 "'$R/overlays/4': Not a directory" "a layer that is a file"
+
+mount -t tmpfs -o mode=0755 tmpfs "$R"
+mkdir -p "$R/overlays/1" "$R/installation" "$R/runtime"
+mount -o remount,ro "$R"
+run mount a 1 installation
+refused 1 "'$R/runtime/a': Read-only file system" "a read-only root without directories"
+mount -o remount,rw "$R"
+run mount a 1 installation && run umount a
+mount -o remount,ro "$R"
+run mount a 1 installation
+refused 1 "cannot mount an overlay.*overlay: .*read-only" "a read-only root with directories"
+run umount a
+is "$status" 0 "... where umount has nothing to do"
+umount "$R"
+
+
+fresh
+mount -t tmpfs -o mode=0755,nr_inodes=4 tmpfs "$R/runtime"
+chown 980:981 "$R/runtime"
+run mount a 1 installation
+refused 1 "No space left on device" "a full disk where a directory is to be made"
+mount -o remount,nr_inodes=5 "$R/runtime"
+run mount a 1 installation
+refused 1 "cannot mount an overlay on '$M': .*would mount it read-only (disk full?)" \
+	"a full disk where the kernel makes its work directory"
+mount -o remount,nr_inodes=50 "$R/runtime"
+run mount a 1 installation
+is "$status" 0 "... both are mended by space"
+run umount a
+umount "$R/runtime"
+
+fresh
+mount -t ramfs ramfs "$R/runtime"
+run mount a 1 installation
+[ "$status" = 0 ] || grep -q ': overlay: ' "$err"
+ok "the kernel's own explanation is in the message"
+run umount a
+umount "$R/runtime"
+
+# --- other mounts
+
+fresh
+mkdir -p "$M"
+mount -t tmpfs other "$M"
+run mount a 1 installation
+refused 1 "has 'other' of type tmpfs mounted on it" "mount refuses a merged directory with another mount"
+run umount a
+refused 1 "has 'other' of type tmpfs mounted on it" "umount leaves it alone"
+umount "$M"
+mkdir -p "$stage/low2" "$stage/up2" "$stage/work2"
+mount -t overlay -o "lowerdir=$stage/low2,upperdir=$stage/up2,workdir=$stage/work2" overlay "$M"
+run umount a
+refused 1 "has 'overlay' of type overlay" "an overlay by another name is not ours"
+run mount a 1 installation
+refused 1 "has 'overlay' of type overlay" "... for mount neither"
+umount "$M"
+run mount a 1 installation
+refused 1 "cannot make '$R/runtime/a/upper' as the owner of runtime: Permission denied" \
+	"in a directory of somebody else nothing is made"
+chown 980:981 "$R/runtime/a"
+run mount a 1 installation
+mkdir "$R/elsewhere"
+mount --move "$M" "$R/elsewhere"
+run mount a 1 installation
+[ "$status" = 1 ] && grep -q "upper directory of a is in use by the mount on '$R/elsewhere': Device or resource busy" "$err"
+ok "a second mount of the same upper directory is refused"
+run umount a
+[ "$status" = 1 ] && grep -q "'$R/elsewhere'" "$err" && [ -e "$R/runtime/a/work/work" ]
+ok "... and umount does not tidy its work directory"
+umount "$R/elsewhere"
+run umount a
+is "$status" 0 "... until it is gone"
+cp -a "$R" "$stage/second"
+run mount a 1 installation && "$overlay" --root="$stage/second" mount a 2 installation 2>"$err" &&
+	[ "$(cat "$M/who")$(cat "$stage/second/runtime/a/merged/who")" = 12 ]
+ok "one name in two roots is two instances"
+run mount b 3 installation && run umount a && [ "$(cat "$R/runtime/b/merged/who")" = 3 ] &&
+	[ "$(cat "$stage/second/runtime/a/merged/who")" = 2 ]
+ok "umount touches only its own"
+run umount b
+"$overlay" --root="$stage/second" umount a
+rm -rf "$stage/second"
+fresh
+run mount a 1 installation
+mv "$R/overlays" "$R/installation" "$stage"
+rm -rf "$stage/overlays" "$stage/installation"
+run umount a
+[ "$status" = 0 ] && ! mounted
+ok "umount needs nothing but the name"
+
+# --- busy
+
+fresh
+run mount a 1 installation
+(cd "$M" && exec sleep 60) &
+holder=$!
+while [ "$(readlink "/proc/$holder/cwd")" != "$M" ]; do sleep 0.01; done
+run umount a
+[ "$status" = 1 ] && grep -q "cannot unmount '$M', a process still uses it: Device or resource busy" "$err"
+ok "umount while a process is in there is an error"
+[ "$(cat "$M/who")" = 1 ] && [ "$(cat "/proc/$holder/cwd/who")" = 1 ] && [ -d "$R/runtime/a/work/work" ]
+ok "... nothing is lazy: the mount is whole (S27)"
+kill "$holder"
+wait "$holder" 2>/dev/null
+run umount a
+[ "$status" = 0 ] && ! mounted
+ok "... and goes when the process has gone"
+
+# --- namespaces (S18, S22)
+
+fresh
+cat >"$stage/unit" <<-'UNIT'
+	mount -t tmpfs tmpfs "$R" && exec "$overlay" --root="$R" "$@"
+UNIT
+unshare --mount sh "$stage/unit" mount a 2 installation 2>"$err" && [ "$(cat "$M/who")" = 2 ]
+ok "from another mount namespace it mounts in that of PID 1"
+unshare --mount sh "$stage/unit" mount a 2 installation 2>"$err" && [ "$(grep -c left4me: /proc/self/mountinfo)" = 1 ]
+ok "... finds it there"
+unshare --mount sh "$stage/unit" umount a 2>"$err" && ! mounted
+ok "... and unmounts it there"
+run mount a 1 installation
+unshare --mount --propagation slave sh -c 'echo; exec sleep 60' >"$stage/fifo.out" &
+holder=$!
+while [ ! -s "$stage/fifo.out" ]; do sleep 0.01; done
+run umount a
+[ "$status" = 0 ] && ! mounted
+ok "a bystander with a namespace of its own disturbs nothing"
+kill "$holder"
+if setpriv --reuid 980 true 2>/dev/null; then
+	setpriv --reuid 980 --clear-groups --inh-caps=-all --bounding-set=-all "$overlay" --root="$R" mount a installation 2>"$err"
+	status=$?
+	refused 1 "cannot enter PID 1's mount namespace: Operation not permitted" "without privilege it ends at once"
+fi
+
+# --- cycles (S34), leftovers
+
+fresh
+before=$(cat /proc/self/mountinfo)
+start=$(date +%s%N)
+bad=0
+for _ in $(seq 100); do
+	run mount a 3 2 1 installation && echo x >"$M/who" && run umount a || bad=$((bad + 1))
+done
+is "$bad" 0 "100 cycles of mount and umount"
+is "$(cat /proc/self/mountinfo)" "$before" "... leave the mount table as it was"
+echo "# $((($(date +%s%N) - start) / 100000000)) ms a cycle"
+mkdir -p "$R/runtime/a/work/work/d/e"
+touch "$R/runtime/a/work/work/#1" "$R/runtime/a/work/work/d/f"
+mknod "$R/runtime/a/work/work/#2" c 0 0
+chmod 0 "$R/runtime/a/work/work"
+run umount a
+[ "$status" = 0 ] && [ ! -e "$R/runtime/a/work/work" ]
+ok "what a killed mount left in work/work is removed"
+mkdir -p "$R/runtime/a/work/work/a/b/c/d"
+run umount a
+refused 1 "cannot remove '$R/runtime/a/work/work': Directory not empty" "... but not any tree"
+rm -rf "$R/runtime/a/work/work"
+mkdir -p "$R/runtime/a/work/work/m"
+mount -t tmpfs tmpfs "$R/runtime/a/work/work/m"
+touch "$R/runtime/a/work/work/m/precious"
+run umount a
+[ "$status" = 1 ] && [ -e "$R/runtime/a/work/work/m/precious" ]
+ok "... and nothing in another mount"
+umount "$R/runtime/a/work/work/m"
+
+# --- two at once
+
+fresh
+bad=0
+for _ in $(seq 50); do
+	"$overlay" --root="$R" mount a 1 installation &
+	first=$!
+	"$overlay" --root="$R" mount a 1 installation || bad=$((bad + 1))
+	wait $first || bad=$((bad + 1))
+	[ "$(grep -c left4me: /proc/self/mountinfo)" = 1 ] || bad=$((bad + 1))
+	"$overlay" --root="$R" umount a &
+	first=$!
+	"$overlay" --root="$R" umount a || bad=$((bad + 1))
+	wait $first || bad=$((bad + 1))
+	! mounted || bad=$((bad + 1))
+	rm -rf "$R/runtime/a"
+done
+is "$bad" 0 "two at once, 50 times: one mount, then none"
+mkdir "$R/runtime/a"
+flock "$R/runtime/a" sleep 60 &
+while flock -n "$R/runtime/a" true; do sleep 0.01; done
+start=$(date +%s)
+sh -c 'trap "" ALRM; exec "$overlay" --root="$R" mount a 1 installation' 2>"$err"
+status=$?
+[ $(($(date +%s) - start)) -lt 8 ]
+ok "a lock that is never given up does not hold it for long"
+refused 1 "'$R/runtime/a' is locked by another process" "... and is named"
+kill $!
+
+# --- surroundings
+
+fresh
+mkdir "$stage/elsewhere" "$stage/config"
+hostile()
+{
+	env LEFT4ME_ROOT="$stage/elsewhere" LEFT4ME_INSTANCE=b LEFT4ME_DRY_RUN=1 LEFT4ME_NO_SETNS=1 L4D2_LAYERS=3 \
+		LIBMOUNT_FORCE_MOUNT2=always LIBMOUNT_MOUNTINFO="$stage/config" LIBMOUNT_FSTAB="$stage/config" \
+		LIBMOUNT_UTAB="$stage/config" LIBMOUNT_MTAB="$stage/config" LIBMOUNT_DEBUG=all LIBBLKID_DEBUG=all \
+		LD_LIBRARY_PATH="$stage/elsewhere" LD_BIND_NOW=1 LD_PRELOAD= LD_ORIGIN_PATH=/ POSIXLY_CORRECT=1 \
+		JOURNAL_STREAM=1:1 TMPDIR="$stage/elsewhere" LANG=de_DE.UTF-8 LC_ALL=xx RUNTIME_DIRECTORY="$stage/elsewhere" \
+		PATH="$stage/elsewhere" HOME="$stage/elsewhere" MALLOC_CHECK_=3 \
+		"$overlay" --root="$R" "$@" >"$stage/out" 2>"$err"
+}
+hostile mount a 2 1 installation && [ "$(cat "$M/who")" = 2 ] && [ ! -s "$err" ] && [ ! -s "$stage/out" ] &&
+	[ "$(find "$stage/elsewhere" "$stage/config" | wc -l)" = 2 ]
+ok "a hostile environment changes nothing about mount"
+hostile mount a 2 1 installation && [ "$(grep -c left4me: /proc/self/mountinfo)" = 1 ]
+ok "... nor about a second one"
+hostile umount a && ! mounted && [ ! -s "$err" ]
+ok "... nor about umount"
+fresh 499
+# shellcheck disable=SC2046
+hostile mount a $(layers_down_from 499) && [ "$(find "$M" -name 'only-*' | wc -l)" = 499 ]
+ok "... nor about 500 layers"
+hostile umount a
+fresh
+(umask 077; run mount a 1 installation) && [ "$(stat -c %a "$R/runtime/a" "$R/runtime/a/upper" | sort -u)" = 755 ]
+ok "the caller's umask changes nothing"
+# shellcheck disable=SC2016
+sh -c 'exec 7<"$1" && exec "$overlay" --root="$R" umount a' sh "$M" 2>"$err"
+is $? 0 "a descriptor of the mount, handed down, does not make it busy"
+is "$(python3 "$here/bare.py" "$overlay" "--root=$R" mount a 1 installation)" 0 "without descriptors 0, 1 and 2"
+is "$(cat "$M/who")" 1 "... it is mounted"
+is "$(python3 "$here/bare.py" "$overlay" "--root=$R" umount a)" 0 "... and unmounted"
+finish

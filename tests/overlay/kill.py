@@ -1,0 +1,86 @@
+"""kill.py HELPER ROOT VERB: kills the helper at each of its system calls in turn, then runs it again.
+
+The calls are those that a traced run shows from its entering PID 1's mount namespace on. After each kill: at most
+one mount, then `mount` and `umount` succeed and leave nothing. Prints TAP lines, one a kind of system call.
+"""
+import os
+import re
+import subprocess
+import sys
+
+HELPER, ROOT, VERB = sys.argv[1:4]
+COMMANDS = {"mount": ["mount", "a", "2", "1", "installation"], "umount": ["umount", "a"]}
+INSTANCE = f"{ROOT}/runtime/a"
+
+
+def run(verb, *tracer):
+    return subprocess.run([*tracer, HELPER, f"--root={ROOT}", *COMMANDS[verb]], stderr=subprocess.PIPE, check=False)
+
+
+def mounts():
+    with open("/proc/self/mountinfo") as table:
+        return [line.split()[4] for line in table if " - overlay left4me:" in line]
+
+
+def begin():
+    """The state that VERB starts from."""
+    run("umount")
+    subprocess.run(["rm", "-rf", INSTANCE], check=True)
+    if VERB == "umount":
+        run("mount")
+
+
+def calls():
+    """(name, how many of that name so far) of each call, in order."""
+    begin()
+    log = f"{ROOT}/strace.log"
+    run(VERB, "strace", "-o", log)
+    seen, found, inside = {}, [], False
+    with open(log) as lines:
+        for name in re.findall(r"^(\w+)\(", lines.read(), re.M):
+            seen[name] = seen.get(name, 0) + 1
+            inside |= name == "pidfd_open"
+            if inside and name != "exit_group":
+                found.append((name, seen[name]))
+    os.unlink(log)
+    return found
+
+
+def check(name, number):
+    begin()
+    killed = run(VERB, "strace", "-o", "/dev/null", "-e", f"inject={name}:signal=KILL:when={number}")
+    if killed.returncode not in (-9, 137):
+        return f"not killed: {killed.returncode} {killed.stderr}"
+    if mounts() not in ([], [f"{INSTANCE}/merged"]):
+        return f"left behind: {mounts()}"
+    again = run(VERB)
+    if again.returncode != 0:
+        return f"again: {again.stderr}"
+    for verb, expected in (("mount", [f"{INSTANCE}/merged"]), ("umount", [])):
+        done = run(verb)
+        if done.returncode != 0 or mounts() != expected:
+            return f"{verb} afterwards: {done.stderr}, {mounts()}"
+    if os.path.exists(f"{INSTANCE}/work/work"):
+        return "work/work is left"
+    return None
+
+
+def main():
+    found, wrong = calls(), {}
+    for name, number in found:
+        problem = check(name, number)
+        if problem:
+            wrong.setdefault(name, f"{name} {number}: {problem}")
+    names = dict.fromkeys(name for name, _ in found)
+    for name in names:
+        times = sum(1 for n, _ in found if n == name)
+        print(f"{'not ok' if name in wrong else 'ok'} - {VERB} killed at {name}, each of {times}")
+        if name in wrong:
+            print(f"# {wrong[name]}")
+    needed = {"mount": {"setns", "openat2", "mkdirat", "flock", "fsopen", "fsconfig", "fsmount", "move_mount"},
+              "umount": {"setns", "openat2", "flock", "umount2", "unlinkat"}}[VERB]
+    missing = needed - set(names)
+    print(f"{'not ok' if missing else 'ok'} - {VERB}: {len(found)} calls in all, {sorted(needed)} among them")
+
+
+main()

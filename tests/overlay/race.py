@@ -1,0 +1,142 @@
+"""race.py HELPER ROOT VICTIM TRIES: mounts and unmounts while a second process swaps directories for symlinks.
+
+One directory below ROOT after another is exchanged with a link to VICTIM, renameat2(RENAME_EXCHANGE) in a loop.
+Each try is a mount and then unmounts until nothing is left. Prints one TAP line a scenario.
+VICTIM is a mount of its own that holds whatever a helper that followed the link would look for. VICTIM-near does so
+on the file system of ROOT, because upper and work must lie on one.
+"""
+import ctypes
+import os
+import signal
+import sys
+import time
+
+HELPER, ROOT, VICTIM, TRIES = *sys.argv[1:4], int(sys.argv[4])
+INSTANCE = f"{ROOT}/runtime/a"
+AT_FDCWD, RENAME_EXCHANGE, CLONE_NEWNS, MS_PRIVATE_REC = -100, 2, 0x20000, 0x44000
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+# What is swapped, whether the swapper sees the mount itself, and what the link leads to, after VICTIM.
+SCENARIOS = (
+    ("overlays/1", True, ""),
+    ("overlays", True, ""),
+    ("installation", True, ""),
+    ("runtime", True, ""),
+    ("runtime/a", True, "-near/a"),
+    ("runtime/a/upper", True, "-near/a/upper"),
+    ("runtime/a/work", True, "-near/a/work"),
+    ("runtime/a/merged", True, "/merged"),
+    ("runtime/a/merged", False, "/merged"),  # in a namespace without the mount, rename(2) of merged is not EBUSY
+)
+
+
+def swap_for_ever(path, sees_mounts):
+    if not sees_mounts:
+        LIBC.unshare(CLONE_NEWNS)
+        LIBC.mount(b"none", b"/", None, MS_PRIVATE_REC, None)
+    path, other = path.encode(), path.encode() + b".swap"
+    while True:
+        LIBC.renameat2(AT_FDCWD, path, AT_FDCWD, other, RENAME_EXCHANGE)
+
+
+def run(*arguments):
+    quiet = [(os.POSIX_SPAWN_OPEN, 2, "/dev/null", os.O_WRONLY, 0)]
+    child = os.posix_spawn(HELPER, [HELPER, f"--root={ROOT}", *arguments], {}, file_actions=quiet)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def mounts():
+    with open("/proc/self/mountinfo") as table:
+        return [line.split()[4] for line in table]
+
+
+def contents():
+    return sorted(os.path.join(d, f) for top in (VICTIM, f"{VICTIM}-near") for d, ds, fs in os.walk(top)
+                  for f in ds + fs)
+
+
+def ours(base):
+    return [m for m in mounts() if m not in base]
+
+
+def wrong_after_mount(status, base):
+    """What a mount did that it must not, or None."""
+    now = ours(base)
+    if status != 0:
+        return f"exit {status}, but mounted: {now}" if now else None
+    if len(now) != 1 or not now[0].startswith(f"{ROOT}/runtime"):
+        return f"exit 0, mounted: {now}"
+    if "stolen" in os.listdir(now[0]) or "here" not in os.listdir(now[0]):
+        return "the mount shows another directory"
+    return None
+
+
+def unmount(base):
+    for _ in range(500):
+        if not ours(base):
+            return None
+        run("umount", "a")
+    return "could not be unmounted in 500 tries"
+
+
+def race(path, sees_mounts, tries):
+    base, before = mounts(), contents()
+    swapper = os.fork()
+    if swapper == 0:
+        swap_for_ever(path, sees_mounts)
+    good, displaced, wrong = 0, 0, None
+    for n in range(1, tries + 1):
+        status = run("mount", "a", "1", "installation")
+        good += status == 0
+        os.kill(swapper, signal.SIGSTOP)
+        os.waitpid(swapper, os.WUNTRACED)
+        wrong = wrong_after_mount(status, base)
+        # A rename of a directory that had passed its check before the mount came may finish after it (since 6.8 the
+        # kernel does not lock it). Nothing can swap it back then, and umount rightly refuses. It must be rare.
+        if sees_mounts and any(m.endswith("/merged.swap") for m in ours(base)):
+            displaced += 1
+            LIBC.umount2(f"{INSTANCE}/merged.swap".encode(), 0)
+        os.kill(swapper, signal.SIGCONT)
+        wrong = wrong or unmount(base)
+        if not wrong and mounts() != base:
+            wrong = f"the mount table has changed: {sorted(set(mounts()) ^ set(base))}"
+        if not wrong and (n % 20 == 0 or n == tries) and contents() != before:
+            wrong = "something was written behind the link"
+        if wrong:
+            break
+    os.kill(swapper, signal.SIGKILL)
+    os.waitpid(swapper, 0)
+    if displaced * 100 > tries:
+        wrong = wrong or f"{displaced} mounts were not where they should be"
+    for left in ours(base):
+        LIBC.umount2(left.encode(), 0)
+    return good, wrong
+
+
+def main():
+    failed = 0
+    tries = -(-TRIES // len(SCENARIOS))
+    for number, (name, sees_mounts, behind) in enumerate(SCENARIOS, 1):
+        path = f"{ROOT}/{name}"
+        run("mount", "a", "1", "installation")
+        run("umount", "a")
+        os.symlink(VICTIM + behind, path + ".swap")
+        start = time.monotonic()
+        good, wrong = race(path, sees_mounts, tries)
+        seconds = time.monotonic() - start
+        if os.path.islink(path):
+            os.unlink(path)
+            os.rename(path + ".swap", path)
+        else:
+            os.unlink(path + ".swap")
+        failed += bool(wrong)
+        where = "" if sees_mounts else ", out of a namespace of its own"
+        print(f"{'not ok' if wrong else 'ok'} {number} - {name} swapped{where}: {tries} tries in {seconds:.0f} s, "
+              f"{good} mounted", flush=True)
+        if wrong:
+            print(f"# {wrong}", flush=True)
+    print(f"1..{len(SCENARIOS)}")
+    sys.exit(failed > 0)
+
+
+main()

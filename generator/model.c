@@ -217,6 +217,8 @@ static struct instance *find_instance(const struct model *model, const char *nam
 {
 	struct instance key = { .name = name };
 
+	if (model->instance_count == 0)        /* and no array: bsearch(3) takes none */
+		return NULL;
 	return bsearch(&key, model->instances, model->instance_count, sizeof(key), compare_instances);
 }
 
@@ -224,6 +226,8 @@ static const struct overlay *find_overlay(const struct model *model, int64_t id)
 {
 	struct overlay key = { .id = id };
 
+	if (model->overlay_count == 0)
+		return NULL;
 	return bsearch(&key, model->overlays, model->overlay_count, sizeof(key), compare_overlays);
 }
 

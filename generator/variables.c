@@ -96,6 +96,7 @@ void host_variables_set(const struct config *config, struct host_variables *ret_
 		{ VAR_BUILD_TIMEOUT, config->build.timeout },
 		{ VAR_RESOLV_CONF, config->build.resolv_conf },
 		{ VAR_BUILD_ADDRESS_FAMILIES, config->unix_sockets ? "AF_INET AF_INET6 AF_UNIX" : "AF_INET AF_INET6" },
+		{ VAR_SOCKETPAIR, config->unix_sockets ? NULL : "socketpair" },
 		{ VAR_DENIED_ADDRESSES, *config->build.denied_addresses ? config->build.denied_addresses : NULL },
 	};
 

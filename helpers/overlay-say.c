@@ -12,6 +12,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "escape.h"
+
 #define PROGRAM "left4me-overlay"
 
 /* journald takes a datagram at once; if it is stuck, a server's start must not be stuck with it */
@@ -117,20 +119,6 @@ static bool send_entry(int priority, const char *message_id, const char *message
 	return r >= 0;
 }
 
-/* A path may hold any byte; a line of a log must stay one line. */
-static char *printable(const char *message)
-{
-	struct text line = TEXT_EMPTY;
-
-	text_puts(&line, "");
-	for (const char *c = message; *c; c++)
-		if ((unsigned char) *c < 0x20 || *c == 0x7f)
-			text_printf(&line, "\\x%02x", (unsigned) *c);
-		else
-			text_putc(&line, *c);
-	return line.data;
-}
-
 void say(const char *message_id, const char *format, ...)
 {
 	cleanup_free char *message = NULL, *line = NULL;
@@ -139,7 +127,7 @@ void say(const char *message_id, const char *format, ...)
 	va_start(arguments, format);
 	message = xvasprintf(format, arguments);
 	va_end(arguments);
-	line = printable(message);
+	line = escape_message(message);
 	(void) send_entry(LOG_INFO, message_id, line);
 }
 
@@ -152,7 +140,7 @@ _Noreturn void die(int status, int error, const char *format, ...)
 	message = xvasprintf(format, arguments);
 	va_end(arguments);
 	whole = xasprintf("%s%s%s", message, error ? ": " : "", error ? strerror(error) : "");
-	line = printable(whole);
+	line = escape_message(whole);
 	if (!send_entry(LOG_ERR, MESSAGE_FAILED, line) || !about.on_stderr)
 		(void) fprintf(stderr, PROGRAM ": %s\n", line);
 	freep(&message);

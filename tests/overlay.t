@@ -170,7 +170,7 @@ done
 fresh
 "$overlay" --root="$R
 x" umount a 2>"$err"
-[ "$(wc -l <"$err")" = 1 ] && grep -qF 'root\x0ax' "$err"
+[ "$(wc -l <"$err")" = 1 ] && grep -qF 'root\nx' "$err"
 ok "control characters are escaped in messages"
 mv "$R" "$stage/real"
 ln -s real "$R"

@@ -142,6 +142,8 @@ done
 forbid S89 $build_hard IPAddressAllow
 forbid S91 $build_hard AF_UNIX
 pin S94 $build_hard RestrictNetworkInterfaces=~lo
+pin S94 $build_hard SocketBindDeny=any
+pin S91 $build_hard SystemCallFilter=~socketpair
 forbid S94 $build_hard PrivateNetwork
 pin 'S99, S100' $build KillSignal=SIGKILL
 

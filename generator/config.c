@@ -119,7 +119,7 @@ static void set_key(void *userdata, const char *section, const char *name, const
 			assign(&loader->config, key, value);
 			return;
 		}
-		report_problem(loader->report, where, "[%s] %s '%.100s' is not %s; the default is used",
+		report_problem(loader->report, where, "[%s] %s '%.100s' is not %s",
 			       section, name, value, key->type->what);
 		assign(&loader->config, key, key->fallback);
 		return;
@@ -339,12 +339,12 @@ static void pin_cpus(struct loader *loader)
 	cpus = count_cpus(loader);
 	rest = cpuset_without(cpus, &reserved);
 	if (cpuset_highest(&reserved) >= (int) cpus)
-		report_problem(loader->report, loader->cpus_place, "[host] system_cpus '%s': CPU %d is not in 0-%u; no CPUs are reserved",
+		report_problem(loader->report, loader->cpus_place, "[host] system_cpus '%s': CPU %d is not in 0-%u",
 			       config->host.system_cpus, cpuset_highest(&reserved), cpus - 1);
 	else if (cpus == 1)
 		report_warning(loader->report, loader->cpus_place, "[host] system_cpus is ignored: there is a single CPU");
 	else if (cpuset_highest(&rest) < 0)
-		report_problem(loader->report, loader->cpus_place, "[host] system_cpus '%s' leaves no CPU for the games; no CPUs are reserved",
+		report_problem(loader->report, loader->cpus_place, "[host] system_cpus '%s' leaves no CPU for the games",
 			       config->host.system_cpus);
 	else {
 		if (loader->source->on_target)

@@ -51,7 +51,7 @@ struct run {
 static volatile sig_atomic_t out_of_time;
 
 static const char usage[] =
-	"Usage: left4me-generator NORMAL [EARLY LATE]\n"
+	"Usage: left4me-generator [--root=DIR] NORMAL [EARLY LATE]\n"
 	"       left4me-generator render --format=tree|bundlewrap [--output=PATH] [OPTION]...\n"
 	"       left4me-generator check [OPTION]...\n"
 	"\n"
@@ -207,7 +207,7 @@ static int generate(const struct options *options)
 		return EXIT_CLEAN;
 	(void) signal(SIGALRM, on_last_alarm);
 	(void) alarm(READ_PATIENCE);
-	if (getenv("SYSTEMD_SCOPE"))
+	if (getenv("SYSTEMD_SCOPE") && !*options->prefix)
 		log_to_kernel();
 	read_config(&run, options, true);
 	(void) read_rows(&run, options, last_good);

@@ -44,26 +44,28 @@ static size_t leading_digits(const char *s, size_t max)
 bool value_is_size(const char *value)
 {
 	static const char units[] = "KMGT";
-	size_t whole, fraction = 0;
+	size_t whole, fraction;
 	const char *unit;
-	double bytes = 0;
+	double bytes = 0, digit = 1;
 
 	if (strcmp(value, "infinity") == 0)
 		return true;
 	whole = leading_digits(value, 18);
 	for (size_t i = 0; i < whole; i++)
 		bytes = bytes * 10 + (value[i] - '0');
-	if (whole > 0 && value[whole] == '.')
-		fraction = leading_digits(value + whole + 1, 9) + 1;
-	if (bytes < 1 || fraction == 1)
-		return false;
-	value += whole + fraction;
-	if (*value == '\0')
-		return true;
-	unit = strchr(units, *value);
+	value += whole;
+	if (whole > 0 && *value == '.') {
+		fraction = leading_digits(value + 1, 9);
+		for (size_t i = 1; i <= fraction; i++)
+			bytes += (value[i] - '0') * (digit /= 10);
+		if (fraction == 0)
+			return false;
+		value += fraction + 1;
+	}
+	unit = *value ? strchr(units, *value) : NULL;
 	for (const char *u = units; unit && u <= unit; u++)
 		bytes *= 1024;
-	return unit && value[1] == '\0' && bytes < 9e18;
+	return whole > 0 && (*value == '\0' || (unit && value[1] == '\0')) && bytes >= 1 && bytes < 9e18;
 }
 
 bool value_is_time(const char *value)

@@ -1,0 +1,120 @@
+#!/bin/bash
+# deploy/: accounts, directories, kernel settings and the configuration file with every key.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+. tests/tap.sh
+
+scratch deploy
+
+# --- accounts and directories -----------------------------------------------------------------------------------------
+
+host=$SCRATCH/host
+mkdir -p "$host"/{etc,usr/lib,run,var/lib}
+if [ "$(id -u)" -ne 0 ]; then
+	skip "needs root" "sysusers.d and tmpfiles.d"
+else
+	run() { tests/debian-13 best -b "$SCRATCH" "$@" 2>&1; }
+	cp -r deploy/sysusers.d deploy/tmpfiles.d "$host/usr/lib/"
+	said=$(run systemd-sysusers --root="$host" left4me.conf)
+	unlike "$said" 'warning|[Ff]ailed|[Ii]gnoring|conflict' "sysusers has nothing to say"
+	like "$(cat "$host/etc/passwd")" '^left4me:x:980:980:[^:]*:/var/lib/left4me:/usr/sbin/nologin$' "left4me is 980 (F17)"
+	like "$(cat "$host/etc/group")" '^left4me:x:980:' "so is its group"
+
+	tmpfiles() { run systemd-tmpfiles --create --root="$host" left4me.conf; }
+	is "$(tmpfiles)" "" "tmpfiles has nothing to say"
+	while read -r mode owner path; do
+		is "$(stat -c '%a %u:%g' "$host$path" 2>&1)" "$mode $owner" "$path"
+	done <<-'END'
+		755 0:0 /etc/left4me
+		755 0:0 /etc/left4me/left4me.conf.d
+		640 0:980 /etc/left4me/host.env
+		755 980:980 /var/lib/left4me
+		755 980:980 /var/lib/left4me/installation
+		755 980:980 /var/lib/left4me/overlays
+		755 980:980 /var/lib/left4me/workshop_cache
+		755 980:980 /var/lib/left4me/runtime
+		755 980:980 /var/lib/left4me/.steam
+		755 980:980 /var/lib/left4me/steam
+		755 0:0 /run/left4me
+		755 0:0 /run/left4me/sudoers.d
+		755 0:0 /run/left4me/root
+	END
+	is "$(cd "$host" && find etc/left4me var run -type f -printf '%p %s\n')" "etc/left4me/host.env 0" "an empty host.env, no other file"
+
+	# A host that is in use: what is there stays, modes are put right.
+	echo LEFT4ME_ROOT=/srv/left4me >"$host/etc/left4me/host.env"
+	echo SECRET_KEY=x >"$host/etc/left4me/web.env"
+	chmod 666 "$host"/etc/left4me/*.env
+	touch "$host/var/lib/left4me/steam/kept"
+	is "$(tmpfiles)" "" "a second time, with files there"
+	is "$(cat "$host"/etc/left4me/*.env)" "LEFT4ME_ROOT=/srv/left4me
+SECRET_KEY=x" "contents stay"
+	is "$(stat -c '%a %u:%g' "$host"/etc/left4me/*.env | sort -u)" "640 0:980" "environment files are 0640 root:left4me (F16)"
+	ok "files below the state directory stay" test -e "$host/var/lib/left4me/steam/kept"
+fi
+
+# --- kernel settings (S3, F20) ----------------------------------------------------------------------------------------
+
+is "$(sed -n 's/^\([a-z][^ ]*\) = /\1=/p' deploy/sysctl.d/99-left4me.conf | sort)" "$(sort <<-'END'
+	kernel.yama.ptrace_scope=2
+	net.core.default_qdisc=fq_codel
+	net.core.netdev_budget=600
+	net.core.netdev_max_backlog=5000
+	net.core.rmem_default=524288
+	net.core.rmem_max=8388608
+	net.core.wmem_default=524288
+	net.core.wmem_max=8388608
+	net.ipv4.tcp_congestion_control=bbr
+	net.ipv4.udp_rmem_min=16384
+	net.ipv4.udp_wmem_min=16384
+	vm.swappiness=10
+END
+)" "sysctl.d has the settings of the production host, each once"
+
+# --- the configuration file names every key with its default -----------------------------------------------------------
+
+conf=deploy/etc/left4me/left4me.conf
+documented=$(awk '/^\[/ { section = substr($1, 2, length($1) - 2) } /^#[a-z_]+ =/ { print section "." substr($1, 2) }' "$conf" | sort)
+defined=$(sed -n 's/^\tKEY(\([a-z]*\), \([a-z_]*\),.*/\1.\2/p' generator/config.c | sort)
+ok "generator/config.c has its table of keys" test -n "$defined"
+is "$documented" "$defined" "left4me.conf has every key"
+for key in $defined; do
+	like "$(cat deploy/man/left4me.conf.5)" "^\\.It Ic ${key#*.}\$" "left4me.conf(5) has ${key#*.}"
+done
+while IFS=$'\t' read -r section name fallback; do
+	[ "$fallback" != "" ] || continue
+	# shellcheck disable=SC2016 # awk's own $0
+	ok "[$section] $name is $fallback" awk -v s="[$section]" -v k="#$name = $fallback" '
+		/^\[/ { in_section = ($0 == s) } in_section && $0 == k { found = 1 } END { exit !found }' "$conf"
+done < <(sed -n 's/^\tKEY(\([a-z]*\), \([a-z_]*\), [A-Z_]*, "\([^"]*\)").*/\1\t\2\t\3/p' generator/config.c)
+
+# Uncommented as a whole it is valid; no line is longer than inih takes.
+is "$(awk 'length > 198' "$conf")" "" "no line is too long"
+build=${BUILD:-build}
+if [ -x "$build/left4me-generator" ]; then
+	sed 's/^#\([a-z_]* =\)/\1/' "$conf" | sed '/^denied_addresses\|^system_cpus/s/=.*/=/' >"$SCRATCH/all.conf"
+	said=$("$build/left4me-generator" render --no-database --config="$SCRATCH/all.conf" --format=tree --output="$SCRATCH/all" 2>&1)
+	is "$? $said" "0 " "every key set to what the file says is accepted without a word"
+	said=$("$build/left4me-generator" render --no-database --config="$conf" --format=tree --output="$SCRATCH/none" 2>&1)
+	is "$?" "0" "as shipped it is accepted"
+	is "$(diff -ru --no-dereference "$SCRATCH/all" "$SCRATCH/none" 2>&1)" "" "the defaults it names are the defaults"
+else
+	skip "left4me-generator is not built" "left4me.conf is accepted"
+fi
+
+# --- the rest ---------------------------------------------------------------------------------------------------------
+
+is "$(cat deploy/sudoers.d/left4me)" "@includedir /run/left4me/sudoers.d" "the sudoers stub is one line"
+is "$(sed -n 's/^nameserver //p' deploy/etc/left4me/sandbox-resolv.conf | xargs)" "1.1.1.1 8.8.8.8" "public resolvers (S90)"
+unlike "$(grep -v '^#' deploy/etc/left4me/web.env)" . "web.env ships no secret"
+
+if command -v mandoc >/dev/null; then
+	for page in deploy/man/* helpers/*.8; do
+		# Which other pages are installed here is not the page's business.
+		is "$(mandoc -Tlint -Wstyle "$page" 2>&1 | grep -Ev 'referenced manual not found|mandoc\.db')" "" "mandoc has nothing to say about ${page##*/}"
+	done
+else
+	skip "mandoc is not installed" "man pages"
+fi
+
+done_testing

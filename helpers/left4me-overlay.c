@@ -4,14 +4,9 @@
  * in overlay-mount.c.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "name.h"
 #include "overlay-mount.h"
@@ -30,35 +25,11 @@ static const char usage[] =
 	"  --dry-run   say what would be done, change nothing\n"
 	"  --help, --version\n";
 
-/* Without 0, 1 and 2, the next directory opened would become stderr. */
-static void have_standard_descriptors(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd < 0)
-		_exit(EXIT_FAILED);
-	(void) close(fd);
-}
-
-/*
- * What came along from the caller: descriptors, environment (libmount and the C library read it), umask, a soft
- * limit too low for 500 layers. There is nothing to execute later, so no_new_privs costs nothing.
- */
-static void start_clean(void)
+/* Each layer takes a descriptor; the soft limit may be too low for 500. */
+static void allow_descriptors(void)
 {
 	struct rlimit files;
 
-	if (fcntl(STDIN_FILENO, F_GETFD) < 0 || fcntl(STDOUT_FILENO, F_GETFD) < 0 ||
-	    fcntl(STDERR_FILENO, F_GETFD) < 0)
-		have_standard_descriptors();
-	if (close_range(STDERR_FILENO + 1, ~0U, 0) < 0 || clearenv() != 0 ||
-	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		die(EXIT_FAILED, errno, "cannot start clean");
-	(void) umask(022);
-	(void) signal(SIGPIPE, SIG_IGN);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
 		(void) setrlimit(RLIMIT_NOFILE, &files);
@@ -129,9 +100,11 @@ int main(int argc, char **argv)
 {
 	struct request request = { .root = DEFAULT_ROOT };
 	bool mount;
-	int verb;
+	int verb, r = start_clean();
 
-	start_clean();
+	if (r < 0)
+		die(EXIT_FAILED, -r, "cannot start clean");
+	allow_descriptors();
 	verb = parse_options(argc, argv, &request);
 	if (!valid_path(request.root))
 		die(EXIT_USAGE, 0, "'%s' is not an absolute, normalised path", request.root);
@@ -150,7 +123,9 @@ int main(int argc, char **argv)
 	else if (request.count > 0)
 		die(EXIT_USAGE, 0, "umount needs nothing but the name");
 
-	enter_host();
+	r = enter_host();
+	if (r < 0)
+		die(EXIT_FAILED, -r, "cannot enter PID 1's mount namespace");
 	if (mount)
 		verb_mount(&request);
 	else

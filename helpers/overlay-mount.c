@@ -1,11 +1,7 @@
 /*
- * The privileged system calls, in the order of a mount, and why each is safe.
+ * The privileged system calls, in the order of a mount, and why each is safe; those of enter_host() and
+ * open_beneath(), which come first, are in privileged.c. Descriptors are O_PATH or for reading a directory.
  *
- *   pidfd_open, setns    Into PID 1's mount namespace, before anything is opened. PID 1 is named by its number,
- *                        which needs no /proc and cannot be another process. setns(2) also moves root and working
- *                        directory there. It is done always: in that namespace already, it changes nothing (S22).
- *   openat2              Below ROOT with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS: whoever may write below ROOT
- *                        cannot lead out of it (openat2(2)). Descriptors are O_PATH or for reading a directory.
  *   setfsuid, setfsgid,  Missing directories are made with the rights of ROOT/runtime's owner and no more, so they
  *   mkdirat              belong to it from the start and there is no chown to be aimed at something else.
  *   flock                On the instance's directory: one of us at a time.
@@ -27,13 +23,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/fsuid.h>
 #include <sys/mount.h>
-#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -46,14 +39,6 @@ enum { LOCK_SECONDS = 5 };
 
 #define FD_PATH "/proc/self/fd/%d"
 
-void enter_host(void)
-{
-	cleanup_close int init = pidfd_open(1, 0);
-
-	if (init < 0 || setns(init, CLONE_NEWNS) < 0)
-		die(EXIT_FAILED, errno, "cannot enter PID 1's mount namespace");
-}
-
 int open_root(const char *path)
 {
 	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -61,17 +46,6 @@ int open_root(const char *path)
 	if (fd < 0)
 		die(EXIT_FAILED, errno, "cannot open '%s'", path);
 	return fd;
-}
-
-int open_beneath(int directory, const char *path, int flags, uint64_t resolve)
-{
-	struct open_how how = {
-		.flags = (uint64_t) flags | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | resolve,
-	};
-	int fd = (int) syscall(SYS_openat2, directory, path, &how, sizeof(how));
-
-	return fd < 0 ? -errno : fd;
 }
 
 /* The calls report no error, but the next one tells what is set. */

@@ -6,18 +6,13 @@
 #include <stdint.h>
 
 #include "name.h"
+#include "privileged.h"
 
 /* The mount's source is this and the instance's name; by it an overlay is known as ours. */
 #define OVERLAY_SOURCE "left4me:"
 
-/* From whatever mount namespace the unit has into PID 1's. Dies when that fails. */
-void enter_host(void);
-
 /* ROOT itself may be reached through links. Dies when it is no directory. */
 int open_root(const char *path);
-
-/* A path below an open directory, through no symbolic link; O_CLOEXEC is added. The descriptor or -errno. */
-int open_beneath(int directory, const char *path, int flags, uint64_t resolve);
 
 /* open_beneath() of a directory that is made first if missing, owned like the open directory `like`. */
 int make_beneath(int directory, const char *name, int like, int flags);

@@ -1,0 +1,71 @@
+#include "fetch-row.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "database.h"
+#include "model.h"
+
+static void finalizep(sqlite3_stmt **statement)
+{
+	(void) sqlite3_finalize(*statement);
+}
+
+/* Returns what is wrong with the script in the current row, or NULL. */
+static char *take_script(sqlite3_stmt *statement, struct text *script)
+{
+	int type = sqlite3_column_type(statement, 0);
+	const char *bytes = type == SQLITE_TEXT ? (const char *) sqlite3_column_text(statement, 0) : NULL;
+	size_t length = bytes ? (size_t) sqlite3_column_bytes(statement, 0) : 0;
+
+	if (type == SQLITE_NULL)
+		return NULL;
+	if (!bytes)
+		return xstrdup(type == SQLITE_TEXT ? "out of memory" : "the script is not a text");
+	if (length > SCRIPT_MAX)
+		return xasprintf("the script is %zu bytes long, the limit is %d", length, SCRIPT_MAX);
+	if (memchr(bytes, '\0', length))
+		return xstrdup("the script holds a NUL");
+	text_append(script, bytes, length);
+	return NULL;
+}
+
+/* A database_reader. Whatever it finds wrong is looked at again if a writer came in between. */
+static int read_row(sqlite3 *db, void *userdata, char **ret_reason)
+{
+	cleanup(finalizep) sqlite3_stmt *statement = NULL;
+	struct query *query = userdata;
+	int rc = sqlite3_prepare_v2(db, "SELECT script FROM main.generator_overlays WHERE id = ?1", -1, &statement,
+				    NULL);
+
+	query->script.length = 0;
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_int64(statement, 1, query->id);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(statement);
+	if (rc == SQLITE_DONE)
+		*ret_reason = xasprintf("view generator_overlays has no row with id %" PRId64, query->id);
+	else if (rc == SQLITE_ROW) {
+		*ret_reason = take_script(statement, &query->script);
+		rc = *ret_reason ? SQLITE_MISMATCH : sqlite3_step(statement);
+		if (rc == SQLITE_DONE)
+			return SQLITE_OK;
+		if (rc == SQLITE_ROW)
+			*ret_reason = xasprintf("view generator_overlays has more than one row with id %" PRId64,
+						query->id);
+	}
+	if (*ret_reason)
+		return SQLITE_MISMATCH;
+	/* SQLITE_ERROR: the view or a column is missing. With the others database_read() has the better words. */
+	if ((rc & 0xff) == SQLITE_ERROR)
+		*ret_reason = xasprintf("view generator_overlays: %s; deploy/schema/views.sql creates it",
+					sqlite3_errmsg(db));
+	return rc;
+}
+
+int fetch_row(const char *database, const char *copy, struct query *query, char **ret_reason)
+{
+	bool denied;
+
+	return database_read(database, copy, read_row, query, ret_reason, &denied);
+}

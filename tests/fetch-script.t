@@ -1,0 +1,268 @@
+#!/usr/bin/env python3
+"""
+left4me-fetch-script: its command line, the database in every state, the row, the file it writes (design.md §8;
+S68, S70, S71, S110).
+
+Pinned for every run: the database's folder stays as it was, byte for byte and owner for owner; nothing is left in /tmp
+or mounted; there is either the whole script, mode 0400 and the build user's, or no file; a failure is one line.
+"""
+
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "fetch"))
+from bed import *  # noqa: E402,F403
+
+enter()
+
+# --- command line
+
+database((7, "echo hello\n"), (2 ** 63 - 1, "last"))
+ok(Run("--help", root=None).out.startswith(b"usage: left4me-fetch-script [--root=DIR] [--database=FILE] ID\n"), "--help")
+ok(Run("--version", root=None).out == b"left4me-fetch-script 1\n", "--version")
+for arguments in ([], ["7", "8"], ["--bogus", "7"], ["--root"], ["--root=", "7"], ["--root=var", "7"], ["--root=/a/../b", "7"],
+                  ["--root=/a/", "7"], ["--root=//a", "7"], ["--database", "7"], ["--database=left4me.db", "7"],
+                  ["--database=/a/./b", "7"], ["7", "--root=/a"]):
+    run = Run("--", root=None) if not arguments else Run(*arguments, root=None)
+    run.fails(".", "usage error: %r" % arguments, 2)
+for id_ in ("..", "a/b", "../7", "", "1" * 65, "x" * 65, "-x", "-7", "A", "7x", "+7", " 7", "7 ", "7\n", "0x7", "07", "007",
+            "0", "9223372036854775808", "18446744073709551616", "18446744073709551623", "7.0", "7e0", "٧"):
+    Run("--", id_).fails("is not the id of an overlay", "the id %r is refused" % id_, 2)
+Run("-x").fails("is not an option", "-x is no id either", 2)
+Run().gives("echo hello\n", "the script of a row")
+big = "/run/left4me/build/9223372036854775807"
+fresh_runtime(big)
+Run("9223372036854775807", environment={"RUNTIME_DIRECTORY": big}, runtime=big).gives("last", "the id 2^63-1")
+fresh_runtime()
+Run("--database=" + DATABASE, "7", root="/nowhere").gives("echo hello\n", "--database goes before --root")
+fresh_runtime()
+Run("7", root=None).fails("'/var/lib/left4me/left4me.db'", "the root is /var/lib/left4me")
+
+# --- the row
+
+for what, script, expected in (("NULL", None, ""), ("an empty text", "", ""), ("a text", "echo 'x'\n\texit 7\n", None),
+                               ("bytes that are no UTF-8 in a text", "caf\udce9", b"caf\xe9"),
+                               ("1 MiB", "x" * LIMIT, None), ("many lines without a newline at the end", "a\r\nb", None)):
+    database()
+    connection = sqlite3.connect(DATABASE, isolation_level=None)
+    connection.execute("INSERT INTO generator_overlays VALUES (7, '', %s)" %
+                       ("CAST(? AS TEXT)" if script is not None else "?"),
+                       (script if script is None else script.encode(errors="surrogateescape"),))
+    connection.close()
+    Run().gives(script if expected is None else expected, "%s gives the same script" % what)
+for what, script, pattern in (("more than 1 MiB", "x" * (LIMIT + 1), "1048577 bytes long, the limit is 1048576"),
+                              ("8 MiB", "x" * 8 * LIMIT, "8388608 bytes long"),
+                              ("a NUL inside", "echo a\0b", "holds a NUL"), ("a NUL at the end", "echo\0", "holds a NUL"),
+                              ("an integer", 7, "not a text"), ("zero", 0, "not a text"), ("a real", 7.5, "not a text"),
+                              ("a blob", b"echo hello", "not a text"), ("an empty blob", b"", "not a text")):
+    database((7, script))
+    Run().fails("cannot read '%s': the script .*%s" % (DATABASE, pattern), "a script that is %s is refused" % what)
+database((6, "six"), (8, "eight"), (70, "seventy"))
+Run().fails("view generator_overlays has no row with id 7", "a missing row")
+database((7, "one"), (7, "two"))
+Run().fails("view generator_overlays has more than one row with id 7", "two rows")
+database((7, "sept"), pragma="PRAGMA encoding = 'UTF-16';")
+Run().gives("sept", "a UTF-16 database")
+database((7, "x\0y"), pragma="PRAGMA encoding = 'UTF-16';")
+Run().fails("holds a NUL", "a NUL in a UTF-16 database")
+
+# --- the views
+
+database(schema="CREATE TABLE other (x)")
+Run().fails(r"view generator_overlays: no such table: main.generator_overlays; deploy/schema/views.sql", "no view")
+database(schema="CREATE TABLE generator_overlays (id, name)")
+Run().fails(r"view generator_overlays: no such column: script; deploy/schema/views.sql", "no column")
+database(schema="CREATE TABLE o (id, s); INSERT INTO o VALUES (7, 'seven'), (8, 'eight');"
+         "CREATE VIEW generator_overlays AS SELECT id, 'name' AS name, s AS script FROM o")
+Run().gives("seven", "a view")
+HOSTILE = "CREATE VIEW generator_overlays AS "
+for what, text in (("counts for ever", "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT 7 AS id, i AS script "
+                    "FROM n WHERE i < 0"),
+                   ("gives rows for ever", "WITH n(i) AS (SELECT 1 UNION ALL SELECT 7 FROM n) SELECT 7 AS id, 'x' AS script FROM n"),
+                   ("wants memory", "SELECT 7 AS id, zeroblob(2000000000) AS script"),
+                   ("reads a file", "SELECT 7 AS id, readfile('/etc/shadow') AS script"),
+                   ("loads an extension", "SELECT 7 AS id, load_extension('/tmp/x') AS script"),
+                   ("asks a pragma", "SELECT 7 AS id, file AS script FROM pragma_database_list"),
+                   ("is itself", "SELECT * FROM generator_overlays"),
+                   ("has control characters in its name", 'SELECT 7 AS id, "\x1b[31mno\nsuch" AS script')):
+    database(schema=HOSTILE + text)
+    run = Run()
+    run.fails("cannot read '%s': " % DATABASE, "a view that %s" % what)
+    ok(run.seconds < 5, "... in %.1f s" % run.seconds)
+database((7, "main"))
+connection = sqlite3.connect(DATABASE)
+connection.execute("CREATE TABLE \"temp.generator_overlays\" (id, script)")
+connection.commit()
+connection.close()
+Run().gives("main", "a table with a telling name changes nothing")
+
+# --- states of the database
+
+for state in STATES:
+    writer = set_up(state)
+    Run().gives("new", "%s: the committed script" % state)
+    fresh_runtime()
+    mount("--bind", FOLDER, FOLDER)
+    mount("-o", "remount,ro,bind", FOLDER)
+    run = Run()
+    umount(FOLDER)
+    run.gives("new", "... on a read-only mount")
+    fresh_runtime()
+    Run(before=("setpriv", "--bounding-set=-chown", "--inh-caps=-chown")).gives("new", "... without CAP_CHOWN")
+    writer.end()
+
+for what, steps in (("a busy writer", "busy"), ("a writer that opens and closes the database each time", "reopen")):
+    fresh()
+    writer = Writer(steps)
+    found, seen = [], set()
+    for _ in range(60):
+        fresh_runtime()
+        run = Run(still=False)
+        first, _, last = (run.script or b"").partition(b" x")
+        seen.add(first)
+        if run.status or run.wrong or not re.fullmatch(b"x{19999} " + first, last):
+            found += run.wrong + ["status %r, %r, %.40r" % (run.status, run.error, run.script)]
+    os.kill(writer.pid, signal.SIGKILL)
+    writer.end()
+    owners = {os.stat(os.path.join(FOLDER, name)).st_uid for name in os.listdir(FOLDER)}
+    found += [] if owners == {OWNER} else ["owners in the folder: %r" % owners]
+    none(found[:5] + ([] if len(seen) > 3 else ["not busy: %r" % seen]), "%s: 60 whole scripts" % what)
+
+fresh()
+writer = Writer("rollback spill wait")
+run = Run()
+run.fails("cannot read '%s': (database is locked|could not be read)" % DATABASE, "a writer that keeps its lock, half of its work in the file")
+ok(0.5 < run.seconds < 4, "... is given up after %.1f s" % run.seconds)
+writer.end()
+
+# --- what is in its place
+
+database((7, "echo"))
+for what, change, pattern in (("missing", lambda: None, "cannot look at '.*': No such file"),
+                              ("a directory", lambda: os.mkdir(DATABASE), "is not a regular file"),
+                              ("a FIFO", lambda: os.mkfifo(DATABASE), "is not a regular file"),
+                              ("a link", lambda: os.symlink("real.db", DATABASE), "is a symbolic link"),
+                              ("empty", lambda: open(DATABASE, "w").close(), "is empty"),
+                              ("no database", lambda: write_file(b"x" * 5000), "file is not a database"),
+                              ("cut short", lambda: write_file(whole[:5000]), "is truncated|malformed")):
+    def write_file(data):
+        with open(DATABASE, "wb") as file:
+            file.write(data)
+    database((7, "echo"), (8, "y" * 20000))
+    with open(DATABASE, "rb") as source:
+        whole = source.read()
+    os.rename(DATABASE, FOLDER + "/real.db")
+    change()
+    Run().fails(pattern, "a database that is %s" % what)
+
+# --- owners: what is read and written is read and written as the build user
+
+database((7, "echo"), owner=0)
+os.chmod(DATABASE, 0o644)
+Run().gives("echo", "a root-owned database in its owner's folder, readable")
+fresh_runtime()
+os.chmod(DATABASE, 0o600)
+Run().fails("cannot read '.*': Permission denied|unable to open", "a root-owned database that only root may read: not read as root")
+database((7, "echo"), owner=981)
+os.chmod(DATABASE, 0o644)
+Run().fails("'.*left4me.db' belongs to user 981, but '%s' to user 980" % RUNTIME, "another user's database")
+database((7, "echo"))
+for uid, mode in ((0, 0o700), (OWNER, 0o770), (OWNER, 0o707), (OWNER, 0o722)):
+    fresh_runtime()
+    os.chown(RUNTIME, uid, uid)
+    os.chmod(RUNTIME, mode)
+    Run().fails("belongs to root, or others may write in it", "a runtime directory of user %d, mode %o" % (uid, mode))
+fresh_runtime()
+os.chown(RUNTIME, 981, 981)
+Run().fails("belongs to user 980, but '%s' to user 981" % RUNTIME, "another user's runtime directory")
+fresh_runtime()
+os.chmod(FOLDER, 0o700)
+Run().gives("echo", "a folder that only its owner may enter")
+os.chown(FOLDER, 0, 0)
+fresh_runtime()
+Run().fails("Permission denied", "a folder that only root may enter: not entered as root")
+fresh()
+database((7, "echo"))
+Run(preexec_fn=as_owner).fails("cannot enter PID 1's mount namespace: Operation not permitted", "without root")
+Run(before=("setpriv", "--groups=0,4,42")).gives("echo", "supplementary groups change nothing")
+
+# --- the runtime directory and the file in it
+
+for value, pattern in ((None, "RUNTIME_DIRECTORY is not set: only the unit build-overlay@7.service"), ("", "is '', not"),
+                       ("/run/left4me/build/8", "not '%s'" % RUNTIME), ("/run/left4me/build", "not"),
+                       ("/run/left4me/build/../build/7", "not"), ("/run/left4me/build/7/..", "not"),
+                       ("/run/left4me/build/7/", "not"), ("/run/left4me/build//7", "not"), ("/run/left4me/build/07", "not"),
+                       ("/tmp/left4me/build/7", "not"), (STAGE + "/7", "not"), ("run/left4me/build/7", "not"),
+                       (RUNTIME + ":/run/other", "not"), ("/run/left4me/build/7\n", "not"), ("7", "not")):
+    fresh_runtime()
+    os.makedirs("/run/left4me/build/8", exist_ok=True)
+    run = Run(environment={} if value is None else {"RUNTIME_DIRECTORY": value})
+    run.wrong += ["something in the other one"] if os.listdir("/run/left4me/build/8") else []
+    run.fails(pattern, "RUNTIME_DIRECTORY %s" % ("unset" if value is None else repr(value)))
+
+for what, make in (("a file", lambda: write_at("script", "mine")), ("a link", lambda: os.symlink("/run/victim", RUNTIME + "/script")),
+                   ("a dangling link", lambda: os.symlink("/run/none", RUNTIME + "/script")),
+                   ("a directory", lambda: os.mkdir(RUNTIME + "/script"))):
+    def write_at(name, text):
+        with open(RUNTIME + "/" + name, "w", encoding="utf-8") as file:
+            file.write(text)
+    fresh_runtime()
+    write_at("../victim", "victim")
+    os.rename("/run/left4me/build/victim", "/run/victim")
+    make()
+    before = state_of(RUNTIME), state_of("/run")["victim"]
+    run = Run(runtime="/nowhere")
+    if (state_of(RUNTIME), state_of("/run")["victim"]) != before or os.path.exists("/run/none"):
+        run.wrong.append("it was changed")
+    run.fails("cannot write '%s/script': File exists" % RUNTIME, "%s is there already: it stays" % what)
+
+os.unlink("/run/victim")
+for link in ("build/7", "build", ""):
+    fresh_runtime()
+    path = ("/run/left4me/" + link).rstrip("/")
+    os.rename(path, "/run/elsewhere")
+    os.symlink("/run/elsewhere", path)
+    run = Run(runtime="/nowhere")
+    run.wrong += ["written through it"] if any("script" in f for _, _, f in os.walk("/run/elsewhere")) else []
+    run.fails("cannot open '%s': Too many levels of symbolic links" % RUNTIME, "%s is a link" % path)
+    os.unlink(path)
+    shutil.rmtree("/run/elsewhere")
+fresh_runtime()
+os.rmdir(RUNTIME)
+Run(runtime="/nowhere").fails("cannot open '%s': No such file" % RUNTIME, "there is no runtime directory")
+database((7, "x" * LIMIT))
+mount("-t", "tmpfs", "-o", "size=256k,mode=0700,uid=%d,gid=%d" % (OWNER, OWNER), "tmpfs", RUNTIME)
+Run().fails("cannot write '%s/script': No space left" % RUNTIME, "no space: no file")
+os.rmdir(RUNTIME) if not os.path.ismount(RUNTIME) else umount(RUNTIME)
+for name, argument in (("a file size limit", "--fsize=1000"), ("no more open files than it needs", "--nofile=32")):
+    fresh_runtime()
+    run = Run(before=("prlimit", argument))
+    none(run.wrong + ([] if (run.status == 0) == (run.script == b"x" * LIMIT) else ["status %r with %.20r" % (
+        run.status, run.script)]), "%s: the whole script or none" % name)
+
+# --- the caller's environment and descriptors
+
+hostile = {"RUNTIME_DIRECTORY": RUNTIME, "TMPDIR": STAGE, "SQLITE_TMPDIR": STAGE, "HOME": STAGE, "POSIXLY_CORRECT": "1",
+           "LEFT4ME_ROOT": "/nowhere", "LEFT4ME_DATABASE": "/nowhere", "DATABASE_URL": "sqlite:////nowhere", "LANG": "de_DE.UTF-8",
+           "LC_ALL": "tr_TR.UTF-8", "LANGUAGE": "de", "CACHE_DIRECTORY": "/nowhere", "STATE_DIRECTORY": "/nowhere",
+           "LD_LIBRARY_PATH": "/nowhere", "LD_BIND_NOW": "1", "SQLITE_HISTORY": "/nowhere", "MALLOC_CHECK_": "3",
+           "NOTIFY_SOCKET": "/nowhere", "RES_OPTIONS": "debug", "PATH": "/nowhere", "TZ": "/etc/shadow"}
+for state in ("a clean WAL database", "-wal without -shm", "a hot journal"):
+    writer = set_up(state)
+    Run(environment=hostile).gives("new", "a hostile environment changes nothing, %s" % state)
+    writer.end()
+database((7, "echo hello\n"))
+Run(environment=hostile | {"RUNTIME_DIRECTORY": "/run/left4me/build/8"}).fails("not '%s'" % RUNTIME, "... nor in a failure")
+for umask in (0o000, 0o777):
+    fresh_runtime()
+    Run(preexec_fn=lambda: os.umask(umask)).gives("echo hello\n", "umask %03o" % umask)
+fresh_runtime()
+Run(preexec_fn=lambda: os.closerange(0, 3)).gives("echo hello\n", "without descriptors 0, 1 and 2")
+run = Run(preexec_fn=lambda: os.closerange(0, 3))
+ok(run.status == 1 and run.script == b"echo hello\n", "... a message goes nowhere, the file that was there is whole")
+fresh_runtime()
+os.chdir("/")
+Run(cwd=RUNTIME).gives("echo hello\n", "any working directory")
+
+done()

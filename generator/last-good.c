@@ -13,10 +13,12 @@ int last_good_read(const char *path, struct rows *ret_rows)
 	size_t length = 0, size;
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > ROWS_SIZE_MAX)
-		return -1;
+	if (fd < 0)
+		return errno == EACCES ? -EACCES : -EINVAL;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > ROWS_SIZE_MAX)
+		return -EINVAL;
 	if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)))
-		return -1;
+		return -EINVAL;
 	size = (size_t) st.st_size;
 	data = xcalloc(size + 1, 1);
 	while (length < size) {
@@ -25,10 +27,10 @@ int last_good_read(const char *path, struct rows *ret_rows)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return -1;
+			return -EIO;
 		length += (size_t) n;
 	}
-	return rows_take(&data, length, ret_rows) ? 0 : -1;
+	return rows_take(&data, length, ret_rows) ? 0 : -EINVAL;
 }
 
 long last_good_age(const char *path)

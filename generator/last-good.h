@@ -6,7 +6,10 @@
 
 #include "rows.h"
 
-/* 0 with the rows (the caller's to free), or -1: no such file, not one of ours, or not this version's. */
+/*
+ * 0 with the rows (the caller's to free), -EACCES for want of permission, or another -errno: no such file, not one
+ * of ours, or not this version's.
+ */
 int last_good_read(const char *path, struct rows *ret_rows);
 
 /* How long ago they were read, in seconds; -1 when there are none. Needs no permission to read them. */

@@ -106,16 +106,18 @@ static int read_rows(struct run *run, const struct options *options, const char 
 	cleanup_free char *reason = NULL;
 	bool denied;
 	long age;
+	int r;
 
 	run->origin = ROWS_DATABASE;
 	if (db_read(path, &run->rows, &reason, &denied) == 0)
 		return 0;
 	run->report.blind |= denied;
 	run->origin = ROWS_NONE;
+	r = last_good ? last_good_read(last_good, &run->rows) : -ENOENT;
 	age = last_good ? last_good_age(last_good) : -1;
-	if (age >= 0 && last_good_read(last_good, &run->rows) == 0)
+	if (r == 0)
 		run->origin = ROWS_LAST_GOOD;
-	if (run->origin == ROWS_LAST_GOOD || (age >= 0 && geteuid() != 0))
+	if (r == 0 || (r == -EACCES && age >= 0))      /* a check by another user than root says what root does */
 		report_problem(&run->report, database, "%s; the rows of %ld seconds ago are used", reason, age);
 	else if (last_good)
 		report_problem(&run->report, database, "%s; there are no servers until it can be read", reason);

@@ -31,7 +31,7 @@ static const char *why_refused(const struct stat *st, bool root_owned)
 
 /* O_NONBLOCK: a FIFO in the file's place must not hold up the boot. */
 static int open_checked(const char *path, const char *label, bool may_be_missing, bool root_owned,
-			struct report *report)
+			struct report *report, size_t *ret_size)
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	const char *reason;
@@ -50,12 +50,14 @@ static int open_checked(const char *path, const char *label, bool may_be_missing
 		report_problem(report, label, "%s; the whole file is ignored", reason);
 		return -1;
 	}
+	*ret_size = (size_t) st.st_size;
 	result = fd;
 	fd = -1;
 	return result;
 }
 
-static char *read_all(int fd, const char *label, struct report *report)
+/* Reads to the end, which is known to be reached at `size` bytes or, for standard input, 0. */
+static char *read_all(int fd, size_t size, const char *label, struct report *report)
 {
 	cleanup(config_file_freep) char *text = xrealloc(NULL, CONFIG_FILE_MAX + 2, 1);
 	size_t length = 0;
@@ -71,10 +73,10 @@ static char *read_all(int fd, const char *label, struct report *report)
 			report_problem(report, label, "%s", strerror(errno));
 			return NULL;
 		}
-		if (n == 0)
-			break;
 		length += (size_t) n;
 		text[length] = '\0';
+		if (n == 0 || length == size)
+			break;
 	}
 	if (length > CONFIG_FILE_MAX) {
 		report_problem(report, label, "is larger than %d bytes; the whole file is ignored", CONFIG_FILE_MAX);
@@ -91,11 +93,12 @@ char *config_file_read(const char *path, const char *label, bool may_be_missing,
 		       struct report *report)
 {
 	cleanup_close int fd = -1;
+	size_t size = 0;
 
 	if (strcmp(path, "-") == 0)
-		return read_all(STDIN_FILENO, label, report);
-	fd = open_checked(path, label, may_be_missing, root_owned, report);
-	return fd < 0 ? NULL : read_all(fd, label, report);
+		return read_all(STDIN_FILENO, 0, label, report);
+	fd = open_checked(path, label, may_be_missing, root_owned, report, &size);
+	return fd < 0 ? NULL : read_all(fd, size, label, report);
 }
 
 /* What the handler and the reader of inih share. inih counts no lines for its handler, so the reader does. */

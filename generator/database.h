@@ -27,5 +27,5 @@ enum { DATABASE_LOCK_PATIENCE = 1, DATABASE_PATIENCE = 2 };
 int database_read(const char *path, const char *copy, database_reader reader, void *userdata, char **ret_reason,
 		  bool *ret_denied);
 
-/* Removes the copy of a database_read() that was ended, if there is one. Async-signal-safe. */
+/* Removes the copy of a database_read() that was ended, if there is one. */
 void database_remove_copy(const char *copy);

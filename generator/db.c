@@ -18,15 +18,8 @@
 
 /* --- the child ------------------------------------------------------------------------------------------- */
 
-/* Where a copy goes if one is needed; chosen before the fork, so that the parent can remove it as well. */
+/* Where a copy goes if one is needed; chosen before the fork, since the parent removes it when the child could not. */
 static char copy[64];
-
-static void on_sigterm(int signal)
-{
-	(void) signal;
-	database_remove_copy(copy);
-	_exit(1);
-}
 
 static void limit_resource(int resource, rlim_t limit)
 {
@@ -39,8 +32,6 @@ static void limit_resources(void)
 	limit_resource(RLIMIT_AS, 384UL * 1024 * 1024);
 #endif
 	limit_resource(RLIMIT_CPU, DB_PATIENCE);
-	limit_resource(RLIMIT_FSIZE, 256UL * 1024 * 1024);
-	limit_resource(RLIMIT_CORE, 0);
 }
 
 /*
@@ -171,8 +162,6 @@ static _Noreturn void child(const char *path, int pipe_end)
 	limit_resources();
 	(void) sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
 	(void) sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-	(void) signal(SIGALRM, SIG_DFL);
-	(void) signal(SIGTERM, on_sigterm);
 	r = become_owner(path);
 	if (r < 0)
 		reason = xstrdup(strerror(-r));
@@ -222,21 +211,14 @@ static bool read_pipe(int fd, const struct timespec *deadline, struct text *ret_
 }
 
 /*
- * Ends a child that did not answer: SIGTERM lets it remove its private copy. One that waits for a file system
- * that hangs cannot be waited for; it is gone as soon as the kernel lets it.
+ * Ends a child that did not answer. One that waits for a file system that hangs cannot be waited for; it is gone
+ * as soon as the kernel lets it.
  */
 static void end_child(pid_t pid)
 {
-	static const int signals[] = { SIGTERM, SIGKILL };
-
-	for (size_t i = 0; i < ELEMENTS(signals); i++) {
-		(void) kill(pid, signals[i]);
-		for (int tries = 0; tries < 20; tries++) {
-			if (waitpid(pid, NULL, WNOHANG) == pid)
-				return;
-			(void) nanosleep(&(struct timespec){ .tv_nsec = 5000000L }, NULL);
-		}
-	}
+	(void) kill(pid, SIGKILL);
+	for (int tries = 0; tries < 20 && waitpid(pid, NULL, WNOHANG) != pid; tries++)
+		(void) nanosleep(&(struct timespec){ .tv_nsec = 5000000L }, NULL);
 }
 
 static int start_child(const char *path, pid_t *ret_pid, int *ret_fd)

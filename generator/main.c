@@ -48,7 +48,7 @@ struct run {
 	struct rendering rendering;
 };
 
-static volatile sig_atomic_t out_of_time;
+static volatile sig_atomic_t is_writing, out_of_time;
 
 static const char usage[] =
 	"Usage: left4me-generator [--root=DIR] NORMAL [EARLY LATE]\n"
@@ -128,22 +128,22 @@ static int read_rows(struct run *run, const struct options *options, const char 
 
 /* --- generator ------------------------------------------------------------------------------------------- */
 
-static void on_last_alarm(int signal)
+/* The first alarm of the writing asks for the tree to be taken back; any other ends the process where it is. */
+static void on_alarm(int signal)
 {
 	static const char message[] = "<3>left4me-generator: gave up, it takes too long\n";
-	int fd = open("/dev/kmsg", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	int fd;
 
 	(void) signal;
+	if (is_writing && !out_of_time) {
+		out_of_time = 1;
+		(void) alarm(LAST_PATIENCE);
+		return;
+	}
+	fd = open("/dev/kmsg", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd >= 0)
 		(void) !write(fd, message, sizeof(message) - 1);
 	_exit(EXIT_PROBLEMS);
-}
-
-static void on_alarm(int number)
-{
-	out_of_time = 1;
-	(void) signal(number, on_last_alarm);
-	(void) alarm(LAST_PATIENCE);
 }
 
 /* ".../systemd/generator" -> ".../NAME", owned by the caller; NULL for any other folder. */
@@ -207,13 +207,13 @@ static int generate(const struct options *options)
 
 	if (is_not_for_us())
 		return EXIT_CLEAN;
-	(void) signal(SIGALRM, on_last_alarm);
+	(void) sigaction(SIGALRM, &(struct sigaction){ .sa_handler = on_alarm }, NULL);
 	(void) alarm(READ_PATIENCE);
 	if (getenv("SYSTEMD_SCOPE") && !*options->prefix)
 		log_to_kernel();
 	read_config(&run, options, true);
 	(void) read_rows(&run, options, last_good);
-	(void) signal(SIGALRM, on_alarm);
+	is_writing = 1;
 	(void) alarm(WRITE_PATIENCE);
 	model_build(&run.config, &run.rows, &run.report, &run.model);
 	if (started)

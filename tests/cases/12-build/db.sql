@@ -1,0 +1,1 @@
+INSERT INTO generator_overlays VALUES (9, 'maps', 'echo');

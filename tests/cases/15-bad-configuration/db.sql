@@ -1,0 +1,1 @@
+INSERT INTO generator_instances VALUES ('alpha', 27015, '', 1);

@@ -1,0 +1,86 @@
+#!/bin/bash
+# What a run costs (design.md §10): instructions and system calls, the reading child's included, repeat to 0.5 % and have
+# bars, as has the memory of the largest process. Times are tests/bench/run's. And what the program is linked to (§2).
+# The units are those of tests/bench/make-root: half servers of three layers, half overlays with a script.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+export LC_ALL=C.UTF-8
+# shellcheck source=tests/tap.sh
+. tests/tap.sh
+generator=$(realpath "${BUILD:-build}/left4me-generator")
+
+needed=$(readelf -d "$generator" | sed -n 's/.*(NEEDED).*\[\(.*\)\.so.*\]/\1/p' | sort | xargs)
+case $needed in *asan*|*ubsan*|*tsan*) skip_all "a sanitized build costs what it costs" ;; esac
+
+# Not in TMPDIR: what is counted must not depend on the file system, as far as possible.
+SCRATCH=$(mktemp -d /dev/shm/left4me-cost.XXXXXX 2>/dev/null || mktemp -d) || exit 1
+trap 'rm -rf "$SCRATCH"' EXIT
+chmod 755 "$SCRATCH"
+
+run() { # UNITS [TOOL...]: a run into fresh folders
+	local root=$SCRATCH/$1
+	shift
+	rm -rf "$root/run"
+	mkdir -p "$root"/run/{systemd/generator{,.early,.late},left4me}
+	"$@" "$generator" --root="$root" "$root"/run/systemd/generator{,.early,.late} 2>"$SCRATCH/stderr" || {
+		diag "$(cat "$SCRATCH/stderr")"
+		return 1
+	}
+}
+
+# Costs are dumped and set to zero at the fork, so that the child does not count the parent's past a second time:
+# a dump until the fork, one of the parent after it, one of the child.
+instructions() { # UNITS
+	local dumps=$SCRATCH/dumps
+	rm -rf "$dumps"
+	mkdir -m 1777 "$dumps"          # the child is another user
+	run "$1" valgrind --tool=callgrind '--dump-before=fork*' --callgrind-out-file="$dumps/%p" || return 1
+	[ "$(find "$dumps" -type f | wc -l)" -eq 3 ] || { diag "not three dumps: $(ls "$dumps")"; return 1; }
+	cat "$dumps"/* | awk '$1 == "totals:" { sum += $2 } END { print sum }'
+}
+
+system_calls() { # UNITS
+	run "$1" strace -f -qq -e signal=none -e trace=all -o "$SCRATCH/trace" || return 1
+	grep -vc -e ' resumed>' -e '+++ exited' "$SCRATCH/trace"
+}
+
+# In KiB; the larger one of the process and its child. The runner is small: what a process inherits counts, too.
+memory() { # UNITS
+	local root=$SCRATCH/$1
+	"$SCRATCH/runner" 1 1 "$root/run" "$generator" --root="$root" "$root"/run/systemd/generator{,.early,.late} | cut -d ' ' -f 3
+}
+
+at_most() { # GOT BAR NAME
+	[ -n "$1" ] && [ "$1" -le "$2" ]
+	tap_result $? "$3: ${1:-none}, at most $2" || diag "tests/bench/run says where they go"
+}
+
+for units in 0 10 100 1000; do
+	tests/bench/make-root "$SCRATCH/$units" "$units" || exit 1
+	run "$units" && [ ! -s "$SCRATCH/$units/run/left4me/report" ] &&
+		[ "$(find "$SCRATCH/$units/run/systemd/generator" -maxdepth 1 -name '*@?*.service' | wc -l)" -eq "$units" ]
+	tap_result $? "$units units are made"
+	if command -v valgrind >/dev/null; then
+		at_most "$(instructions "$units")" $((2600000 + 14000 * units)) "instructions at $units units"
+	else
+		skip "no valgrind" "instructions at $units units"
+	fi
+	if command -v strace >/dev/null && run "$units" strace -qq -o /dev/null 2>/dev/null; then
+		at_most "$(system_calls "$units")" $((230 + 5 * units)) "system calls at $units units"
+	else
+		skip "no strace, or it may not trace" "system calls at $units units"
+	fi
+done
+
+tests/bench/make-root "$SCRATCH/10000" 10000 || exit 1
+if "${CC:-cc}" -O2 -D_GNU_SOURCE -o "$SCRATCH/runner" tests/bench/runner.c; then
+	at_most "$(memory 1000)" $((5 * 1024)) "KiB of memory at 1000 units"
+	at_most "$(memory 10000)" $((9 * 1024)) "KiB of memory at 10000 units"
+else
+	skip "no compiler" "memory at 1000 units"
+	skip "no compiler" "memory at 10000 units"
+fi
+
+is "$needed" "libc libinih libsqlite3" "libraries"
+
+done_testing

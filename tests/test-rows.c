@@ -1,0 +1,274 @@
+/*
+ * rows.h: the form in which rows cross from the child that parsed a hostile file to root's process, and from one run
+ * to the next (design.md §4). Whatever stands there is refused or read without leaving the data: each byte is changed
+ * to each other value, the stream cut at each length, lengths made to lie.
+ */
+#include "rows.h"
+
+#include <stdint.h>
+
+#include "tap.h"
+
+#define STREAM(string) string, sizeof(string) - 1
+#define HEAD "left4me last-good 1\n"
+#define EMPTY HEAD "generator_instances\0generator_layers\0generator_overlays\0end\0"
+#define INSTANCES(values) HEAD "generator_instances\0" values "generator_layers\0generator_overlays\0end\0"
+#define NUMBER_40 "0123456789012345678901234567890123456789"
+
+/* In a block of its own size, so that a sanitizer sees the first byte beyond. */
+static bool take(const char *bytes, size_t length, struct rows *ret_rows)
+{
+	char *copy = xrealloc(NULL, length + !length, 1);
+	bool taken;
+
+	memcpy(copy, bytes, length);
+	taken = rows_take(&copy, length, ret_rows);
+	if (taken != (copy == NULL))
+		(void) printf("# rows_take() and its ownership disagree\n");
+	free(copy);
+	return taken;
+}
+
+/* Walks over all values; false when one is not what the header promises. */
+static bool is_sound(const struct rows *rows)
+{
+	for (enum view view = 0; view < VIEW_COUNT; view++) {
+		size_t position = rows->of[view].start;
+
+		if (rows->of[view].count > views[view].rows_max)
+			return false;
+		for (size_t i = 0; i < rows->of[view].count; i++) {
+			struct value row[COLUMNS_MAX] = { { 0 } };
+
+			rows_next(rows, view, &position, row);
+			for (size_t k = 0; k < views[view].column_count; k++)
+				if (!row[k].text || row[k].text < rows->data || !strchr("nifsbl", (int) row[k].type) ||
+				    row[k].length > VALUE_MAX ||
+				    row[k].text + row[k].length >= rows->data + rows->length ||
+				    row[k].text[row[k].length] != '\0')
+					return false;
+		}
+	}
+	return true;
+}
+
+static void put(struct text *out, enum value_type type, const char *text)
+{
+	rows_put_value(out, type, text, strlen(text));
+}
+
+/* One row of each kind in each view. */
+static void make_stream(struct text *out)
+{
+	text_puts(out, ROWS_HEADER);
+	rows_put_view(out, VIEW_INSTANCES);
+	put(out, VALUE_TEXT, "alpha"), put(out, VALUE_INTEGER, "27015"), put(out, VALUE_TEXT, "+map x"), put(out, VALUE_INTEGER, "1");
+	rows_put_value(out, VALUE_TEXT, "a\0b", 3);
+	put(out, VALUE_REAL, "27015.0"), put(out, VALUE_NULL, ""), put(out, VALUE_BLOB, "12");
+	rows_put_view(out, VIEW_LAYERS);
+	put(out, VALUE_TEXT, "alpha"), put(out, VALUE_INTEGER, "-1"), put(out, VALUE_INTEGER, "9223372036854775807");
+	rows_put_view(out, VIEW_OVERLAYS);
+	put(out, VALUE_INTEGER, "1"), put(out, VALUE_TOO_LONG, "1048577"), put(out, VALUE_TEXT, "");
+	rows_put_end(out);
+}
+
+static void is_value(const struct value *value, enum value_type type, const char *text, size_t length)
+{
+	ok(value->type == type && value->length == length && memcmp(value->text, text, length) == 0,
+	   "comes back: '%c' of %zu bytes", (char) type, length);
+}
+
+static void test_there_and_back(const struct text *stream)
+{
+	struct value row[COLUMNS_MAX];
+	size_t position;
+	struct rows rows;
+
+	if (!ok(take(stream->data, stream->length, &rows), "a whole stream"))
+		return;
+	is_int((long long) rows.of[VIEW_INSTANCES].count, 2, "two instances");
+	is_int((long long) rows.of[VIEW_LAYERS].count, 1, "a layer");
+	is_int((long long) rows.of[VIEW_OVERLAYS].count, 1, "an overlay");
+	position = rows.of[VIEW_INSTANCES].start;
+	rows_next(&rows, VIEW_INSTANCES, &position, row);
+	is_value(&row[0], VALUE_TEXT, "alpha", 5);
+	is_value(&row[1], VALUE_INTEGER, "27015", 5);
+	rows_next(&rows, VIEW_INSTANCES, &position, row);
+	is_value(&row[0], VALUE_TEXT, "a\0b", 3);
+	is_value(&row[1], VALUE_REAL, "27015.0", 7);
+	is_value(&row[2], VALUE_NULL, "", 0);
+	is_value(&row[3], VALUE_BLOB, "12", 2);
+	position = rows.of[VIEW_LAYERS].start;
+	rows_next(&rows, VIEW_LAYERS, &position, row);
+	is_value(&row[2], VALUE_INTEGER, "9223372036854775807", 19);
+	position = rows.of[VIEW_OVERLAYS].start;
+	rows_next(&rows, VIEW_OVERLAYS, &position, row);
+	is_value(&row[1], VALUE_TOO_LONG, "1048577", 7);
+	is_value(&row[2], VALUE_TEXT, "", 0);
+	ok(is_sound(&rows), "and is sound");
+	rows_done(&rows);
+	ok(rows.data == NULL && rows.of[0].count == 0, "nothing is left");
+}
+
+static void test_tables(void)
+{
+	static const struct {
+		const char *name, *bytes;
+		size_t length;
+		bool valid;
+	} table[] = {
+		{ "no rows", STREAM(EMPTY), true },
+		{ "nothing", STREAM(""), false },
+		{ "the header alone", STREAM(HEAD), false },
+		{ "another version", STREAM("left4me last-good 2\n" "generator_instances\0generator_layers\0generator_overlays\0end\0"), false },
+		{ "no end", STREAM(HEAD "generator_instances\0generator_layers\0generator_overlays\0"), false },
+		{ "an end without its NUL", EMPTY, sizeof(EMPTY) - 2, false },
+		{ "something behind the end", STREAM(EMPTY "\0"), false },
+		{ "two ends", STREAM(EMPTY "end\0"), false },
+		{ "views in another order", STREAM(HEAD "generator_layers\0generator_instances\0generator_overlays\0end\0"), false },
+		{ "a view twice", STREAM(HEAD "generator_instances\0generator_instances\0generator_layers\0generator_overlays\0end\0"), false },
+		{ "a good row", STREAM(INSTANCES("s1 a\0i1 1\0s0 \0i1 1\0")), true },
+		{ "three of four columns", STREAM(INSTANCES("s1 a\0i1 1\0s0 \0")), false },
+		{ "five columns", STREAM(INSTANCES("s1 a\0i1 1\0s0 \0i1 1\0i1 1\0")), false },
+		{ "an unknown type", STREAM(INSTANCES("x1 a\0i1 1\0s0 \0i1 1\0")), false },
+		{ "no type", STREAM(INSTANCES("\0i1 1\0s0 \0i1 1\0")), false },
+		{ "no length", STREAM(INSTANCES("s a\0i1 1\0s0 \0i1 1\0")), false },
+		{ "no blank", STREAM(INSTANCES("s1a\0i1 1\0s0 \0i1 1\0")), false },
+		{ "a length too short", STREAM(INSTANCES("s1 ab\0i1 1\0s0 \0i1 1\0")), false },
+		{ "a length too long", STREAM(INSTANCES("s2 a\0i1 1\0s0 \0i1 1\0")), false },
+		{ "a length beyond the end", STREAM(INSTANCES("s4000 a\0i1 1\0s0 \0i1 1\0")), false },
+		{ "a length beyond the limit", STREAM(INSTANCES("s4097 a\0i1 1\0s0 \0i1 1\0")), false },
+		{ "a length of 2^64 + 1", STREAM(INSTANCES("s18446744073709551617 a\0i1 1\0s0 \0i1 1\0")), false },
+		{ "a negative length", STREAM(INSTANCES("s-1 a\0i1 1\0s0 \0i1 1\0")), false },
+		{ "a text that holds a record", STREAM(INSTANCES("s5 a\0end\0i1 1\0s0 \0i1 1\0")), true },
+		{ "a NULL of one byte", STREAM(INSTANCES("n1 a\0i1 1\0s0 \0i1 1\0")), false },
+		{ "an integer of nothing", STREAM(INSTANCES("s1 a\0i0 \0s0 \0i1 1\0")), false },
+		{ "an integer of letters", STREAM(INSTANCES("s1 a\0i2 1a\0s0 \0i1 1\0")), false },
+		{ "an integer with a newline", STREAM(INSTANCES("s1 a\0i2 1\n\0s0 \0i1 1\0")), false },
+		{ "an integer with a NUL", STREAM(INSTANCES("s1 a\0i3 1\0" "2\0s0 \0i1 1\0")), false },
+		{ "an integer of 21 digits", STREAM(INSTANCES("s1 a\0i21 123456789012345678901\0s0 \0i1 1\0")), false },
+		{ "a real with a newline", STREAM(INSTANCES("s1 a\0f2 1\n\0s0 \0i1 1\0")), false },
+		{ "a real of 40 bytes", STREAM(INSTANCES("s1 a\0f40 " NUMBER_40 "\0s0 \0i1 1\0")), false },
+		{ "a blob's length of letters", STREAM(INSTANCES("s1 a\0b1 x\0s0 \0i1 1\0")), false },
+		{ "a long text's length of letters", STREAM(INSTANCES("s1 a\0l2 %n\0s0 \0i1 1\0")), false },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(table); i++) {
+		struct rows rows;
+		bool valid = take(table[i].bytes, table[i].length, &rows);
+
+		ok(valid == table[i].valid && (!valid || is_sound(&rows)), "%s is %s", table[i].name,
+		   table[i].valid ? "taken" : "refused");
+		if (valid)
+			rows_done(&rows);
+	}
+}
+
+static void test_cut(const struct text *stream)
+{
+	unsigned taken = 0;
+	struct rows rows;
+
+	for (size_t length = 0; length < stream->length; length++)
+		if (take(stream->data, length, &rows)) {
+			taken++;
+			rows_done(&rows);
+		}
+	is_int(taken, 0, "cut at each of %zu lengths", stream->length);
+}
+
+static void test_every_byte(const struct text *stream)
+{
+	cleanup_free char *copy = xrealloc(NULL, stream->length, 1);
+	unsigned taken = 0, unsound = 0;
+
+	memcpy(copy, stream->data, stream->length);
+	for (size_t i = 0; i < stream->length; i++) {
+		for (int c = 0; c < 256; c++) {
+			struct rows rows;
+
+			copy[i] = (char) c;
+			if (!take(copy, stream->length, &rows))
+				continue;
+			taken++;
+			unsound += !is_sound(&rows);
+			rows_done(&rows);
+		}
+		copy[i] = stream->data[i];
+	}
+	is_int(unsound, 0, "each byte changed to each other, %u of %zu taken", taken, stream->length * 256);
+}
+
+/* Bytes taken away, put in and doubled in several places at once. */
+static void test_mangled(const struct text *stream)
+{
+	unsigned unsound = 0, seed = 7;
+
+	for (int round = 0; round < 50000; round++) {
+		cleanup_free char *copy = xrealloc(NULL, 2 * stream->length, 1);
+		size_t length = 0;
+		struct rows rows;
+
+		for (size_t i = 0; i < stream->length; i++) {
+			seed = seed * 1103515245 + 12345;
+			switch (seed >> 16 & 255) {
+			case 0:
+				break;
+			case 1:
+				copy[length++] = "0s \0"[seed >> 24 & 3];
+				/* fallthrough */
+			default:
+				copy[length++] = stream->data[i];
+			}
+		}
+		if (!take(copy, length, &rows))
+			continue;
+		unsound += !is_sound(&rows);
+		rows_done(&rows);
+	}
+	is_int(unsound, 0, "mangled at random");
+}
+
+static void test_limits(void)
+{
+	cleanup_text struct text stream = TEXT_EMPTY;
+	char value[VALUE_MAX + 1];
+	struct rows rows;
+
+	memset(value, 'x', sizeof(value));
+	text_puts(&stream, ROWS_HEADER);
+	rows_put_view(&stream, VIEW_INSTANCES);
+	rows_put_view(&stream, VIEW_LAYERS);
+	rows_put_view(&stream, VIEW_OVERLAYS);
+	put(&stream, VALUE_INTEGER, "1"), rows_put_value(&stream, VALUE_TEXT, value, VALUE_MAX), put(&stream, VALUE_NULL, "");
+	for (size_t i = 1; i < views[VIEW_OVERLAYS].rows_max; i++)
+		put(&stream, VALUE_INTEGER, "1"), put(&stream, VALUE_TEXT, "x"), put(&stream, VALUE_NULL, "");
+	rows_put_end(&stream);
+	if (ok(take(stream.data, stream.length, &rows), "the longest value and as many rows as may be"))
+		rows_done(&rows);
+	stream.length -= sizeof("end");
+	put(&stream, VALUE_INTEGER, "1"), put(&stream, VALUE_TEXT, "x"), put(&stream, VALUE_NULL, "");
+	rows_put_end(&stream);
+	ok(!take(stream.data, stream.length, &rows), "one row more is refused");
+	stream.length = strlen(ROWS_HEADER);
+	rows_put_view(&stream, VIEW_INSTANCES);
+	rows_put_view(&stream, VIEW_LAYERS);
+	rows_put_view(&stream, VIEW_OVERLAYS);
+	put(&stream, VALUE_INTEGER, "1"), rows_put_value(&stream, VALUE_TEXT, value, VALUE_MAX + 1), put(&stream, VALUE_NULL, "");
+	rows_put_end(&stream);
+	ok(!take(stream.data, stream.length, &rows), "a value a byte too long is refused");
+}
+
+int main(void)
+{
+	cleanup_text struct text stream = TEXT_EMPTY;
+
+	make_stream(&stream);
+	test_there_and_back(&stream);
+	test_tables();
+	test_cut(&stream);
+	test_every_byte(&stream);
+	test_mangled(&stream);
+	test_limits();
+	return done_testing();
+}

@@ -87,6 +87,9 @@ bench: all
 	tests/bench/run
 	tests/bench-overlay
 
+bench-system:
+	tests/system/bench
+
 # The core against another C library, POSIX alone, with no header beside but sqlite3.h and ini.h.
 portable: $B/core/templates.c
 	tests/portable
@@ -116,6 +119,6 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all check check-system golden demo bench portable install clean
+.PHONY: all check check-system golden demo bench bench-system portable install clean
 .DELETE_ON_ERROR:
 -include $(wildcard $B/core/*.d $B/helpers/*.d $B/tests/*.d)

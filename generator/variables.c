@@ -26,7 +26,7 @@ static bool is_below(const char *path, const char *const *folders, size_t count)
 static void set_masks(struct host_variables *variables, const struct config *config)
 {
 	static const char *const masked[] = {
-		"/etc", "/home", "/media", "/mnt", "/opt", "/root", "/srv", "/var/lib",
+		"/etc", "/home", "/media", "/mnt", "/opt", "/root", "/run", "/srv", "/var",
 	};
 	static const char *const visible[] = { "/usr" };
 	const char *const root[] = { config->host.root };

@@ -94,7 +94,7 @@ for setting in ProtectProc=invisible ProtectKernelTunables=yes ProtectKernelModu
 	PrivateUsers=yes PrivatePIDs=yes PrivateIPC=yes PrivateDevices=yes CapabilityBoundingSet= AmbientCapabilities=; do
 	pin F7 $server_hard "$setting"
 done
-for folder in /var/lib /etc /opt /home /root /srv /mnt /media; do
+for folder in /var /run /etc /opt /home /root /srv /mnt /media; do
 	pin F9 $server_hard TemporaryFileSystem=$folder:ro
 done
 for file in /etc/left4me/host.env /etc/ssl /etc/ca-certificates /etc/resolv.conf /etc/nsswitch.conf /etc/alternatives; do

@@ -111,6 +111,7 @@ install: all
 		test -e $D$(SYSCONFDIR)/left4me/$$file || \
 		$(INSTALL) -D -m 644 deploy/etc/left4me/$$file $D$(SYSCONFDIR)/left4me/$$file || exit; done
 	$(INSTALL) -D -m 644 -t $D$(DATADIR)/left4me/examples deploy/etc/left4me/host.env deploy/etc/left4me/web.env
+	$(INSTALL) -D -t $D$(DATADIR)/left4me/examples deploy/worker/left4me-worker
 	$(INSTALL) -D -m 644 -t $D$(DATADIR)/left4me/schema deploy/schema/schema.sql deploy/schema/views.sql
 	$(INSTALL) -D -m 644 -t $D$(MANDIR)/man8 deploy/man/left4me-generator.8 $(wildcard helpers/*.8)
 	$(INSTALL) -D -m 644 -t $D$(MANDIR)/man5 deploy/man/left4me.conf.5

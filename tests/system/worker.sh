@@ -1,0 +1,202 @@
+#!/bin/bash
+# In a guest: the web application's worker, step by step (scenario 2). Each step is left4me-worker as left4me inside a unit with
+# the web unit's hardening; nothing is asked of systemd by root but what the host would do by itself.
+# shellcheck source=tests/system/guest.sh
+. ./guest.sh
+WORKER=$PWD/left4me-worker
+RULES=/run/left4me/sudoers.d/left4me
+
+make_database
+install_game "$@"
+install_web
+insert_overlay 1
+insert_overlay 2
+insert_overlay 5 'echo hello; exit 7'
+insert_overlay 6 'seq 1 3000'
+insert_overlay 7 'echo started; sleep 1000; echo on'
+insert_overlay 8 'true'
+insert_overlay 9 'printf "caf\351\ntab\there\n"; head -c 4000 /dev/zero | tr "\0" x; echo; printf "no end"'
+insert_overlay 11 'seq 1 180'
+insert_overlay 12 'seq 1 180'
+insert_overlay 10 'echo started; sleep 1000; echo on'
+rm -r "$STATE/overlays/8"
+
+install -d /run/systemd/system/as-web@.service.d /opt/as-web
+ln -s /run/systemd/generator/left4me-web.service.d/10-hardening.conf /run/systemd/system/as-web@.service.d/
+cat >/run/systemd/system/as-web@.service <<-'END'
+	[Service]
+	Type=oneshot
+	User=left4me
+	Group=left4me
+	WorkingDirectory=/opt/left4me/src
+	Environment=PYTHONDONTWRITEBYTECODE=1
+	ExecStart=/bin/bash /opt/as-web/%i
+	StandardOutput=truncate:/opt/as-web/%i.out
+	StandardError=truncate:/opt/as-web/%i.err
+	TimeoutStartSec=60
+END
+reload
+
+# in_web NAME COMMAND...: the command inside such a unit; OUT and ERR are what it wrote.
+prepare_web() {
+	local name=$1
+	shift
+	printf '%q ' "$@" >"/opt/as-web/$name"
+}
+in_web() {
+	local name=$1 status
+	prepare_web "$@"
+	systemctl start "as-web@$name.service" 2>/dev/null
+	status=$?
+	OUT=$(cat "/opt/as-web/$name.out")
+	ERR=$(cat "/opt/as-web/$name.err")
+	systemctl reset-failed "as-web@$name.service" 2>/dev/null
+	return $status
+}
+worker() { in_web worker python3 "$WORKER" "$@"; }
+step() { # NAME ARGUMENT...
+	local name=$1
+	shift
+	worker "$@"
+	tap_result $? "$name" || diag "$OUT $ERR"
+}
+in_background() { # NAME ARGUMENT...
+	local name=$1
+	shift
+	prepare_web "$name" python3 "$WORKER" "$@"
+	systemctl start --no-block "as-web@$name.service"
+}
+# shellcheck disable=SC2317 # called by wait_for
+{
+	ended() { [ "$(property "as-web@$1.service" ActiveState)" != activating ]; }
+	is_gone() { [ "$(property "left4me-server@$1" ActiveState)" = inactive ]; }
+	waits_for_restart() { [ "$(property "left4me-server@$1" SubState)" = auto-restart ]; }
+}
+invocation() { property "left4me-server@$1" InvocationID; }
+# What a run said, told from other runs by the first eight digits of its invocation.
+said_by() { # INVOCATION
+	journalctl --sync
+	journalctl --no-pager -o cat _SYSTEMD_INVOCATION_ID="$1" | sort
+}
+shown_by() { # NAME INVOCATION
+	sed -n "s/^${2:0:8} //p" "/opt/as-web/$1.out" | grep -v 'left4me-server@' | sort
+}
+
+# --- the worker's day ---------------------------------------------------------------------------------------------------
+
+insert_server alpha 27015 0 2 1
+step "reload" reload
+is "$OUT" "" "nothing was refused"
+is "$(property left4me-check.service Result)" success "the check was clean"
+
+in_background follow log alpha 25
+wait_for 10 pgrep -f 'left4me-worker log'
+step "start" start alpha
+ok "it is ready" wait_for 20 is_ready alpha
+is "$(mounts)" alpha "it is mounted"
+first=$(invocation alpha)
+step "restart" restart alpha
+ok "it is ready again" wait_for 20 is_ready alpha
+second=$(invocation alpha)
+step "log" log alpha
+like "$OUT" "^${second:0:8} srcds_run: -game left4dead2" "the log of this run"
+unlike "$OUT" "^${first:0:8}" "and not that of the run before"
+
+delete_server alpha
+pid=$(property left4me-server@alpha MainPID)
+step "reload without the row" reload
+is "$OUT" "" "nothing was refused"
+is "$(property left4me-server@alpha ActiveState) $(property left4me-server@alpha MainPID)" "active $pid" "it still runs"
+is "$(mounts)" alpha "it is still mounted"
+is "$(grep -o 'systemctl [a-z-]* left4me-server@.*' $RULES)" "systemctl stop left4me-server@alpha.service" \
+	"of all that changes it, stop is left"
+for verb in start restart reset-failed; do
+	! worker $verb alpha
+	tap_result $? "$verb is denied"
+done
+step "log without the row" log alpha
+like "$OUT" "^${second:0:8} srcds_run: -game left4dead2" "still the log of this run"
+step "stop" stop alpha
+is "$(property left4me-server@alpha ActiveState)" inactive "it is down"
+is "$(findmnt --list --noheadings --output TARGET,SOURCE | grep alpha)" "" "nothing is left in findmnt"
+step "once more" stop alpha
+step "reload when it is down" reload
+is "$(grep -c left4me-server@ $RULES)" 0 "its last rules are gone"
+step "stop without a rule: it does not run" stop alpha
+! worker start alpha
+tap_result $? "start without a row is refused"
+! worker log alpha
+tap_result $? "log without a rule is refused"
+like "$ERR" . "... with a reason: $ERR"
+
+# --- deleted at other moments -------------------------------------------------------------------------------------------
+
+insert_server stopping 27016 0 1
+insert_server restarting 27017 0 1
+insert_server crashed 27018 0 1
+install -d /run/systemd/system/left4me-server@.service.d
+# Slow enough to be met: each takes 4 s to go down.
+printf '[Service]\nExecStop=/bin/sleep 4\n' >/run/systemd/system/left4me-server@.service.d/50-slow.conf
+step "reload" reload
+for name in stopping restarting crashed; do
+	step "start $name" start $name
+done
+for name in stopping restarting crashed; do
+	ok "$name is ready" wait_for 20 is_ready $name
+done
+systemctl kill --signal=KILL left4me-server@crashed.service
+ok "crashed waits for its restart" wait_for 5 waits_for_restart crashed
+systemctl stop --no-block left4me-server@stopping.service
+systemctl restart --no-block left4me-server@restarting.service
+sql "DELETE FROM servers"
+systemctl daemon-reload
+is "$(property left4me-server@stopping SubState) $(property left4me-server@restarting SubState)" "stop stop" "both still go down"
+is "$(grep -o 'systemctl [a-z-]* left4me-server@.*' $RULES)" "systemctl stop left4me-server@restarting.service
+systemctl stop left4me-server@stopping.service" "what goes down can be stopped; what waits for a restart does not run"
+for name in stopping restarting crashed; do
+	step "stop $name" stop $name
+	ok "$name is down, and not failed" wait_for 20 is_gone $name
+done
+is "$(mounts)" "" "nothing is mounted"
+rm /run/systemd/system/left4me-server@.service.d/50-slow.conf
+step "reload" reload
+is "$(grep -c left4me-server@ $RULES)" 0 "no rule is left"
+
+ok "the follower ends" wait_for 40 ended follow
+is "$(shown_by follow "$first")" "$(said_by "$first")" "it has every line of the first run, also the first ones"
+is "$(shown_by follow "$second")" "$(said_by "$second")" "and of the second"
+like "$(cat /opt/as-web/follow.out)" "^${first:0:8} Starting left4me-server@alpha" "systemd's own lines belong to a run too"
+
+# --- builds -------------------------------------------------------------------------------------------------------------
+
+first=11
+for SUDO in sudo sudo-rs; do
+	in_web "$SUDO" env SUDO=$SUDO python3 "$PWD/worker.py" $first
+	first=12
+	while IFS= read -r line; do
+		case $line in
+		"ok "*) tap_result 0 "${line#* - }" ;;
+		"not ok "*) tap_result 1 "${line#* - }" ;;
+		"#"*) echo "$line" >&2 ;;
+		esac
+	done <<<"$OUT"
+	like "$OUT" '^1\.\.[0-9]+$' "$SUDO: builds: to the end${ERR:+: $ERR}"
+done
+
+# Its overlay is deleted while it runs.
+in_background build build 10
+ok "a build has started" wait_for 20 grep -qx started /opt/as-web/build.out
+sql "DELETE FROM overlays WHERE id = 10"
+step "reload without the overlay" reload
+is "$(grep -o 'systemctl [a-z-]* build-overlay@10.*' $RULES)" "systemctl stop build-overlay@10.service" "it can be stopped, not started"
+step "cancel" cancel 10
+ok "it has ended" wait_for 5 ended build
+like "$(cat /opt/as-web/build.err)" "left4me-worker: Result=signal ExecMainStatus=9" "by a signal"
+is "$(cat /opt/as-web/build.out)" started "and did not go on"
+step "reload" reload
+is "$(grep -c build-overlay@10 $RULES)" 0 "its rules are gone"
+
+is "$(pgrep -x journalctl | wc -l)" 0 "no journalctl is left behind"
+is "$(failed_units | grep -v '^\(build-overlay\|as-web\)@')" "" "no unit has failed but builds"
+is "$(systemctl list-units --plain --no-legend 'left4me-server@*' | grep -c .)" 0 "no server is known any more"
+done_testing

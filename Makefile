@@ -103,6 +103,10 @@ install: all
 	$(INSTALL) -d $D$(BINDIR)
 	ln -sfn $(GENERATORDIR)/left4me-generator $D$(BINDIR)/left4me-generator
 	$(INSTALL) -D -t $D$(LIBEXECDIR) build/left4me-overlay build/left4me-fetch-script
+	$(INSTALL) -D -t $D$(LIBEXECDIR) deploy/selftest
+	$(INSTALL) -D -t $D$(LIBEXECDIR)/selftest.d deploy/selftest.d/probe deploy/selftest.d/decoy
+	$(INSTALL) -D -m 644 -t $D$(LIBEXECDIR)/selftest.d deploy/selftest.d/outside.sh
+	$(INSTALL) -D -m 644 -t $D$(LIBEXECDIR)/selftest.d/probes $(wildcard deploy/selftest.d/probes/*.py)
 	$(INSTALL) -D -m 644 deploy/sysusers.d/left4me.conf $D$(PREFIX)/lib/sysusers.d/left4me.conf
 	$(INSTALL) -D -m 644 deploy/tmpfiles.d/left4me.conf $D$(PREFIX)/lib/tmpfiles.d/left4me.conf
 	$(INSTALL) -D -m 644 deploy/sysctl.d/99-left4me.conf $D$(PREFIX)/lib/sysctl.d/99-left4me.conf

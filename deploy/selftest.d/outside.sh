@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# For what drives the probes: `. selftest.d/outside.sh`. It knows the state directory as STATE, the units' user as USER_.
+
+# A directory with the probes in it, for a unit to see; made and filled as the unit's user.
+make_place() { # SELFTEST.D DIRECTORY
+	as_user mkdir "$2" && tar -C "$1" -c probe probes | as_user tar -C "$2" --no-same-owner -x
+}
+
+as_user() { setpriv --reuid="$USER_" --regid="$GROUP_" --clear-groups --no-new-privs -- "$@"; }
+
+# Starts what the sandboxes must not reach; its facts go to stdout. DECOY is its process.
+start_decoy() { # SELFTEST.D MAILBOX DIRECTORY FACTS
+	: >"$4"
+	setpriv --reuid="$USER_" --regid="$GROUP_" --clear-groups -- "$1/decoy" "$2" "$3" >"$4" </dev/null &
+	DECOY=$!
+	for _ in {1..100}; do
+		grep -q '^ready=' "$4" && return 0
+		sleep 0.05
+	done
+	return 1
+}
+
+stop_decoy() {
+	[ -z "${DECOY-}" ] || kill "$DECOY" 2>/dev/null || :
+	[ -z "${DECOY-}" ] || wait "$DECOY" 2>/dev/null || :
+	DECOY=
+}
+
+# What neither kind of unit may see; where it is there, that is.
+hidden_facts() { # build|server
+	local path
+	for path in "$STATE"/left4me.db{,-wal,-shm,-journal} "$STATE/.venv" "$STATE"/runtime/*/{upper,merged,work} /opt/left4me \
+		/etc/left4me/web.env /etc/left4me/left4me.conf /etc/shadow /etc/passwd /etc/sudoers.d /var/lib/systemd /root /home/*; do
+		[ ! -e "$path" ] || echo "hidden=$path"
+	done
+	if [ "$1" = build ]; then
+		for path in "$STATE"/{installation,overlays,workshop_cache,steam} /etc/left4me /etc/systemd /run/dbus /run/systemd/system \
+			/run/systemd/generator /run/left4me/{sudoers.d,report,last-good} /var/log /sys/kernel /usr/local/libexec/none; do
+			[ ! -e "$path" ] || echo "hidden=$path"
+		done
+		sed -n 's/^nameserver \([^ ]*\).*/resolver=\1/p' "${RESOLV_CONF:-/etc/left4me/sandbox-resolv.conf}"
+	else
+		for path in /var/log /var/www /var/spool /var/cache /var/backups; do
+			[ ! -e "$path" ] || echo "hidden=$path"
+		done
+		for path in "$STATE"/{installation,overlays,workshop_cache,.steam,steam} /etc/left4me/host.env /etc/ssl /etc/resolv.conf \
+			/etc/nsswitch.conf /etc/alternatives; do
+			[ ! -e "$path" ] || echo "visible=$path"
+		done
+	fi
+}

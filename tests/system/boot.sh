@@ -1,0 +1,49 @@
+#!/bin/bash
+# Scenario 1: boot with the database on the root file system.
+# shellcheck source=tests/system/guest.sh
+. ./guest.sh
+if [ "${1-}" = prepare ]; then
+	set -e
+	make_host
+	exit
+fi
+
+ok "the boot finishes" booted
+host_is_up boot
+is "$(reload_count)" 0 "no reload"
+is "$(property left4me-activate.service ActiveState)/$(property left4me-activate.service Result)" inactive/success \
+	"left4me-activate.service was not needed"
+like "$(property multi-user.target Wants)" '(^| )left4me\.target( |$)' "multi-user.target wants left4me.target"
+unlike "$(property multi-user.target Wants)" 'left4me-activate' "and no left4me-activate.service"
+is "$(property left4me-web.service ActiveState)" active "the web application is active"
+is "$(property left4me-check.service Result)" success "the check was clean"
+is "$(cat /run/left4me/report)" "" "the generator's report is empty"
+is "$(stat -c %a:%U:%G /run/left4me/sudoers.d/left4me)" 440:root:root "the sudo rules are there"
+is "$(find "$STATE" -maxdepth 1 -name 'left4me.db*' -printf '%f %u:%g %m\n')" "left4me.db left4me:left4me 640" \
+	"nothing was left beside the database"
+like "$(run_log alpha)" "srcds_linux: bound udp 27015" "alpha bound its port over UDP"
+like "$(run_log alpha)" "srcds_linux: bound tcp 27015" "and over TCP"
+like "$(ss -Hlun 'sport = 27016')" ":27016" "beta's UDP port is the host's"
+
+# The generator at a reload finds the same.
+before=$(find /run/systemd/generator -name '*left4me*' -printf '%P %l\n' | sort)
+pids=$(property left4me-server@alpha MainPID)
+ok "daemon-reload" reload
+is "$(find /run/systemd/generator -name '*left4me*' -printf '%P %l\n' | sort)" "$before" "a reload makes the same units"
+is "$(property left4me-server@alpha MainPID)" "$pids" "and touches no running server"
+
+# --- deleted while running (scenario 2) ------------------------------------------------------------------------------
+
+delete_server alpha
+ok "daemon-reload after the row was deleted" reload
+is "$(property left4me-server@alpha ActiveState)/$(property left4me-server@alpha MainPID)" "active/$pids" "the deleted server still runs"
+like "$(property left4me-server@alpha Description)" "not in the database" "its description says that it is not in the database"
+is "$(mounts | paste -sd' ')" "alpha beta gamma" "it is still mounted"
+ok "it can be stopped" systemctl stop left4me-server@alpha
+is "$(mounts | paste -sd' ')" "beta gamma" "then it is not mounted"
+is "$(property left4me-server@alpha ActiveState)" inactive "and inactive"
+fails "it does not start again" systemctl start left4me-server@alpha
+like "$(journal left4me-server@alpha)" "not in the database" "its log says why"
+is "$(mounts | paste -sd' ')" "beta gamma" "a refused start mounts nothing"
+is "$(find "$STATE/runtime/alpha" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | paste -sd' ')" "merged upper work" "its folders are kept"
+done_testing

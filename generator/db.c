@@ -13,8 +13,13 @@
 #include "database.h"
 #include "platform.h"
 
+/* An answer begins with its length, in so many digits and a newline: its reader need not wait for the child's end. */
+enum { LENGTH_SIZE = 20 };
+
 /* What a child says instead of rows: this word, '+' when permissions were the reason or '-', the reason. */
 #define FAILURE "error "
+
+enum { READ_SIZE = 32 * 1024 };
 
 /* --- the child ------------------------------------------------------------------------------------------- */
 
@@ -143,7 +148,7 @@ static int read_views(sqlite3 *db, void *userdata, char **ret_reason)
 	struct text *out = userdata;
 	int rc = SQLITE_OK;
 
-	out->length = 0;
+	out->length = LENGTH_SIZE;
 	text_puts(out, ROWS_HEADER);
 	for (enum view view = 0; rc == SQLITE_OK && view < VIEW_COUNT; view++)
 		rc = read_view(db, view, out, ret_reason);
@@ -151,26 +156,38 @@ static int read_views(sqlite3 *db, void *userdata, char **ret_reason)
 	return rc;
 }
 
+/* For one short read by one thread. What SQLite sets aside in advance is some thirty pages, each a fault after the fork. */
+static void configure_sqlite(void)
+{
+	(void) sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+	(void) sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	(void) sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);
+	(void) sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
+}
+
 static _Noreturn void child(const char *path, int pipe_end)
 {
 	struct text out = TEXT_EMPTY;
+	char length[LENGTH_SIZE + 1];
 	char *reason = NULL;
 	bool denied = false;
 	int r;
 
+	(void) text_extend(&out, LENGTH_SIZE);
 	platform_die_with_parent();
 	limit_resources();
-	(void) sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
-	(void) sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	configure_sqlite();
 	r = become_owner(path);
 	if (r < 0)
 		reason = xstrdup(strerror(-r));
 	else
 		r = database_read(path, copy, read_views, &out, &reason, &denied);
 	if (r < 0) {
-		out.length = 0;
+		out.length = LENGTH_SIZE;
 		text_printf(&out, FAILURE "%c%.1000s", denied ? '+' : '-', reason);
 	}
+	(void) snprintf(length, sizeof(length), "%0*zu\n", LENGTH_SIZE - 1, out.length - LENGTH_SIZE);
+	memcpy(out.data, length, LENGTH_SIZE);
 	(void) write_all(pipe_end, out.data, out.length);
 	_exit(0);
 }
@@ -187,27 +204,33 @@ static int milliseconds_until(const struct timespec *deadline)
 	return left > 0 ? (int) left : 0;
 }
 
-/* Reads to the end of the pipe; false when the time or the limit is reached first. */
-static bool read_pipe(int fd, const struct timespec *deadline, struct text *ret_text)
+static bool is_whole(const struct text *answer)
 {
-	cleanup_free char *buffer = xrealloc(NULL, TEXT_WINDOW, 1);
-	struct pollfd poller = { .fd = fd, .events = POLLIN };
+	return answer->length >= LENGTH_SIZE &&
+	       strtoul(answer->data, NULL, 10) <= answer->length - LENGTH_SIZE;
+}
 
-	for (;;) {
-		int ready = poll(&poller, 1, milliseconds_until(deadline));
+/* Reads a whole answer, or to the end of the pipe; false when the time or the limit is reached first. */
+static bool read_answer(const struct db_reader *reader, struct text *ret_answer)
+{
+	struct pollfd poller = { .fd = reader->fd, .events = POLLIN };
+
+	while (!is_whole(ret_answer)) {
+		int ready = poll(&poller, 1, milliseconds_until(&reader->deadline));
 		ssize_t n;
 
 		if (ready < 0 && errno == EINTR)
 			continue;
-		if (ready <= 0)
+		if (ready <= 0 || ret_answer->length > ROWS_SIZE_MAX)
 			return false;
-		n = read(fd, buffer, TEXT_WINDOW);
+		text_make_room(ret_answer, READ_SIZE);
+		n = read(reader->fd, ret_answer->data + ret_answer->length, READ_SIZE);
 		if (n <= 0)
 			return n == 0;
-		if (ret_text->length + (size_t) n > ROWS_SIZE_MAX + TEXT_WINDOW)
-			return false;
-		text_append(ret_text, buffer, (size_t) n);
+		ret_answer->length += (size_t) n;
+		ret_answer->data[ret_answer->length] = '\0';
 	}
+	return true;
 }
 
 /*
@@ -221,35 +244,55 @@ static void end_child(pid_t pid)
 		(void) nanosleep(&(struct timespec){ .tv_nsec = 5000000L }, NULL);
 }
 
-static int start_child(const char *path, pid_t *ret_pid, int *ret_fd)
+void db_start(const char *path, struct db_reader *ret_reader)
 {
+	struct db_reader reader = { .fd = -1 };
 	int ends[2];
-	pid_t pid;
 
-	if (pipe(ends) < 0)
-		return -errno;
-	pid = fork();
-	if (pid == 0) {
-		(void) close(ends[0]);
-		child(path, ends[1]);
+	(void) clock_gettime(CLOCK_MONOTONIC, &reader.deadline);
+	(void) snprintf(copy, sizeof(copy), "/tmp/left4me-%ld-%ld", (long) reader.deadline.tv_sec, reader.deadline.tv_nsec);
+	reader.deadline.tv_sec += DB_PATIENCE;
+	if (pipe(ends) == 0) {
+		reader.child = fork();
+		if (reader.child == 0) {
+			(void) close(ends[0]);
+			child(path, ends[1]);
+		}
+		(void) close(ends[1]);
+		reader.fd = ends[0];
 	}
-	(void) close(ends[1]);
-	if (pid < 0) {
-		(void) close(ends[0]);
-		return -EAGAIN;
-	}
-	*ret_pid = pid;
-	*ret_fd = ends[0];
-	return 0;
+	*ret_reader = reader;
 }
 
-/* What the child said, or what became of it; NULL when the answer is whole rows. */
-static char *judge(struct text *answer, int status, struct rows *ret_rows, bool *ret_denied)
+void db_done(struct db_reader *reader)
+{
+	while (reader->child > 0 && waitpid(reader->child, NULL, 0) < 0 && errno == EINTR)
+		;
+	closep(&reader->fd);
+	*reader = (struct db_reader){ .fd = -1 };
+}
+
+/* What became of a child that went without a whole answer. */
+static char *explain_end(struct db_reader *reader)
+{
+	int status = 0;
+
+	while (waitpid(reader->child, &status, 0) < 0 && errno == EINTR)
+		;
+	reader->child = 0;
+	database_remove_copy(copy);
+	if (WIFSIGNALED(status))
+		return xasprintf("the reading process was ended by signal %d", WTERMSIG(status));
+	return xstrdup("the reading process did not answer");
+}
+
+/* NULL when the answer is rows. */
+static char *judge(struct text *answer, struct rows *ret_rows, bool *ret_denied)
 {
 	const size_t prefix = sizeof(FAILURE) - 1;
 
-	if (WIFSIGNALED(status))
-		return xasprintf("the reading process was ended by signal %d", WTERMSIG(status));
+	answer->length -= LENGTH_SIZE;
+	memmove(answer->data, answer->data + LENGTH_SIZE, answer->length + 1);
 	if (answer->length > prefix + 1 && strncmp(answer->data, FAILURE, prefix) == 0) {
 		*ret_denied = answer->data[prefix] == '+';
 		return xstrdup(answer->data + prefix + 1);
@@ -259,32 +302,21 @@ static char *judge(struct text *answer, int status, struct rows *ret_rows, bool 
 	return NULL;
 }
 
-int db_read(const char *path, struct rows *ret_rows, char **ret_reason, bool *ret_denied)
+int db_finish(struct db_reader *reader, struct rows *ret_rows, char **ret_reason, bool *ret_denied)
 {
 	cleanup_text struct text answer = TEXT_EMPTY;
-	cleanup_close int fd = -1;
-	struct timespec deadline;
-	int status = 0, r;
-	pid_t pid = -1;
 
-	(void) clock_gettime(CLOCK_MONOTONIC, &deadline);
-	(void) snprintf(copy, sizeof(copy), "/tmp/left4me-%ld-%ld", (long) deadline.tv_sec, deadline.tv_nsec);
-	deadline.tv_sec += DB_PATIENCE;
 	*ret_denied = false;
-	text_puts(&answer, "");
-	r = start_child(path, &pid, &fd);
-	if (r < 0)
-		*ret_reason = xasprintf("no process to read it in: %s", strerror(-r));
-	else if (!read_pipe(fd, &deadline, &answer)) {
+	if (reader->child <= 0)
+		*ret_reason = xstrdup("there is no process to read it in");
+	else if (!read_answer(reader, &answer)) {
 		*ret_reason = xasprintf("could not be read within %d seconds", DB_PATIENCE);
-		end_child(pid);
+		end_child(reader->child);
+		reader->child = 0;
 		database_remove_copy(copy);
-	} else {
-		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-			;
-		if (WIFSIGNALED(status))
-			database_remove_copy(copy);
-		*ret_reason = judge(&answer, status, ret_rows, ret_denied);
-	}
+	} else if (!is_whole(&answer))
+		*ret_reason = explain_end(reader);
+	else
+		*ret_reason = judge(&answer, ret_rows, ret_denied);
 	return *ret_reason ? -1 : 0;
 }

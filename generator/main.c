@@ -41,6 +41,7 @@ struct options {
 struct run {
 	struct report report;
 	struct config config;
+	struct db_reader reader;
 	struct rows rows;
 	enum rows_origin origin;
 	struct model model;
@@ -81,6 +82,7 @@ static void run_done(struct run *run)
 	running_done(&run->running);
 	model_done(&run->model);
 	rows_done(&run->rows);
+	db_done(&run->reader);
 	config_done(&run->config);
 	report_done(&run->report);
 }
@@ -109,7 +111,9 @@ static int read_rows(struct run *run, const struct options *options, const char 
 	int r;
 
 	run->origin = ROWS_DATABASE;
-	if (db_read(path, &run->rows, &reason, &denied) == 0)
+	db_start(path, &run->reader);
+	render_prepare(&run->config, &run->rendering);
+	if (db_finish(&run->reader, &run->rows, &reason, &denied) == 0)
 		return 0;
 	run->report.blind |= denied;
 	run->origin = ROWS_NONE;
@@ -124,6 +128,12 @@ static int read_rows(struct run *run, const struct options *options, const char 
 	else
 		report_problem(&run->report, database, "%s", reason);
 	return -1;
+}
+
+static void omit_rows(struct run *run)
+{
+	run->origin = ROWS_OMITTED;
+	render_prepare(&run->config, &run->rendering);
 }
 
 /* --- generator ------------------------------------------------------------------------------------------- */
@@ -202,7 +212,7 @@ static int generate(const struct options *options)
 	cleanup_free char *state = run_folder(options->folders[0], "left4me");
 	cleanup_free char *started = run_folder(options->folders[0], "systemd/units");
 	cleanup_free char *last_good = state ? xasprintf("%s/last-good", state) : NULL;
-	cleanup(run_done) struct run run = { .origin = ROWS_NONE };
+	cleanup(run_done) struct run run = { .reader.fd = -1 };
 	int r;
 
 	if (is_not_for_us())
@@ -218,7 +228,7 @@ static int generate(const struct options *options)
 	model_build(&run.config, &run.rows, &run.report, &run.model);
 	if (started)
 		running_read(started, &run.running);
-	render(&run.config, &run.model, &run.running, run.origin, &run.rendering);
+	render(&run.model, &run.running, run.origin, &run.rendering);
 	r = write_tree(&run, options->folders[0], state);
 	log_report(&run);
 	return r < 0 ? EXIT_PROBLEMS : EXIT_CLEAN;
@@ -242,22 +252,21 @@ static int read_for_render(struct run *run, const struct options *options)
 	read_config(run, options, false);
 	if (run->report.problems > 0)
 		return -1;
-	if (options->no_database) {
-		run->origin = ROWS_OMITTED;
-		return 0;
-	}
-	return read_rows(run, options, NULL);
+	if (!options->no_database)
+		return read_rows(run, options, NULL);
+	omit_rows(run);
+	return 0;
 }
 
 static int render_mode(const struct options *options)
 {
-	cleanup(run_done) struct run run = { .origin = ROWS_NONE };
+	cleanup(run_done) struct run run = { .reader.fd = -1 };
 	bool tree = strcmp(options->format, "tree") == 0;
 	int r = read_for_render(&run, options);
 
 	if (r == 0) {
 		model_build(&run.config, &run.rows, &run.report, &run.model);
-		render(&run.config, &run.model, &run.running, run.origin, &run.rendering);
+		render(&run.model, &run.running, run.origin, &run.rendering);
 		r = tree ? sink_tree(&run.rendering.bundle, options->output, &run.report)
 			 : sink_json(&run.rendering.bundle, options->output, &run.report);
 	}
@@ -271,17 +280,17 @@ static int render_mode(const struct options *options)
 
 static int check_mode(const struct options *options)
 {
-	cleanup(run_done) struct run run = { .origin = ROWS_NONE };
+	cleanup(run_done) struct run run = { .reader.fd = -1 };
 	cleanup_free char *last_good = xasprintf("%s/run/left4me/last-good", options->prefix);
 	bool on_host = !*options->prefix && !options->config && !options->database;
 
 	read_config(&run, options, true);
 	if (options->no_database)
-		run.origin = ROWS_OMITTED;
+		omit_rows(&run);
 	else
 		(void) read_rows(&run, options, options->database ? NULL : last_good);
 	model_build(&run.config, &run.rows, &run.report, &run.model);
-	render(&run.config, &run.model, &run.running, run.origin, &run.rendering);
+	render(&run.model, &run.running, run.origin, &run.rendering);
 	if (on_host)
 		host_check(&run.config, &run.rendering.bundle, &run.report);
 	print_report(&run, stdout);

@@ -319,20 +319,25 @@ static void load_templates(struct rendering *rendering)
 	}
 }
 
-void render(const struct config *config, const struct model *model, const struct running *running,
-	    enum rows_origin origin, struct rendering *ret_rendering)
+void render_prepare(const struct config *config, struct rendering *ret_rendering)
 {
 	struct rendering *rendering = ret_rendering;
 
-	*rendering = (struct rendering){ .model = model };
+	*rendering = (struct rendering){ .config = config };
 	rendering->templates = xcalloc(ELEMENTS(outputs), sizeof(*rendering->templates));
 	rendering->scratch = make_scratch();
 	host_variables_set(config, &rendering->host);
+	load_templates(rendering);
+}
+
+void render(const struct model *model, const struct running *running, enum rows_origin origin,
+	    struct rendering *rendering)
+{
+	rendering->model = model;
 	units_name(model, running, &rendering->units);
 	units_list(&rendering->units, model, running, rendering->host.of);
-	load_templates(rendering);
 	for (const struct output *output = outputs; output < outputs + ELEMENTS(outputs); output++) {
-		if (!output->when(config))
+		if (!output->when(rendering->config))
 			continue;
 		switch (output->scope) {
 		case PER_HOST:

@@ -22,6 +22,7 @@ enum rows_origin {
 /* A bundle and what its texts are made from; borrows the configuration and the model it was made with. */
 struct rendering {
 	struct bundle bundle;
+	const struct config *config;
 	const struct model *model;
 	struct host_variables host;
 	struct units units;
@@ -30,8 +31,11 @@ struct rendering {
 	struct scratch *scratch;
 };
 
+/* What needs the configuration alone, while the rows are on their way. *ret_rendering must not be moved. */
+void render_prepare(const struct config *config, struct rendering *ret_rendering);
+
 /* Of what runs only the sudo rules speak; nothing does where the output is not for this very host. */
-void render(const struct config *config, const struct model *model, const struct running *running,
-	    enum rows_origin origin, struct rendering *ret_rendering);
+void render(const struct model *model, const struct running *running, enum rows_origin origin,
+	    struct rendering *rendering);
 
 void rendering_done(struct rendering *rendering);

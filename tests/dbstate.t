@@ -484,6 +484,8 @@ def truncate(size):
 
 
 INSTANCES, LAYERS, OVERLAYS = VIEWS
+SANITIZED = "sanitize" in os.environ.get("BUILD", "")
+
 # (what, how it is made from the good database, what the message must name)
 FAULTS = [
     ("no file", lambda: os.unlink(DATABASE), "left4me.db"),
@@ -515,7 +517,7 @@ FAULTS = [
     ("a million rows", view(INSTANCES, MANY % 1000000 + "SELECT 's' || i AS name, 27001 AS port, '' AS arguments, 1 AS enabled FROM n"), INSTANCES + ".*(20 ?000|seconds)"),
     ("200 001 layers", view(LAYERS, MANY % 200001 + "SELECT 'alpha' AS instance, i AS position, i AS overlay FROM n"), LAYERS + ".*200 ?000"),
     ("a million overlays", view(OVERLAYS, MANY % 1000000 + "SELECT i AS id, 'x' AS name, '' AS script FROM n"), OVERLAYS + ".*(20 ?000|seconds)"),
-    ("a value of a gigabyte", view(INSTANCES, "SELECT 'x' AS name, 27001 AS port, printf('%.1000000000c', 'x') AS arguments, 1 AS enabled"), INSTANCES + "|seconds"),
+    ("a text over the limit of a value", view(INSTANCES, "SELECT 'x' AS name, 27001 AS port, hex(zeroblob(60000000)) AS arguments, 1 AS enabled"), INSTANCES + "|seconds"),
     ("a blob of a gigabyte", view(OVERLAYS, "SELECT 1 AS id, 'x' AS name, zeroblob(1000000000) AS script"), OVERLAYS),
     ("rows of a megabyte, many", view(INSTANCES, MANY % 5000 + "SELECT 's' || i AS name, 27001 AS port, printf('%.1000000c', 'x') AS arguments, 1 AS enabled FROM n"), INSTANCES),
     ("a view over a pragma", view(INSTANCES, "SELECT name, 27001 AS port, file AS arguments, 1 AS enabled FROM pragma_database_list"), INSTANCES),
@@ -577,6 +579,9 @@ def remove(path):
 
 
 for name, make, words in FAULTS:
+    if SANITIZED and "megabyte" in name:
+        tap.skip(name, "a sanitized build does not read that much in its time")
+        continue
     good_database()
     os.makedirs(box.run_dir + "/left4me/sudoers.d", exist_ok=True)
     make()
@@ -676,7 +681,10 @@ if AS_ROOT:
     status = reader_of_a_view_without_end()
     tap.equal({key: status.get(key) for key in READER_FIELDS}, READER_FIELDS, "the reader is the file's owner, for good, and no more")
     limits = {key: value for key, value in status.items() if key.startswith("Max ")}
-    tap.ok(len(limits) == 2 and not any("unlimited" in value for value in limits.values()), "its time and memory are limited", limits)
+    if SANITIZED:
+        tap.skip("its time and memory are limited", "a sanitizer's shadow memory needs more")
+    else:
+        tap.ok(len(limits) == 2 and not any("unlimited" in value for value in limits.values()), "its time and memory are limited", limits)
 else:
     tap.skip("the reader is the file's owner, for good, and no more", "needs root")
     tap.skip("its time and memory are limited", "needs root")
@@ -711,7 +719,7 @@ tap.ok(b"echo" not in data, "last-good has no script text")
 tap.equal(oct(os.stat(LAST_GOOD).st_mode & 0o7777), "0o600", "last-good is 0600")
 
 for name, make, words in FAULTS:
-    if words is None or re.search("million|gigabyte|megabyte|view that never|200 001", name):
+    if words is None or re.search("million|gigabyte|over the limit|megabyte|view that never|200 001", name):
         continue                                 # above already; here they would only take their time again
     want, data = after_good_run(age=1000)
     make()

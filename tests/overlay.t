@@ -465,11 +465,12 @@ kill $!
 
 fresh
 mkdir "$stage/elsewhere" "$stage/config"
+# Not LIBBLKID_DEBUG: util-linux 2.41 reads that in a constructor, before main() can clear it; it only prints.
 hostile()
 {
 	env LEFT4ME_ROOT="$stage/elsewhere" LEFT4ME_INSTANCE=b LEFT4ME_DRY_RUN=1 LEFT4ME_NO_SETNS=1 L4D2_LAYERS=3 \
 		LIBMOUNT_FORCE_MOUNT2=always LIBMOUNT_MOUNTINFO="$stage/config" LIBMOUNT_FSTAB="$stage/config" \
-		LIBMOUNT_UTAB="$stage/config" LIBMOUNT_MTAB="$stage/config" LIBMOUNT_DEBUG=all LIBBLKID_DEBUG=all \
+		LIBMOUNT_UTAB="$stage/config" LIBMOUNT_MTAB="$stage/config" LIBMOUNT_DEBUG=all \
 		LD_LIBRARY_PATH="$stage/elsewhere" LD_BIND_NOW=1 LD_PRELOAD= LD_ORIGIN_PATH=/ POSIXLY_CORRECT=1 \
 		JOURNAL_STREAM=1:1 TMPDIR="$stage/elsewhere" LANG=de_DE.UTF-8 LC_ALL=xx RUNTIME_DIRECTORY="$stage/elsewhere" \
 		PATH="$stage/elsewhere" HOME="$stage/elsewhere" MALLOC_CHECK_=3 \

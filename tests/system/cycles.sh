@@ -15,9 +15,10 @@ if [ "${1-}" = prepare ]; then
 	insert_server stubborn 27020 1 9
 	insert_server victim 27021 0 1
 	insert_server killed 27022 0 2
-	for name in victim killed; do
-		mkdir -p "/etc/systemd/system/left4me-server@$name.service.d"
-		printf '[Service]\nRestartSec=200ms\n' >"/etc/systemd/system/left4me-server@$name.service.d/50-test.conf"
+	# The victim is started again by hand, and by nothing else.
+	for setting in victim:Restart=no killed:RestartSec=200ms; do
+		mkdir -p "/etc/systemd/system/left4me-server@${setting%:*}.service.d"
+		printf '[Service]\n%s\n' "${setting#*:}" >"/etc/systemd/system/left4me-server@${setting%:*}.service.d/50-test.conf"
 	done
 	exit
 fi

@@ -178,6 +178,7 @@ static _Noreturn void child(const char *path, int pipe_end)
 	limit_resources();
 	configure_sqlite();
 	r = become_owner(path);
+	platform_die_with_parent();    /* again: the kernel forgets it when the user changes (prctl(2), commit_creds()) */
 	if (r < 0)
 		reason = xstrdup(strerror(-r));
 	else

@@ -1,0 +1,253 @@
+#!/bin/bash
+# Scenario: an existing host with the helper scripts of before. What migrate-check prints is run as it is printed; a failure
+# half way, what must not be touched, the second look that finds nothing, and the way back as migrate.md has it.
+# shellcheck source=tests/system/guest.sh
+. ./guest.sh
+
+lib=/usr/local/lib/systemd/system
+etc=/etc/systemd/system
+helpers=/usr/local/libexec/left4me
+new=/root/left4me-new
+nasty=$'nasty\n; touch canary; $(touch canary) `touch canary` \' touch canary'
+
+# The installed left4me goes to $new, which `cp -a $new/. /` installs again.
+put_away() {
+	local path
+	mkdir "$new"
+	for path in /usr/local/bin/left4me-generator /usr/local/lib/systemd/system-generators "$helpers" /etc/sudoers.d/left4me \
+		/etc/left4me/left4me.conf /usr/local/lib/{sysusers,tmpfiles,sysctl}.d; do
+		cp -a --parents "$path" "$new"
+		rm -r "$path"
+	done
+}
+
+# requirements.md: S22, S24, S25, S40 and S60.
+old_units() {
+	mkdir -p "$lib"/left4me-{server@,web}.service.d "$etc"/left4me-{server@,web}.service.d "$etc/left4me-server@5.service.d"
+	cat >"$lib/left4me-server@.service" <<-END
+		[Unit]
+		Description=old server %i
+		[Service]
+		User=left4me
+		Group=left4me
+		EnvironmentFile=$STATE/instances/%i/instance.env
+		WorkingDirectory=-$STATE/runtime/%i/merged/left4dead2
+		ExecStartPre=+/usr/bin/nsenter --mount=/proc/1/ns/mnt -- $helpers/left4me-overlay mount %i
+		ExecStart=$STATE/runtime/%i/merged/srcds_run -game left4dead2 +ip 0.0.0.0 +hostport \${L4D2_PORT}
+		ExecStopPost=+/usr/bin/nsenter --mount=/proc/1/ns/mnt -- $helpers/left4me-overlay umount %i
+		Restart=on-failure
+		KillSignal=SIGINT
+		TimeoutStopSec=15s
+		Slice=l4d2-game.slice
+		[Install]
+		WantedBy=multi-user.target
+	END
+	cat >"$lib/left4me-web.service" <<-END
+		[Service]
+		User=left4me
+		ExecStart=$STATE/.venv/bin/gunicorn
+		[Install]
+		WantedBy=multi-user.target
+	END
+	printf '[Slice]\nCPUWeight=500\n' >"$lib/l4d2-game.slice"
+	printf '[Service]\nNoNewPrivileges=yes\nPrivateTmp=yes\n' | tee "$lib"/left4me-{server@,web}.service.d/10-hardening.conf >/dev/null
+	ln -s "$lib/left4me-server@.service.d/10-hardening.conf" "$etc/left4me-server@.service.d/"
+	ln -s "$lib/left4me-web.service.d/10-hardening.conf" "$etc/left4me-web.service.d/"
+	# One whose overlay is the new helper's already: it must go on.
+	cat >"$etc/left4me-server@5.service.d/20-mount.conf" <<-END
+		[Service]
+		ExecStartPre=
+		ExecStartPre=+/usr/bin/nsenter --mount=/proc/1/ns/mnt -- /usr/bin/mount -t overlay left4me:5 \
+		  -o lowerdir=$STATE/overlays/1:$STATE/installation,upperdir=$STATE/runtime/5/upper,workdir=$STATE/runtime/5/work $STATE/runtime/5/merged
+	END
+	mkdir -p "$etc/multi-user.target.wants"
+	ln -s "$lib/left4me-web.service" "$etc/multi-user.target.wants/"
+	for name in 2 5 9; do
+		ln -s "$lib/left4me-server@.service" "$etc/multi-user.target.wants/left4me-server@$name.service"
+	done
+}
+
+old_helpers() {
+	mkdir -p "$helpers"
+	cat >"$helpers/left4me-overlay" <<-END
+		#!/bin/bash
+		dir=$STATE/runtime/\$2
+		case \$1 in
+		mount) . $STATE/instances/\$2/instance.env
+			exec mount -t overlay overlay -o "lowerdir=\$L4D2_LOWERDIRS,upperdir=\$dir/upper,workdir=\$dir/work" "\$dir/merged" ;;
+		umount) ! mountpoint -q "\$dir/merged" || exec umount "\$dir/merged" ;;
+		esac
+	END
+	for name in script-sandbox systemctl journalctl; do
+		printf '#!/bin/sh\nexit 0\n' >"$helpers/left4me-$name"
+	done
+	chmod 755 "$helpers"/*
+	echo "left4me ALL=(root) NOPASSWD: $helpers/left4me-systemctl *, $helpers/left4me-journalctl *" >/etc/sudoers.d/left4me
+	echo 'other ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/admin
+	chmod 440 /etc/sudoers.d/*
+}
+
+instance() { # NAME LOWERDIRS
+	runuser -u left4me -- mkdir -p "$STATE/instances/$1" "$STATE/runtime/$1"/{upper,work,merged}
+	printf 'L4D2_PORT=%s\nL4D2_LOWERDIRS=%s\n' "2701$1" "$2" | put 640 "$STATE/instances/$1/instance.env"
+}
+
+old_database() {
+	runuser -u left4me -- sqlite3 -bail "$DATABASE" <<-'END'
+		PRAGMA journal_mode = WAL;
+		CREATE TABLE blueprints (id INTEGER PRIMARY KEY, arguments TEXT NOT NULL);
+		CREATE TABLE servers (id INTEGER PRIMARY KEY, name TEXT, port INTEGER, blueprint_id INTEGER, desired_state TEXT);
+		CREATE TABLE overlays (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT, type TEXT, script TEXT);
+		CREATE TABLE blueprint_overlays (blueprint_id INTEGER, overlay_id INTEGER, position INTEGER, PRIMARY KEY (blueprint_id, position));
+		INSERT INTO blueprints VALUES (1, '+map c1m1_hotel'), (2, '');
+		INSERT INTO overlays VALUES (1, 'One', 'script', 'true'), (2, 'Two', 'files', NULL);
+		INSERT INTO blueprint_overlays VALUES (1, 2, 0), (1, 1, 1), (2, 1, 0);
+		INSERT INTO servers VALUES (2, 'Two', 27012, 1, 'running'), (5, 'Five', 27015, 2, 'running'), (8, 'Eight', 27018, 1, 'stopped');
+	END
+	chmod 640 "$DATABASE"
+	# Somebody has looked as root, without CAP_CHOWN.
+	install -m 640 /dev/null "$DATABASE-wal"
+	install -m 640 /dev/null "$DATABASE-shm"
+}
+
+if [ "${1-}" = prepare ]; then
+	set -e
+	umask 022
+	install_game
+	install_web
+	put_away
+	old_units
+	old_helpers
+	old_database
+	for name in 1 2; do
+		runuser -u left4me -- sh -c "mkdir -p '$STATE/overlays/$name/left4dead2' && cd '$STATE/overlays/$name/left4dead2' && echo $name >layer-$name && echo $name >top"
+	done
+	instance 2 "$STATE/overlays/2:$STATE/overlays/1:$STATE/installation"
+	instance 5 "$STATE/overlays/1:$STATE/installation"
+	instance 8 "$STATE/overlays/2:$STATE/overlays/1:$STATE/installation"
+	mkdir -p "$STATE/runtime/8/upper/left4dead2"
+	setfattr -n user.fuseoverlayfs.opaque -v y "$STATE/runtime/8/upper/left4dead2"
+	runuser -u left4me -- mkdir -p "$STATE/runtime/$nasty/upper/$nasty" "$STATE/instances/$nasty"
+	setfattr -n user.fuseoverlayfs.opaque -v y "$STATE/runtime/$nasty/upper/$nasty"
+	runuser -u left4me -- touch "$STATE/instances/$nasty/instance.env"
+	# A file that a build of the sandbox user's left; a link where a careless chown would go astray.
+	touch "$STATE/overlays/1/foreign"
+	ln -s /etc/shadow "$STATE/overlays/1/link"
+	chown 999:999 "$STATE/overlays/1/foreign"
+	exit
+fi
+
+unit() { echo "left4me-server@$1.service"; }
+pid() { property "$(unit "$1")" MainPID; }
+check() { ./migrate-check --generator="$new/usr/local/lib/systemd/system-generators/left4me-generator" "$@" 2>/tmp/said; }
+source_of() { findmnt --noheadings --output SOURCE "$STATE/runtime/$1/merged"; }
+admin() { runuser -u other -- sudo -n true; }
+is_old() { # LABEL
+	is "$(property "$(unit 2)" ActiveState)/$(property "$(unit 2)" FragmentPath)/$(source_of 2)" "active/$lib/left4me-server@.service/overlay" \
+		"$1: server 2 runs under the old unit on the old helper's mount"
+	is "$(property left4me-web.service FragmentPath)" "$lib/left4me-web.service" "$1: the web application does, too"
+	ok "$1: the administrator has sudo" admin
+}
+is_new() { # LABEL
+	is "$(property "$(unit 2)" ActiveState)/$(property "$(unit 2)" FragmentPath)/$(source_of 2)" \
+		"active//run/systemd/generator/$(unit 2)/left4me:2" "$1: server 2 runs under the generated unit on our mount"
+	ok "$1: it is ready" wait_for 20 is_ready 2
+	is "$(layers 2)" "top 2 installation 2 1" "$1: with its layers, topmost first"
+	is "$(property "$(unit 2)" DropInPaths)" /run/systemd/generator/left4me-server@.service.d/10-hardening.conf "$1: and our hardening"
+	is "$(property left4me-web.service ActiveState)/$(property left4me-web.service FragmentPath)" \
+		active//run/systemd/generator/left4me-web.service "$1: so does the web application"
+	ok "$1: which may reload" worker /usr/bin/systemctl daemon-reload
+	fails "$1: and no longer what it could" worker "$helpers/left4me-systemctl" start x
+	ok "$1: the administrator has sudo" admin
+	is "$(property left4me-server@9.service ActiveState)" inactive "$1: nothing starts a server without a row"
+	out=$(check)
+	is "$?/$out" 0/ "$1: a second look finds nothing"
+}
+
+# --- before -----------------------------------------------------------------------------------------------------------------
+
+booted
+is_old boot
+running=$(pid 5)
+old=$(pid 2)
+is "$(property "$(unit 5)" ActiveState)" active "server 5 runs"
+
+out=$(check --install="cp -a $new/. /")
+is "$?" 1 "there is something to do"
+like "$(cat /tmp/said)" '^to be stopped: left4me-server@2\.service$' "server 2 has to be stopped, no other"
+is "$(stat -c %U "$DATABASE-wal")" root "looking has changed nothing"
+bash -c "$out" >/tmp/log 2>&1
+is "$?" 1 "without the views it stops"
+like "$(cat /tmp/log)" 'generator_instances' "and names one"
+is "$(pid 2)/$(pid 5)" "$old/$running" "every server runs on"
+is_old "no views"
+is "$(stat -c '%U %n' "$DATABASE"-* | xargs)" "left4me $DATABASE-shm left4me $DATABASE-wal" "the database is its user's again"
+
+# The web application's migration.
+runuser -u left4me -- sqlite3 -bail "$DATABASE" <web-views.sql
+is "$?" 0 "the migration makes the views"
+
+# A row that would be refused: the server would not come back.
+sql "UPDATE servers SET port = 80 WHERE id = 2"
+bash -c "$(check --install=true)" >/tmp/log 2>&1
+is "$?" 1 "a server that would be refused stops it"
+like "$(tail -n 1 /tmp/log)" 'server 2 would not come back' "and is named"
+is "$(pid 2)" "$old" "it runs on"
+sql "UPDATE servers SET port = 27012 WHERE id = 2"
+
+# Half way: the installation fails. The host is the old one; server 2 could start again, and is not forgotten.
+bash -c "$(check --install=false)" >/tmp/log 2>&1
+is "$?" 1 "a failed installation stops it"
+is "$(property "$(unit 2)" ActiveState)" inactive "server 2 has been stopped by then"
+is "$(pid 5)" "$running" "server 5 runs on"
+ok "the administrator has sudo" admin
+ok "the old unit would start" systemctl start "$(unit 2)"
+ok "and the web application" systemctl start left4me-web.service
+is_old "half way, started again"
+
+# Half way: installed, nothing removed, then a reboot, which would start what the old links want.
+bash -c "$(check --install="cp -a $new/. / && false")" >/tmp/log 2>&1
+is "$?" 1 "an installation that fails in the end stops it"
+systemctl daemon-reload
+systemctl start multi-user.target
+ok "as after a reboot server 2 is ready" wait_for 20 is_ready 2
+is "$(source_of 2)/$(property left4me-web.service ActiveState)" left4me:2/active "by the new helper; the web application runs"
+is "$(pid 5)" "$running" "server 5 runs on"
+ok "the administrator has sudo" admin
+
+# --- over -------------------------------------------------------------------------------------------------------------------
+
+check >/tmp/migrate.sh
+like "$(cat /tmp/said)" '/to-start: a migration has stopped and not started again: 2$' "server 2 is not forgotten"
+bash /tmp/migrate.sh >/tmp/log 2>&1
+is "$?" 0 "the script runs to its end" || diag "$(cat /tmp/log)"
+is_new migrated
+is "$(pid 5)/$(property "$(unit 5)" FragmentPath)" "$running//run/systemd/generator/$(unit 5)" "server 5 has run on, and has the generated unit"
+is "$(systemctl list-units --failed --plain --no-legend | grep -v left4me-server@9 | cut -d' ' -f1)" "" "nothing has failed"
+is "$(find "$helpers" -name 'left4me-*' | sort | xargs)" "$helpers/left4me-fetch-script $helpers/left4me-overlay" "the helper scripts are gone"
+is "$(head -c 4 "$helpers/left4me-overlay" | tail -c 3)" ELF "and left4me-overlay is the program"
+is "$(cat /etc/sudoers.d/left4me)" "@includedir /run/left4me/sudoers.d" "so are their sudo rules"
+is "$(find "$STATE" -name instance.env)" "" "and instance.env"
+is "$(find "$STATE/runtime" -maxdepth 2 -name 'upper.before-1' -printf x)" xx "tainted layers are aside"
+is "$(find / -xdev -name canary)" "" "no name was a command"
+is "$(stat -c %U:%G "$STATE/overlays/1/foreign" /etc/shadow | xargs)" "left4me:left4me root:shadow" "owners are right, and only there"
+ok "the server that was once on fuse-overlayfs starts" worker /usr/bin/systemctl start "$(unit 8)"
+ok "server 5 stops" worker /usr/bin/systemctl stop "$(unit 5)"
+is "$(mounts | xargs)" "2 8" "and is unmounted"
+systemctl stop "$(unit 8)"
+
+# --- back, as in migrate.md -------------------------------------------------------------------------------------------------
+
+sed -n '/^## The way back/,/^## /s/^    //p' migrate.md >/tmp/back.sh
+ok "migrate.md has the way back" test -s /tmp/back.sh
+bash -e /tmp/back.sh >/tmp/log 2>&1
+is "$?" 0 "it runs to its end" || diag "$(cat /tmp/log)"
+is_old back
+fails "the new sudo rules are gone" worker /usr/bin/systemctl daemon-reload
+
+check --install="cp -a $new/. /" >/tmp/migrate.sh
+is "$?" 1 "then there is something to do again"
+bash /tmp/migrate.sh >/tmp/log 2>&1
+is "$?" 0 "and it can be done again" || diag "$(cat /tmp/log)"
+is_new again
+done_testing

@@ -19,7 +19,7 @@ enum { LENGTH_SIZE = 20 };
 /* What a child says instead of rows: this word, '+' when permissions were the reason or '-', the reason. */
 #define FAILURE "error "
 
-enum { READ_SIZE = 32 * 1024 };
+enum { READ_SIZE = 32 * 1024, PATH_SIZE = 4096 };      /* of a path with its NUL: less than a pipe holds */
 
 /* --- the child ------------------------------------------------------------------------------------------- */
 
@@ -165,18 +165,36 @@ static void configure_sqlite(void)
 	(void) sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
 }
 
-static _Noreturn void child(const char *path, int pipe_end)
+/* Waits for the path; ends the process when none comes, because its parent went, has no use for it or too long a one. */
+static void receive_path(int paths, char path[PATH_SIZE])
+{
+	size_t length = 0;
+
+	while (length == 0 || path[length - 1] != '\0') {
+		ssize_t n = read(paths, path + length, PATH_SIZE - length);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			_exit(0);
+		length += (size_t) n;
+	}
+}
+
+static _Noreturn void child(int paths, int answers)
 {
 	struct text out = TEXT_EMPTY;
-	char length[LENGTH_SIZE + 1];
+	char path[PATH_SIZE], length[LENGTH_SIZE + 1];
 	char *reason = NULL;
 	bool denied = false;
 	int r;
 
-	(void) text_extend(&out, LENGTH_SIZE);
 	platform_die_with_parent();
 	limit_resources();
 	configure_sqlite();
+	(void) sqlite3_initialize();
+	receive_path(paths, path);
+	(void) text_extend(&out, LENGTH_SIZE);
 	r = become_owner(path);
 	platform_die_with_parent();    /* again: the kernel forgets it when the user changes (prctl(2), commit_creds()) */
 	if (r < 0)
@@ -189,7 +207,7 @@ static _Noreturn void child(const char *path, int pipe_end)
 	}
 	(void) snprintf(length, sizeof(length), "%0*zu\n", LENGTH_SIZE - 1, out.length - LENGTH_SIZE);
 	memcpy(out.data, length, LENGTH_SIZE);
-	(void) write_all(pipe_end, out.data, out.length);
+	(void) write_all(answers, out.data, out.length);
 	_exit(0);
 }
 
@@ -214,7 +232,7 @@ static bool is_whole(const struct text *answer)
 /* Reads a whole answer, or to the end of the pipe; false when the time or the limit is reached first. */
 static bool read_answer(const struct db_reader *reader, struct text *ret_answer)
 {
-	struct pollfd poller = { .fd = reader->fd, .events = POLLIN };
+	struct pollfd poller = { .fd = reader->answers, .events = POLLIN };
 
 	while (!is_whole(ret_answer)) {
 		int ready = poll(&poller, 1, milliseconds_until(&reader->deadline));
@@ -225,7 +243,7 @@ static bool read_answer(const struct db_reader *reader, struct text *ret_answer)
 		if (ready <= 0 || ret_answer->length > ROWS_SIZE_MAX)
 			return false;
 		text_make_room(ret_answer, READ_SIZE);
-		n = read(reader->fd, ret_answer->data + ret_answer->length, READ_SIZE);
+		n = read(reader->answers, ret_answer->data + ret_answer->length, READ_SIZE);
 		if (n <= 0)
 			return n == 0;
 		ret_answer->length += (size_t) n;
@@ -245,32 +263,56 @@ static void end_child(pid_t pid)
 		(void) nanosleep(&(struct timespec){ .tv_nsec = 5000000L }, NULL);
 }
 
-void db_start(const char *path, struct db_reader *ret_reader)
+void db_fork(struct db_reader *ret_reader)
 {
-	struct db_reader reader = { .fd = -1 };
-	int ends[2];
+	struct timespec now;
+	int paths[2], answers[2];
 
-	(void) clock_gettime(CLOCK_MONOTONIC, &reader.deadline);
-	(void) snprintf(copy, sizeof(copy), "/tmp/left4me-%ld-%ld", (long) reader.deadline.tv_sec, reader.deadline.tv_nsec);
-	reader.deadline.tv_sec += DB_PATIENCE;
-	if (pipe(ends) == 0) {
-		reader.child = fork();
-		if (reader.child == 0) {
-			(void) close(ends[0]);
-			child(path, ends[1]);
-		}
-		(void) close(ends[1]);
-		reader.fd = ends[0];
+	*ret_reader = DB_NO_READER;
+	(void) clock_gettime(CLOCK_MONOTONIC, &now);
+	(void) snprintf(copy, sizeof(copy), "/tmp/left4me-%ld-%ld", (long) now.tv_sec, now.tv_nsec);
+	if (pipe(paths) < 0)
+		return;
+	memcpy(ret_reader->paths, paths, sizeof(paths));
+	if (pipe(answers) < 0)
+		return;
+	ret_reader->answers = answers[0];
+	ret_reader->child = fork();
+	if (ret_reader->child == 0) {
+		(void) close(paths[1]);
+		(void) close(answers[0]);
+		child(paths[0], answers[1]);
 	}
-	*ret_reader = reader;
+	(void) close(answers[1]);
+}
+
+static void close_paths(struct db_reader *reader)
+{
+	for (size_t i = 0; i < ELEMENTS(reader->paths); i++) {
+		closep(&reader->paths[i]);
+		reader->paths[i] = -1;
+	}
+}
+
+void db_start(struct db_reader *reader, const char *path)
+{
+	size_t size = strlen(path) + 1;
+
+	(void) clock_gettime(CLOCK_MONOTONIC, &reader->deadline);
+	reader->deadline.tv_sec += DB_PATIENCE;
+	/* both ends are open here: that the child is gone is no SIGPIPE */
+	if (reader->child > 0)
+		(void) write_all(reader->paths[1], path, size < PATH_SIZE ? size : PATH_SIZE);
+	close_paths(reader);
 }
 
 void db_done(struct db_reader *reader)
 {
+	close_paths(reader);
 	while (reader->child > 0 && waitpid(reader->child, NULL, 0) < 0 && errno == EINTR)
 		;
-	closep(&reader->fd);
-	*reader = (struct db_reader){ .fd = -1 };
+	closep(&reader->answers);
+	*reader = DB_NO_READER;
 }
 
 /* What became of a child that went without a whole answer. */

@@ -12,12 +12,19 @@
 /* A read under way: the child does it while the caller goes on. */
 struct db_reader {
 	pid_t child;                   /* 0: none */
-	int fd;                        /* where its answer comes, -1: nowhere */
+	int paths[2], answers;         /* pipes to and from the child, -1: none */
 	struct timespec deadline;
 };
+#define DB_NO_READER ((struct db_reader){ .paths = { -1, -1 }, .answers = -1 })
 
-/* Starts to read the three views of the database at `path`. */
-void db_start(const char *path, struct db_reader *ret_reader);
+/*
+ * Makes the child. To be called first of all: what the parent has read or opened is the child's as well, and each
+ * page that it has written to is copied as soon as either of them writes to it again.
+ */
+void db_fork(struct db_reader *ret_reader);
+
+/* Has the child read the three views of the database at `path`. */
+void db_start(struct db_reader *reader, const char *path);
 
 /*
  * Waits for the answer, DB_PATIENCE seconds from the start at most. 0 with the rows, or -1 with the reason and

@@ -89,14 +89,17 @@ static void run_done(struct run *run)
 
 /* --- reading --------------------------------------------------------------------------------------------- */
 
+/* The child that will read the rows is made before the configuration is read, which may hold secrets of the web's. */
 static void read_config(struct run *run, const struct options *options, bool on_target)
 {
-	struct config_source source = {
+	const struct config_source source = {
 		.prefix = options->prefix, .path = options->config, .on_target = on_target,
 		/* a check by another user on the host itself says what root would */
 		.root_owned = geteuid() == 0 || (on_target && !*options->prefix && !options->config),
 	};
 
+	if (!options->no_database)
+		db_fork(&run->reader);
 	config_load(&source, &run->report, &run->config);
 }
 
@@ -111,7 +114,7 @@ static int read_rows(struct run *run, const struct options *options, const char 
 	int r;
 
 	run->origin = ROWS_DATABASE;
-	db_start(path, &run->reader);
+	db_start(&run->reader, path);
 	render_prepare(&run->config, &run->rendering);
 	if (db_finish(&run->reader, &run->rows, &reason, &denied) == 0)
 		return 0;
@@ -212,16 +215,16 @@ static int generate(const struct options *options)
 	cleanup_free char *state = run_folder(options->folders[0], "left4me");
 	cleanup_free char *started = run_folder(options->folders[0], "systemd/units");
 	cleanup_free char *last_good = state ? xasprintf("%s/last-good", state) : NULL;
-	cleanup(run_done) struct run run = { .reader.fd = -1 };
+	cleanup(run_done) struct run run = { .reader = DB_NO_READER };
 	int r;
 
 	if (is_not_for_us())
 		return EXIT_CLEAN;
 	(void) sigaction(SIGALRM, &(struct sigaction){ .sa_handler = on_alarm }, NULL);
 	(void) alarm(READ_PATIENCE);
+	read_config(&run, options, true);
 	if (getenv("SYSTEMD_SCOPE") && !*options->prefix)
 		log_to_kernel();
-	read_config(&run, options, true);
 	(void) read_rows(&run, options, last_good);
 	is_writing = 1;
 	(void) alarm(WRITE_PATIENCE);
@@ -260,7 +263,7 @@ static int read_for_render(struct run *run, const struct options *options)
 
 static int render_mode(const struct options *options)
 {
-	cleanup(run_done) struct run run = { .reader.fd = -1 };
+	cleanup(run_done) struct run run = { .reader = DB_NO_READER };
 	bool tree = strcmp(options->format, "tree") == 0;
 	int r = read_for_render(&run, options);
 
@@ -280,7 +283,7 @@ static int render_mode(const struct options *options)
 
 static int check_mode(const struct options *options)
 {
-	cleanup(run_done) struct run run = { .reader.fd = -1 };
+	cleanup(run_done) struct run run = { .reader = DB_NO_READER };
 	cleanup_free char *last_good = xasprintf("%s/run/left4me/last-good", options->prefix);
 	bool on_host = !*options->prefix && !options->config && !options->database;
 

@@ -49,6 +49,6 @@ head -c 9000 "$root/var/lib/left4me/left4me.db" >"$SCRATCH/short"
 cp "$SCRATCH/short" "$root/var/lib/left4me/left4me.db"
 clean 2 0 "generator, from the last good rows" --root="$root" "$root"/run/systemd/generator{,.early,.late}
 clean 2 1 "check, bad configuration and database" check --root="$root"
-clean 1 2 "render, bad configuration" render --root="$root" --format=tree --output="$SCRATCH/none"
+clean 2 2 "render, bad configuration" render --root="$root" --format=tree --output="$SCRATCH/none"
 
 done_testing

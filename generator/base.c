@@ -62,18 +62,22 @@ char *xstrdup(const char *s)
 	return memcpy(xrealloc(NULL, size, 1), s, size);
 }
 
+/* Most texts fit into the first buffer and are printed once. */
 char *xvasprintf(const char *format, va_list arguments)
 {
+	char first[128];
 	va_list copy;
 	char *string;
 	int length;
 
 	va_copy(copy, arguments);
-	length = vsnprintf(NULL, 0, format, copy);
+	length = vsnprintf(first, sizeof(first), format, copy);
 	va_end(copy);
 	if (length < 0)
 		out_of_memory();
 	string = xrealloc(NULL, (size_t) length + 1, 1);
+	if ((size_t) length < sizeof(first))
+		return memcpy(string, first, (size_t) length + 1);
 	(void) vsnprintf(string, (size_t) length + 1, format, arguments);
 	return string;
 }

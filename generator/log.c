@@ -23,9 +23,9 @@ void log_line(enum log_level level, const char *format, ...)
 	va_start(arguments, format);
 	message = xvasprintf(format, arguments);
 	va_end(arguments);
-	line = xasprintf("<%d>left4me-generator: %.*s\n", level, KERNEL_LINE_MAX, message);
 	if (kernel >= 0)
-		(void) !write(kernel, line, strlen(line));
+		line = xasprintf("<%d>left4me-generator: %.*s\n", level, KERNEL_LINE_MAX, message);
 	else
-		(void) fprintf(stderr, "left4me-generator: %s\n", message);
+		line = xconcat("left4me-generator: ", message, "\n");
+	(void) !write(kernel >= 0 ? kernel : STDERR_FILENO, line, strlen(line));
 }

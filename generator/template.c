@@ -138,8 +138,10 @@ static void load_line(struct loader *loader, const char *from, const char *end)
 void template_load(const char *name, const struct vocabulary *vocabulary, struct template *ret_template)
 {
 	struct loader loader = { .vocabulary = vocabulary, .template = { .text = TEXT_EMPTY } };
+	const char *line = find_text(name);
 
-	for (const char *line = find_text(name); *line; ) {
+	text_make_room(&loader.template.text, strlen(line));
+	while (*line) {
 		const char *end = strchr(line, '\n') + 1;
 
 		load_line(&loader, line, end);

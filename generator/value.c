@@ -158,7 +158,10 @@ bool value_is_ports(const char *value)
 
 void value_split_ports(const char *value, unsigned *ret_first, unsigned *ret_last)
 {
-	(void) sscanf(value, "%u-%u", ret_first, ret_last);
+	char *dash;
+
+	*ret_first = (unsigned) strtoul(value, &dash, 10);
+	*ret_last = (unsigned) strtoul(dash + 1, NULL, 10);
 }
 
 bool value_is_bind(const char *value)

@@ -2,7 +2,7 @@
  * runner ROUNDS SECONDS FOLDER COMMAND... [-- COMMAND...]...: runs the commands in turn, ROUNDS times or, after three
  * rounds, until SECONDS are over, each in a fresh FOLDER that looks like /run before a reload. Prints a line for each
  * run: the command's number, nanoseconds from before the spawn until it was waited for, the largest memory in KiB
- * of it and of the children it waited for, and their microseconds in user space and in the kernel.
+ * of it and of the children it waited for, their microseconds in user space and in the kernel, and their page faults.
  * A program that fails ends it all. Small on purpose: what a process inherits at its start counts as its memory.
  */
 #include <fcntl.h>
@@ -79,8 +79,8 @@ static void run(int number, char **command, posix_spawn_file_actions_t *silence)
 		(void) fprintf(stderr, "runner: %s ended with status %#x\n", command[0], (unsigned) status);
 		exit(1);
 	}
-	(void) printf("%d %lld %ld %lld %lld\n", number, end - begin, usage.ru_maxrss,
-		      microseconds(&usage.ru_utime), microseconds(&usage.ru_stime));
+	(void) printf("%d %lld %ld %lld %lld %ld\n", number, end - begin, usage.ru_maxrss,
+		      microseconds(&usage.ru_utime), microseconds(&usage.ru_stime), usage.ru_minflt);
 }
 
 int main(int argc, char **argv)

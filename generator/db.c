@@ -189,14 +189,13 @@ static _Noreturn void child(int paths, int answers)
 	bool denied = false;
 	int r;
 
-	platform_die_with_parent();
 	limit_resources();
 	configure_sqlite();
 	(void) sqlite3_initialize();
 	receive_path(paths, path);
 	(void) text_extend(&out, LENGTH_SIZE);
 	r = become_owner(path);
-	platform_die_with_parent();    /* again: the kernel forgets it when the user changes (prctl(2), commit_creds()) */
+	platform_die_with_parent();    /* not before: the kernel forgets it when the user changes (prctl(2), commit_creds()) */
 	if (r < 0)
 		reason = xstrdup(strerror(-r));
 	else

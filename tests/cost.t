@@ -34,11 +34,21 @@ run() { # UNITS [TOOL...]: a run into fresh folders
 # a dump until the fork, one of the parent after it, one of the child.
 instructions() { # UNITS
 	local dumps=$SCRATCH/dumps
-	rm -rf "$dumps"
-	mkdir -m 1777 "$dumps"          # the child is another user
-	run "$1" valgrind --tool=callgrind '--dump-before=fork*' --callgrind-out-file="$dumps/%p" || return 1
-	[ "$(find "$dumps" -type f | wc -l)" -eq 3 ] || { diag "not three dumps: $(ls "$dumps")"; return 1; }
-	cat "$dumps"/* | awk '$1 == "totals:" { sum += $2 } END { print sum }'
+	for _ in 1 2 3; do
+		rm -rf "$dumps"
+		mkdir -m 1777 "$dumps"          # the child is another user
+		run "$1" valgrind --tool=callgrind '--dump-before=fork*' --callgrind-out-file="$dumps/%p" || return 1
+		# valgrind takes its time on a busy machine, the generator has little
+		if [ "$(find "$dumps" -type f | wc -l)" -eq 3 ] && [ ! -s "$SCRATCH/$1/run/left4me/report" ]; then
+			cat "$dumps"/* | awk '$1 == "totals:" { sum += $2 } END { print sum }'
+			return
+		fi
+	done
+	if grep -q 'within [0-9]* seconds' "$SCRATCH/$1/run/left4me/report"; then
+		echo busy
+	else
+		diag "not three dumps: $(ls "$dumps"), or a report: $(cat "$SCRATCH/$1/run/left4me/report")"
+	fi
 }
 
 system_calls() { # UNITS
@@ -71,10 +81,12 @@ for units in 0 10 100 1000; do
 	run "$units" && [ ! -s "$SCRATCH/$units/run/left4me/report" ] &&
 		[ "$(find "$SCRATCH/$units/run/systemd/generator" -maxdepth 1 -name '*@?*.service' | wc -l)" -eq "$units" ]
 	tap_result $? "$units units are made"
-	if command -v valgrind >/dev/null; then
-		at_most "$(instructions "$units")" $((2600000 + 14000 * units)) "instructions at $units units"
-	else
+	if ! command -v valgrind >/dev/null; then
 		skip "no valgrind" "instructions at $units units"
+	elif counted=$(instructions "$units") && [ "$counted" = busy ]; then
+		skip "three times out of time under valgrind: the machine is too busy" "instructions at $units units"
+	else
+		at_most "$counted" $((2600000 + 14000 * units)) "instructions at $units units"
 	fi
 	if command -v strace >/dev/null && run "$units" strace -qq -o /dev/null 2>/dev/null; then
 		at_most "$(system_calls "$units")" $((230 + 5 * units)) "system calls at $units units"

@@ -233,21 +233,24 @@ static void load_fragments(struct loader *loader, const char *directory)
 	cleanup_free char *label = xasprintf("%s/left4me.conf.d", directory);
 	cleanup_free char *path = xasprintf("%s%s", loader->source->prefix, label);
 	DIR *dir = opendir(path);
+	int error = dir ? 0 : errno;
 	char **names = NULL;
 	size_t count = 0;
 
-	if (!dir && errno != ENOENT) {
-		loader->report->blind |= errno == EACCES;
-		report_problem(loader->report, label, "%s", strerror(errno));
-	}
-	for (struct dirent *entry; dir && (entry = readdir(dir)) != NULL; ) {
+	for (struct dirent *entry; dir && (errno = 0, entry = readdir(dir)) != NULL; ) {
 		if (!is_fragment(entry->d_name))
 			continue;
 		names = grow_array(names, count, sizeof(*names));
 		names[count++] = xasprintf("%s/%s", label, entry->d_name);
 	}
-	if (dir)
+	if (dir) {
+		error = errno;
 		(void) closedir(dir);
+	}
+	if (error != 0 && error != ENOENT) {
+		loader->report->blind |= error == EACCES;
+		report_problem(loader->report, label, "%s", strerror(error));
+	}
 	if (count > 1)
 		qsort(names, count, sizeof(*names), compare_strings);
 	for (size_t i = 0; i < count; i++) {

@@ -230,7 +230,7 @@ static int generate(const struct options *options)
 	(void) alarm(WRITE_PATIENCE);
 	model_build(&run.config, &run.rows, &run.report, &run.model);
 	if (started)
-		running_read(started, &run.running);
+		running_read(started, &run.report, &run.running);
 	render(&run.model, &run.running, run.origin, &run.rendering);
 	r = write_tree(&run, options->folders[0], state);
 	log_report(&run);

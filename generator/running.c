@@ -1,6 +1,7 @@
 #include "running.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <string.h>
 
 #include "base.h"
@@ -37,20 +38,25 @@ static void add(char *name, bool (*valid)(const char *), char ***names, size_t *
 	(*names)[(*count)++] = name;
 }
 
-void running_read(const char *folder, struct running *ret_running)
+void running_read(const char *folder, struct report *report, struct running *ret_running)
 {
 	struct running running = { NULL, 0, NULL, 0 };
 	DIR *dir = opendir(folder);
+	int error = dir ? 0 : errno;
 	const struct dirent *entry;
 
-	while (dir && (entry = readdir(dir)) != NULL) {
+	while (dir && (errno = 0, entry = readdir(dir)) != NULL) {
 		const char *file = entry->d_name;
 
 		add(instance_of(file, "invocation:left4me-server@"), valid_name, &running.servers, &running.server_count);
 		add(instance_of(file, "invocation:build-overlay@"), valid_id, &running.builds, &running.build_count);
 	}
-	if (dir)
+	if (dir) {
+		error = errno;
 		(void) closedir(dir);
+	}
+	if (error != 0 && error != ENOENT)
+		report_problem(report, folder, "%s; what runs without a row may lack its rule to stop it", strerror(error));
 	*ret_running = running;
 }
 

@@ -7,6 +7,8 @@
 
 #include <stddef.h>
 
+#include "report.h"
+
 struct running {
 	char **servers;                /* each valid_name() */
 	size_t server_count;
@@ -15,6 +17,6 @@ struct running {
 };
 
 /* In no order; none where there is no such folder. */
-void running_read(const char *folder, struct running *ret_running);
+void running_read(const char *folder, struct report *report, struct running *ret_running);
 
 void running_done(struct running *running);

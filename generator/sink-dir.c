@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "platform.h"
 #include "sink.h"
 
 enum { PLACES = 2 };
@@ -22,7 +23,9 @@ struct writer {
 	const char *base_path[PLACES];
 	const volatile sig_atomic_t *give_up;
 	struct report *report;
+	bool can_name;                 /* a file that has none yet */
 
+	size_t done;                   /* so many artifacts; what is left unfinished takes them back */
 	struct folder *folders;
 	size_t folder_count;
 	struct text text, path, target;        /* used again for each artifact */
@@ -86,27 +89,46 @@ static int make_folder(struct writer *writer, const struct artifact *artifact)
 	return 0;
 }
 
-static int write_file(struct writer *writer, const struct artifact *artifact, const char *path)
+static int open_named(int base, const char *path, const struct artifact *artifact)
 {
-	int base = writer->base[artifact->place];
 	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
 	int fd = openat(base, path, flags, artifact->mode);
-	int r;
 
 	if (fd < 0 && errno == EEXIST && is_replaced(artifact)) {      /* left by a run that was ended here */
 		(void) unlinkat(base, path, 0);
 		fd = openat(base, path, flags, artifact->mode);
 	}
+	return fd;
+}
+
+/*
+ * A unit gets its name when it is whole, where the system can do that: a run may be killed at any moment, and half a
+ * unit is worse than none, for which there is the template. What is renamed later needs a name of its own anyway.
+ */
+static int write_file(struct writer *writer, const struct artifact *artifact, const char *path)
+{
+	int base = writer->base[artifact->place];
+	int fd = writer->can_name && !is_replaced(artifact) ? platform_open_unnamed(base, artifact->mode) : -1;
+	bool named = fd < 0;
+	int r;
+
+	if (named)
+		fd = open_named(base, path, artifact);
 	if (fd < 0)
 		return fail(writer, artifact, errno);
 	writer->text.fd = fd;
 	artifact->write(artifact->maker, artifact, &writer->text);
 	r = text_flush(&writer->text);
+	if (r == 0 && !named) {
+		r = platform_give_name(fd, base, path);
+		named = r == 0;
+	}
 	if (close(fd) < 0 && r == 0)
 		r = -errno;
 	if (r == 0)
 		return 0;
-	(void) unlinkat(base, path, 0);
+	if (named)
+		(void) unlinkat(base, path, 0);
 	return fail(writer, artifact, -r);
 }
 
@@ -146,10 +168,10 @@ static int write_artifact(struct writer *writer, const struct artifact *artifact
 	}
 }
 
-/* Removes what the first `count` artifacts became; an empty folder that stays behind does no harm. */
-static void take_back(struct writer *writer, size_t count)
+/* Removes what was written; an empty folder that stays behind does no harm. */
+static void take_back(struct writer *writer)
 {
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < writer->done; i++) {
 		const struct artifact *artifact = &writer->bundle->artifacts[i];
 		if (writer->base[artifact->place] >= 0 && !is_kept(writer, artifact))
 			(void) unlinkat(writer->base[artifact->place],
@@ -194,17 +216,27 @@ static int open_base(struct writer *writer, enum artifact_place place, const cha
 
 static int write_all_artifacts(struct writer *writer)
 {
-	for (size_t i = 0; i < writer->bundle->count; i++) {
-		const struct artifact *artifact = &writer->bundle->artifacts[i];
+	for (; writer->done < writer->bundle->count; writer->done++) {
+		const struct artifact *artifact = &writer->bundle->artifacts[writer->done];
 
 		if (writer->base[artifact->place] < 0 || is_kept(writer, artifact))
 			continue;
-		if (write_artifact(writer, artifact) < 0) {
-			take_back(writer, i);
+		if (write_artifact(writer, artifact) < 0)
 			return -1;
-		}
 	}
 	return put_in_place(writer);
+}
+
+/* The one at work, for a way out that is not a return: out_of_memory() calls exit(). */
+static struct writer *unfinished;
+
+static void take_back_unfinished(void)
+{
+	struct writer *writer = unfinished;
+
+	unfinished = NULL;
+	if (writer)
+		take_back(writer);
 }
 
 int sink_folders(const struct bundle *bundle, const char *units, const char *state,
@@ -212,12 +244,19 @@ int sink_folders(const struct bundle *bundle, const char *units, const char *sta
 {
 	struct writer writer = {
 		.bundle = bundle, .base = { -1, -1 }, .give_up = give_up, .report = report,
+		.can_name = access("/proc/self/fd", F_OK) == 0,
 		.text = TEXT_EMPTY, .path = TEXT_EMPTY, .target = TEXT_EMPTY,
 	};
 	int r = -1;
 
-	if (open_base(&writer, PLACE_UNITS, units) == 0 && open_base(&writer, PLACE_STATE, state) == 0)
+	if (open_base(&writer, PLACE_UNITS, units) == 0 && open_base(&writer, PLACE_STATE, state) == 0) {
+		unfinished = &writer;
+		(void) atexit(take_back_unfinished);
 		r = write_all_artifacts(&writer);
+		if (r == 0)
+			unfinished = NULL;
+		take_back_unfinished();
+	}
 	closep(&writer.base[PLACE_UNITS]);
 	closep(&writer.base[PLACE_STATE]);
 	writer.text.fd = -1;

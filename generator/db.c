@@ -322,9 +322,10 @@ static char *explain_end(struct db_reader *reader)
 	while (waitpid(reader->child, &status, 0) < 0 && errno == EINTR)
 		;
 	reader->child = 0;
-	database_remove_copy(copy);
 	if (WIFSIGNALED(status))
 		return xasprintf("the reading process was ended by signal %d", WTERMSIG(status));
+	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)     /* out_of_memory() */
+		return xstrdup("the reading process ran out of memory");
 	return xstrdup("the reading process did not answer");
 }
 
@@ -355,10 +356,10 @@ int db_finish(struct db_reader *reader, struct rows *ret_rows, char **ret_reason
 		*ret_reason = xasprintf("could not be read within %d seconds", DB_PATIENCE);
 		end_child(reader->child);
 		reader->child = 0;
-		database_remove_copy(copy);
 	} else if (!is_whole(&answer))
 		*ret_reason = explain_end(reader);
 	else
 		*ret_reason = judge(&answer, ret_rows, ret_denied);
+	database_remove_copy(copy);    /* what the child did not, or could not */
 	return *ret_reason ? -1 : 0;
 }

@@ -8,33 +8,41 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <signal.h>
 #include <unistd.h>
 
 static int backing;
-static const char *hang_call, *hang_name;
+static const char *fault_call, *fault_name;
+static int fault_error;                        /* 0: never answer */
 
 static const char *below(const char *path) { return path[1] ? path + 1 : "."; }
 
-static void hang(const char *call, const char *path)
+static bool is_fault(const char *call, const char *path)
 {
-	while (strcmp(call, hang_call) == 0 && strcmp(below(path), hang_name) == 0)
+	if (strcmp(call, fault_call) != 0 || strcmp(below(path), fault_name) != 0)
+		return false;
+	while (fault_error == 0)
 		pause();
+	return true;
 }
 
 static int do_getattr(const char *path, struct stat *st, struct fuse_file_info *info)
 {
 	(void) info;
-	hang("getattr", path);
+	if (is_fault("getattr", path))
+		return -fault_error;
 	return fstatat(backing, below(path), st, AT_SYMLINK_NOFOLLOW) ? -errno : 0;
 }
 
 static int do_open(const char *path, struct fuse_file_info *info)
 {
-	hang("open", path);
+	if (is_fault("open", path))
+		return -fault_error;
 	int fd = openat(backing, below(path), O_RDONLY | O_CLOEXEC);
 	info->fh = (uint64_t) fd;
 	return fd < 0 ? -errno : 0;
@@ -42,7 +50,8 @@ static int do_open(const char *path, struct fuse_file_info *info)
 
 static int do_read(const char *path, char *buffer, size_t size, off_t offset, struct fuse_file_info *info)
 {
-	hang("read", path);
+	if (is_fault("read", path))
+		return -fault_error;
 	ssize_t n = pread((int) info->fh, buffer, size, offset);
 	return n < 0 ? -errno : (int) n;
 }
@@ -51,7 +60,8 @@ static int do_readdir(const char *path, void *buffer, fuse_fill_dir_t fill, off_
 		      enum fuse_readdir_flags flags)
 {
 	(void) offset; (void) info; (void) flags;
-	hang("readdir", path);
+	if (is_fault("readdir", path))
+		return -fault_error;
 	DIR *directory = fdopendir(openat(backing, below(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	if (!directory)
 		return -errno;
@@ -73,11 +83,12 @@ int main(int argc, char **argv)
 		.getattr = do_getattr, .open = do_open, .read = do_read, .readdir = do_readdir, .release = do_release,
 	};
 	char *arguments[] = { argv[0], argv[2], "-f", "-o", "allow_other,default_permissions,attr_timeout=0,entry_timeout=0", NULL };
-	if (argc != 5)
+	if (argc < 5)
 		return 2;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	backing = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	hang_call = argv[3];
-	hang_name = argv[4];
+	fault_call = argv[3];
+	fault_name = argv[4];
+	fault_error = argc > 5 ? atoi(argv[5]) : 0;
 	return fuse_main(5, arguments, &operations, NULL);
 }

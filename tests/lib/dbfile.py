@@ -5,6 +5,7 @@ ways to spoil a database, and the good run before it.
 
 import ctypes
 import hashlib
+import json
 import os
 import re
 import select
@@ -14,6 +15,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import traceback
 
 from unitfile import *  # noqa: F403
 
@@ -433,18 +435,18 @@ def build_fuse():
     return ""
 
 
-class Hanging:
-    """The database's directory behind the daemon, for a with statement."""
+class Faulty:
+    """The database's directory behind the daemon, for a with statement; without an error it hangs."""
 
-    def __init__(self, call, name):
-        self.call, self.name = call, name
+    def __init__(self, call, name, error=0):
+        self.call, self.name, self.error = call, name, error
 
     def __enter__(self):
         self.backing = box.top + "/backing"
         shutil.rmtree(self.backing, ignore_errors=True)
         os.rename(FOLDER, self.backing)
         os.mkdir(FOLDER)
-        self.daemon = subprocess.Popen([box.bin + "/fuse", self.backing, FOLDER, self.call, self.name],
+        self.daemon = subprocess.Popen([box.bin + "/fuse", self.backing, FOLDER, self.call, self.name, str(self.error)],
                                        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
         for _ in range(100):
             if os.path.ismount(FOLDER) if self.name != "." else open("/proc/self/mounts").read().count(FOLDER + " "):
@@ -459,3 +461,48 @@ class Hanging:
         umount(FOLDER)
         os.rmdir(FOLDER)
         os.rename(self.backing, FOLDER)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What mostly waits
+
+
+def together(count, cases, check):
+    """
+    check(*case) for each case, so many at once, each in a process that has the box for itself: under the same name, but in a
+    namespace of its own. What it finds wrong comes back in the order of the cases.
+    """
+    if not MOUNTS:
+        return [check(*case) for case in cases]
+    pipes, found = {}, {}
+    for number, case in enumerate(cases):
+        if len(pipes) == count:
+            wait_for_one(pipes, found)
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            wrong = ["the test itself failed"]
+            try:
+                ctypes.CDLL(None).unshare(0x00020000)
+                mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", box.top)
+                mount("-t", "tmpfs", "-o", "mode=1777", "tmpfs", "/tmp")
+                os.chdir("/")
+                wrong = check(*case)
+            except BaseException:
+                wrong.append(traceback.format_exc())
+            finally:
+                os.write(writing, json.dumps(wrong).encode()[:60000])
+                os._exit(0)
+        os.close(writing)
+        pipes[reading] = (number, pid)
+    while pipes:
+        wait_for_one(pipes, found)
+    return [found[number] for number in range(len(cases))]
+
+
+def wait_for_one(pipes, found):
+    ready = select.select(list(pipes), [], [])[0][0]
+    number, pid = pipes.pop(ready)
+    with open(ready, "rb") as pipe:
+        found[number] = json.loads(pipe.read())
+    os.waitpid(pid, 0)

@@ -302,7 +302,8 @@ static int open_and_read(struct attempt *attempt, enum way way)
 	int rc;
 
 	rc = sqlite3_open_v2(uri, &db, flags | (copied ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY), NULL);
-	(void) sqlite3_extended_result_codes(db, 1);
+	if (db)                                /* else memory ran out */
+		(void) sqlite3_extended_result_codes(db, 1);
 	if (rc == SQLITE_OK)
 		rc = harden(db, attempt, copied);
 	if (rc == SQLITE_OK)

@@ -179,16 +179,15 @@ static bool is_not_for_us(void)
 	return (initrd && strcmp(initrd, "1") == 0) || (scope && strcmp(scope, "user") == 0);
 }
 
-static void log_report(const struct run *run)
+/* What was reported since there were `from` lines. */
+static void log_report(const struct report *report, size_t from)
 {
-	size_t lines = run->report.count < LOGGED_LINES_MAX ? run->report.count : LOGGED_LINES_MAX;
+	size_t end = report->count < from + LOGGED_LINES_MAX ? report->count : from + LOGGED_LINES_MAX;
 
-	log_line(LOG_INFO, "%zu servers, %zu overlays, %zu refused", run->model.instance_count,
-		 run->model.overlay_count, run->model.refused);
-	for (size_t i = 0; i < lines; i++)
-		log_line(LOG_WARNING, "%s", run->report.lines[i]);
-	if (run->report.count > lines)
-		log_line(LOG_WARNING, "and %zu more: left4me-generator check", run->report.count - lines);
+	for (size_t i = from; i < end && i < REPORT_LINES_MAX; i++)
+		log_line(LOG_WARNING, "%s", report->lines[i]);
+	if (report->count > end)
+		log_line(LOG_WARNING, "and %zu more: left4me-generator check", report->count - end);
 }
 
 static int write_tree(struct run *run, const char *units, const char *state)
@@ -216,6 +215,7 @@ static int generate(const struct options *options)
 	cleanup_free char *started = run_folder(options->folders[0], "systemd/units");
 	cleanup_free char *last_good = state ? xasprintf("%s/last-good", state) : NULL;
 	cleanup(run_done) struct run run = { .reader = DB_NO_READER };
+	size_t logged;
 	int r;
 
 	if (is_not_for_us())
@@ -232,8 +232,14 @@ static int generate(const struct options *options)
 	if (started)
 		running_read(started, &run.report, &run.running);
 	render(&run.model, &run.running, run.origin, &run.rendering);
+	/* Before the tree is there: a line that fails for want of memory ends the run with status 1. */
+	log_line(LOG_INFO, "%zu servers, %zu overlays, %zu refused", run.model.instance_count,
+		 run.model.overlay_count, run.model.refused);
+	log_report(&run.report, 0);
+	logged = run.report.count;
 	r = write_tree(&run, options->folders[0], state);
-	log_report(&run);
+	if (r < 0)
+		log_report(&run.report, logged);
 	db_done(&run.reader);
 	/* Straight out: to tidy up what ends anyway, libraries included, takes a twentieth of a short run. */
 	_exit(r < 0 ? EXIT_PROBLEMS : EXIT_CLEAN);

@@ -79,12 +79,13 @@ static int make_folder(struct writer *writer, const struct artifact *artifact)
 		if (known->place == folder.place && strcmp(known->directory, folder.directory) == 0)
 			return 0;
 	}
+	/* before there is something to take back */
+	writer->folders = grow_array(writer->folders, writer->folder_count, sizeof(folder));
 	if (mkdirat(writer->base[artifact->place], artifact->directory, 0755) < 0) {
 		if (errno != EEXIST)
 			return fail(writer, artifact, errno);
 		folder.made = false;
 	}
-	writer->folders = grow_array(writer->folders, writer->folder_count, sizeof(folder));
 	writer->folders[writer->folder_count++] = folder;
 	return 0;
 }
@@ -101,14 +102,26 @@ static int open_named(int base, const char *path, const struct artifact *artifac
 	return fd;
 }
 
+static int give_name(int fd, int base, const char *path, const struct artifact *artifact)
+{
+	int r = platform_give_name(fd, base, path);
+
+	if (r == -EEXIST && is_replaced(artifact)) {
+		(void) unlinkat(base, path, 0);
+		r = platform_give_name(fd, base, path);
+	}
+	return r;
+}
+
 /*
- * A unit gets its name when it is whole, where the system can do that: a run may be killed at any moment, and half a
- * unit is worse than none, for which there is the template. What is renamed later needs a name of its own anyway.
+ * A file gets its name when it is whole, where the system can do that: a run may be killed at any moment, and half a
+ * unit is worse than none, for which there is the template. And should two runs meet, none renames what the other has
+ * just begun.
  */
 static int write_file(struct writer *writer, const struct artifact *artifact, const char *path)
 {
 	int base = writer->base[artifact->place];
-	int fd = writer->can_name && !is_replaced(artifact) ? platform_open_unnamed(base, artifact->mode) : -1;
+	int fd = writer->can_name ? platform_open_unnamed(base, artifact->mode) : -1;
 	bool named = fd < 0;
 	int r;
 
@@ -120,7 +133,7 @@ static int write_file(struct writer *writer, const struct artifact *artifact, co
 	artifact->write(artifact->maker, artifact, &writer->text);
 	r = text_flush(&writer->text);
 	if (r == 0 && !named) {
-		r = platform_give_name(fd, base, path);
+		r = give_name(fd, base, path, artifact);
 		named = r == 0;
 	}
 	if (close(fd) < 0 && r == 0)

@@ -21,17 +21,16 @@ import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-from dbfile import *  # noqa: E402,F403
+from hosts import *  # noqa: E402,F403
 
-SUDOERS, LAST_GOOD, REPORT = ("left4me/" + name for name in ("sudoers.d/left4me", "last-good", "report"))
 
 if SANITIZED:
     print("1..0 # SKIP a sanitizer makes thousands of system calls of its own")
     sys.exit(0)
 
 
-def compile_tool(name, *flags):
-    output = box.bin + "/" + name
+def compile_tool(name, *flags, suffix=""):
+    output = box.bin + "/" + name + suffix
     done = subprocess.run([os.environ.get("CC", "cc"), "-std=gnu11", "-O2", "-g", "-Wall", "-Wextra", *flags, "-o", output,
                            PROJECT + "/tests/faults/%s.c" % name], capture_output=True, text=True)
     if done.returncode or done.stderr:
@@ -41,108 +40,6 @@ def compile_tool(name, *flags):
 
 
 inject = compile_tool("inject")
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Two hosts with one RUN: what one wrote is the earlier state for the other
-
-ROWS = {
-    "a": Rows([("alpha", 27001, "+map a", 1), ("bravo", 27002, "", 0)], [("alpha", 1, 1), ("alpha", 2, 2)],
-              [(1, "maps", "echo a"), (2, "base", None)]),
-    "b": Rows([("alpha", 27001, "+map b", 1), ("charlie", 27003, "", 1)], [("alpha", 1, 3)], [(1, "maps", "echo b"), (3, "more", "echo")]),
-}
-CONFIGURATION = {
-    "left4me.conf": "[host]\ncpus = 8\nsystem_cpus = 0,4\n[workshop]\nrefresh = daily\n",
-    "left4me.conf.d/10-game.conf": "[game]\nmemory_high = 1G\n",
-    "host.env": "LEFT4ME_PORT_RANGE_START=27000\nLEFT4ME_PORT_RANGE_END=27100\n",
-    "web.env": "SECRET_KEY=x\n",
-}
-connections = []
-
-
-class Host:
-    def __init__(self, name):
-        self.root = box.top + "/" + name
-        self.rows = ROWS[name]
-        self.database = self.root + "/var/lib/left4me/left4me.db"
-        for file, text in CONFIGURATION.items():
-            write(self.root + "/etc/left4me/" + file, text)
-
-    def make_database(self, state):
-        """As a writer leaves it who ends well, still lives, or crashes in a transaction."""
-        folder = os.path.dirname(self.database)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.makedirs(folder)
-        box.give(folder)
-        connection = sqlite3.connect(self.database, isolation_level=None)
-        connection.execute("PRAGMA journal_mode = " + ("DELETE" if state == "journal" else "WAL"))
-        connection.execute("CREATE TABLE filler AS WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12) "
-                           "SELECT randomblob(2000) AS x FROM n")
-        fill(connection, self.rows)
-        box.give(self.database)
-        if state != "closed":
-            connection.execute("PRAGMA cache_size = 2")
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("UPDATE generator_instances SET port = 1")
-            connection.execute("UPDATE filler SET x = randomblob(2000)")
-        if state in ("wal", "journal"):
-            self.crash(connection, "-" + state)
-        if state == "live":
-            connections.append(connection)
-        else:
-            connection.close()
-
-    def crash(self, connection, sidecar):
-        """The files as they lie there, but without their writer and its -shm."""
-        for suffix in ("", sidecar):
-            shutil.copy(self.database + suffix, box.top + "/copy" + suffix)
-        connection.execute("ROLLBACK")
-        connection.close()
-        for suffix in ("", sidecar):
-            shutil.move(box.top + "/copy" + suffix, self.database + suffix)
-            box.give(self.database + suffix)
-
-    def command(self):
-        return [box.program, "--root=" + self.root, box.normal]
-
-    def run(self, before=(), env=None):
-        box.new_run()
-        return subprocess.run([*before, *self.command()], capture_output=True, cwd="/", env=env or {}, timeout=60)
-
-
-hosts = [Host("a"), Host("b")]
-
-
-def units(tree):
-    return {p: e for p, e in tree.items() if p.startswith(UNITS)}
-
-
-def learn(state):
-    """What a run of each host gives: with its database, without it, and without another thing that it reads."""
-    for host in hosts:
-        host.make_database(state)
-    for folder in ("systemd/units", "left4me/sudoers.d"):
-        os.makedirs(os.path.join(box.run_dir, folder), exist_ok=True)
-    for unit in ("left4me-server@gone", "build-overlay@77"):
-        link = box.run_dir + "/systemd/units/invocation:%s.service" % unit
-        if not os.path.lexists(link):
-            os.symlink("0123456789abcdef0123456789abcdef", link)
-    for host, other in (hosts, hosts[::-1]):
-        host.run()
-        host.want = box.tree()
-        read = {name: host.root + "/etc/left4me/" + name for name in CONFIGURATION}
-        host.without = {name: tree_without(host, path) for name, path in [*read.items(), ("units", box.run_dir + "/systemd/units")]}
-        other.run()
-        host.fallback = tree_without(host, os.path.dirname(host.database))
-    hosts[0].run()
-
-
-def tree_without(host, path):
-    os.rename(path, box.top + "/away")
-    host.run()
-    os.rename(box.top + "/away", path)
-    tree = box.tree()
-    return {p: tree[p] for p in [*units(tree), SUDOERS]}
-
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What must be true after a fault
@@ -157,11 +54,11 @@ def torn_files(tree, old, new):
                 found.append("torn: %s %.200r" % (path, entry))
         if path == SUDOERS and entry == new.without["units"][path]:
             continue
-        if path in (SUDOERS, LAST_GOOD) and entry not in (old.want[path], new.want[path]):
+        if path in (SUDOERS, LAST_GOOD_FILE) and entry not in (old.want[path], new.want[path]):
             found.append("neither the old nor the new: %s %.200r" % (path, entry))
         if path == REPORT and entry[2] and not entry[2].endswith(b"\n"):
             found.append("torn report %r" % entry[2])
-    return found + ["%s is gone" % p for p in (SUDOERS, LAST_GOOD, REPORT) if p not in tree]
+    return found + ["%s is gone" % p for p in (SUDOERS, LAST_GOOD_FILE, REPORT) if p not in tree]
 
 
 def temporary(tree):
@@ -192,13 +89,6 @@ def after_fault(old, new, status, messages):
     if status < 128:
         found += what_the_status_tells(tree, status, messages, new)
     return found
-
-
-def repaired(host):
-    """The next run."""
-    done = host.run()
-    changed = difference(box.tree(), host.want)
-    return ["the next run: status %d, %s" % (done.returncode, changed)] if changed or done.returncode else []
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -248,9 +138,57 @@ for state, processes, title in [("closed", "pc", ""), ("live", "c", ", beside a 
         total += tried
         tap.none(found, "%d faults at the %d system calls of the %s%s" % (
             tried, calls, {"p": "program", "c": "reading child"}[process], title))
-    for connection in connections:
-        connection.close()
-    connections.clear()
+    end_writers()
 print("# %d faults" % total)
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Each allocation: it alone, and it with all that follow
+
+
+def run_without_memory(host, fault, before=()):
+    """The run, and whether it came to that allocation."""
+    reading, writing = os.pipe()
+    os.dup2(writing, 9)
+    os.close(writing)
+    os.set_inheritable(9, True)
+    box.new_run()
+    done = subprocess.run([*before, *host.command()], capture_output=True, cwd="/", pass_fds=[9], timeout=60,
+                          env={"LD_PRELOAD": memory, "FAULT": fault})
+    os.close(9)
+    with open(reading, "rb") as pipe:
+        return done, pipe.read() != b""
+
+
+def try_without_memory(fault, old, new):
+    done, reached = run_without_memory(new, fault)
+    if not reached:
+        return False, []
+    found = after_fault(old, new, done.returncode if done.returncode >= 0 else 128 - done.returncode, done.stderr)
+    if done.returncode != 0 and b"out of memory" not in done.stderr:
+        found.append("status %d, %r" % (done.returncode, done.stderr))
+    if units(box.tree()) == {p: e for p, e in new.fallback.items() if p != SUDOERS} and "memory" not in box.report()[0]:
+        found.append("the report does not name it: %r" % box.report())
+    return True, ["%s: %s" % (fault, f) for f in found + repaired(new)]
+
+
+def try_each_allocation(kind):
+    old, new = hosts
+    number, reached, found = 0, True, []
+    while reached:
+        number += 1
+        reached, wrong = try_without_memory(kind + str(number), old, new)
+        old, new = new, old
+        found += wrong
+    hosts[:] = old, new
+    return number - 1, found
+
+
+memory = compile_tool("memory", "-shared", "-fPIC", suffix=".so")
+learn("closed")
+allocations = {}
+for kind, name in (("p:", "of the program"), ("p+", "of the program and all that follow"), ("c:", "of the reading child"),
+                   ("c+", "of the reading child and all that follow")):
+    allocations[kind], found = try_each_allocation(kind)
+    tap.none(found, "%d allocations %s fail" % (allocations[kind], name))
 
 tap.done()

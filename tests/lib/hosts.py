@@ -1,0 +1,123 @@
+"""
+Two hosts with one RUN, for faults.t and kill.t: what one of them wrote is the earlier state for the other. What a good run of
+each gives, and what one gives that lacks something, is learned first.
+"""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+
+from dbfile import *  # noqa: F403
+
+SUDOERS, LAST_GOOD_FILE, REPORT = ("left4me/" + name for name in ("sudoers.d/left4me", "last-good", "report"))
+
+ROWS = {
+    "a": Rows([("alpha", 27001, "+map a", 1), ("bravo", 27002, "", 0)], [("alpha", 1, 1), ("alpha", 2, 2)],
+              [(1, "maps", "echo a"), (2, "base", None)]),
+    "b": Rows([("alpha", 27001, "+map b", 1), ("charlie", 27003, "", 1)], [("alpha", 1, 3)], [(1, "maps", "echo b"), (3, "more", "echo")]),
+}
+CONFIGURATION = {
+    "left4me.conf": "[host]\ncpus = 8\nsystem_cpus = 0,4\n[workshop]\nrefresh = daily\n",
+    "left4me.conf.d/10-game.conf": "[game]\nmemory_high = 1G\n",
+    "host.env": "LEFT4ME_PORT_RANGE_START=27000\nLEFT4ME_PORT_RANGE_END=27100\n",
+    "web.env": "SECRET_KEY=x\n",
+}
+connections = []
+
+
+class Host:
+    def __init__(self, name):
+        self.root = box.top + "/" + name
+        self.rows = ROWS[name]
+        self.database = self.root + "/var/lib/left4me/left4me.db"
+        for file, text in CONFIGURATION.items():
+            write(self.root + "/etc/left4me/" + file, text)
+
+    def make_database(self, state):
+        """As a writer leaves it who ends well, still lives, or crashes in a transaction."""
+        folder = os.path.dirname(self.database)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        box.give(folder)
+        connection = sqlite3.connect(self.database, isolation_level=None)
+        connection.execute("PRAGMA journal_mode = " + ("DELETE" if state == "journal" else "WAL"))
+        connection.execute("CREATE TABLE filler AS WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12) "
+                           "SELECT randomblob(2000) AS x FROM n")
+        fill(connection, self.rows)
+        box.give(self.database)
+        if state != "closed":
+            connection.execute("PRAGMA cache_size = 2")
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("UPDATE generator_instances SET port = 1")
+            connection.execute("UPDATE filler SET x = randomblob(2000)")
+        if state in ("wal", "journal"):
+            self.crash(connection, "-" + state)
+        if state == "live":
+            connections.append(connection)       # end_writers() closes it
+        else:
+            connection.close()
+
+    def crash(self, connection, sidecar):
+        """The files as they lie there, but without their writer and its -shm."""
+        for suffix in ("", sidecar):
+            shutil.copy(self.database + suffix, box.top + "/copy" + suffix)
+        connection.execute("ROLLBACK")
+        connection.close()
+        for suffix in ("", sidecar):
+            shutil.move(box.top + "/copy" + suffix, self.database + suffix)
+            box.give(self.database + suffix)
+
+    def command(self):
+        return [box.program, "--root=" + self.root, box.normal]
+
+    def run(self, before=(), env=None):
+        box.new_run()
+        return subprocess.run([*before, *self.command()], capture_output=True, cwd="/", env=env or {}, timeout=60)
+
+
+hosts = [Host("a"), Host("b")]
+
+
+def units(tree):
+    return {p: e for p, e in tree.items() if p.startswith(UNITS)}
+
+
+def learn(state):
+    """What a run of each host gives: with its database, without it, and without another thing that it reads."""
+    for host in hosts:
+        host.make_database(state)
+    for folder in ("systemd/units", "left4me/sudoers.d"):
+        os.makedirs(os.path.join(box.run_dir, folder), exist_ok=True)
+    for unit in ("left4me-server@gone", "build-overlay@77"):
+        link = box.run_dir + "/systemd/units/invocation:%s.service" % unit
+        if not os.path.lexists(link):
+            os.symlink("0123456789abcdef0123456789abcdef", link)
+    for host, other in (hosts, hosts[::-1]):
+        host.run()
+        host.want = box.tree()
+        read = {name: host.root + "/etc/left4me/" + name for name in CONFIGURATION}
+        host.without = {name: tree_without(host, path) for name, path in [*read.items(), ("units", box.run_dir + "/systemd/units")]}
+        other.run()
+        host.fallback = tree_without(host, os.path.dirname(host.database))
+    hosts[0].run()
+
+
+def tree_without(host, path):
+    os.rename(path, box.top + "/away")
+    host.run()
+    os.rename(box.top + "/away", path)
+    tree = box.tree()
+    return {p: tree[p] for p in [*units(tree), SUDOERS]}
+
+
+def repaired(host):
+    """The next run."""
+    done = host.run()
+    changed = difference(box.tree(), host.want)
+    return ["the next run: status %d, %s" % (done.returncode, changed)] if changed or done.returncode else []
+
+
+def end_writers():
+    while connections:
+        connections.pop().close()

@@ -112,12 +112,14 @@ def try_fault(process, number, kind, old, new):
     return True, ["%s %d %s: %s: %s" % (process, number, name, what, f) for f in found]
 
 
-def try_each(process):
-    """Every kind of fault at every call, until there is none of that number."""
+def try_each(state, process, first, step):
+    """Every kind of fault at every step-th call, until there is none of that number: what was wrong, and the counts."""
+    learn(state)
     old, new = hosts
-    tried, number, missed, found = 0, 0, 0, []
+    tried, calls, missed, found = 0, 0, 0, []
+    number = first
     while missed < 3:
-        number, kind, reached = number + 1, 0, True
+        kind, reached = 0, True
         while reached:
             reached, wrong = try_fault(process, number, kind, old, new)
             old, new = new, old
@@ -125,21 +127,25 @@ def try_each(process):
             found += wrong
             kind += 1
         missed = missed + 1 if kind == 1 else 0
-    hosts[:] = old, new
-    return tried, number - missed, found
-
-
-total = 0
-for state, processes, title in [("closed", "pc", ""), ("live", "c", ", beside a live writer"), ("wal", "c", ", a log to copy"),
-                                ("journal", "c", ", a journal to copy")]:
-    learn(state)
-    for process in processes:
-        tried, calls, found = try_each(process)
-        total += tried
-        tap.none(found, "%d faults at the %d system calls of the %s%s" % (
-            tried, calls, {"p": "program", "c": "reading child"}[process], title))
+        calls += kind > 1
+        number += step
     end_writers()
-print("# %d faults" % total)
+    return found[:20] + [[tried, calls]]
+
+
+# The longest first: so many at a time as there are processors
+CALLS = [("the program's", [("closed", "p", 1, 2), ("closed", "p", 2, 2)]),
+         ("the reading child's, with a log to copy", [("wal", "c", 1, 1)]),
+         ("the reading child's, with a journal to copy", [("journal", "c", 1, 1)]),
+         ("the reading child's, beside a live writer", [("live", "c", 1, 1)]),
+         ("the reading child's", [("closed", "c", 1, 1)])]
+results = together(os.cpu_count() or 1, [case for _, cases in CALLS for case in cases], try_each)
+total = 0
+for name, cases in CALLS:
+    parts = [results.pop(0) for _ in cases]
+    tried, calls = (sum(part[-1][i] for part in parts) for i in (0, 1))
+    tap.none([line for part in parts for line in part[:-1]], "%d faults at %d system calls, %s" % (tried, calls, name))
+    total += tried
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Each allocation: it alone, and it with all that follow
@@ -172,6 +178,7 @@ def try_without_memory(fault, old, new):
 
 
 def try_each_allocation(kind):
+    learn("closed")
     old, new = hosts
     number, reached, found = 0, True, []
     while reached:
@@ -179,16 +186,16 @@ def try_each_allocation(kind):
         reached, wrong = try_without_memory(kind + str(number), old, new)
         old, new = new, old
         found += wrong
-    hosts[:] = old, new
-    return number - 1, found
+    return found[:20] + [number - 1]
 
 
 memory = compile_tool("memory", "-shared", "-fPIC", suffix=".so")
-learn("closed")
-allocations = {}
-for kind, name in (("p:", "of the program"), ("p+", "of the program and all that follow"), ("c:", "of the reading child"),
-                   ("c+", "of the reading child and all that follow")):
-    allocations[kind], found = try_each_allocation(kind)
-    tap.none(found, "%d allocations %s fail" % (allocations[kind], name))
+ALLOCATIONS = [("c:", "of the reading child"), ("c+", "of the reading child and all that follow"), ("p:", "of the program"),
+               ("p+", "of the program and all that follow")]
+for (_, name), found in zip(ALLOCATIONS, together(os.cpu_count() or 1, [(kind,) for kind, _ in ALLOCATIONS], try_each_allocation)):
+    count = found.pop()
+    tap.none(found, "%d allocations %s fail" % (count, name))
+    total += count
+print("# %d faults" % total)
 
 tap.done()

@@ -23,7 +23,7 @@ space := $(empty) $(empty)
 comma := ,
 override CPPFLAGS += -Igenerator -DVERSION='"$(VERSION)"'
 override CFLAGS += -std=c11 $(WARNINGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all)
-override LDFLAGS += -Wl,--as-needed $(if $(SANITIZE),-fsanitize=$(SANITIZE))
+override LDFLAGS += -Wl,--as-needed -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
 core := $(filter-out generator/main.c generator/platform.c,$(wildcard generator/*.c))
 core_objects := $(core:generator/%.c=$B/core/%.o) $B/core/platform.o $B/core/templates.o

@@ -69,25 +69,13 @@ static char *sidecar_path(const char *path, enum sidecar sidecar)
 	return xasprintf("%s%s", path, suffixes[sidecar]);
 }
 
-static int look_at(struct attempt *attempt, struct look *ret_look)
+/* The file as it is under its name, its header by the descriptor: another file of that name has another inode. */
+static int look_at(struct attempt *attempt, int fd, struct look *ret_look)
 {
 	struct look look = { 0 };
-	cleanup_close int fd = open(attempt->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 
-	if (fd < 0 && errno == ELOOP) {
-		set_reason(attempt, "is a symbolic link");
-		return -1;
-	}
-	if (fd < 0 || fstat(fd, &look.file) < 0)
+	if (lstat(attempt->path, &look.file) < 0)
 		return fail(attempt, errno);
-	if (!S_ISREG(look.file.st_mode)) {
-		set_reason(attempt, "is not a regular file");
-		return -1;
-	}
-	if (look.file.st_size == 0) {
-		set_reason(attempt, "is empty");
-		return -1;
-	}
 	(void) !pread(fd, look.header, sizeof(look.header), 0);
 	for (enum sidecar i = 0; i < SIDECARS; i++) {
 		cleanup_free char *path = sidecar_path(attempt->path, i);
@@ -343,14 +331,38 @@ static int read_copy(struct attempt *attempt, enum sidecar sidecar, int *ret_rc)
 	return r;
 }
 
+/*
+ * The file itself, checked; it stays open until SQLite is done, since to close it ends all locks of this process on it
+ * (fcntl(2)).
+ */
+static int open_file(struct attempt *attempt)
+{
+	int fd = open(attempt->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0 && errno == ELOOP)
+		set_reason(attempt, "is a symbolic link");
+	else if (fd < 0 || fstat(fd, &st) < 0)
+		(void) fail(attempt, errno);
+	else if (!S_ISREG(st.st_mode))
+		set_reason(attempt, "is not a regular file");
+	else if (st.st_size == 0)
+		set_reason(attempt, "is empty");
+	else
+		return fd;
+	closep(&fd);
+	return -1;
+}
+
 /* One try: 0 done, 1 try again, -1 give up. */
 static int try_once(struct attempt *attempt)
 {
+	cleanup_close int fd = open_file(attempt);
 	struct look before, after;
 	enum way way;
 	int rc = SQLITE_OK, r = 0;
 
-	if (look_at(attempt, &before) < 0)
+	if (fd < 0 || look_at(attempt, fd, &before) < 0)
 		return -1;
 	way = choose_way(&before);
 	if (way == IMMUTABLE && memcmp(before.header, "SQLite format 3", 16) == 0 && is_cut(&before)) {
@@ -367,7 +379,7 @@ static int try_once(struct attempt *attempt)
 	}
 	if (r != 0)
 		return r;
-	if (way != PLAIN && look_at(attempt, &after) < 0)
+	if (way != PLAIN && look_at(attempt, fd, &after) < 0)
 		return -1;
 	if (way != PLAIN && !same_look(&before, &after))
 		return 1;

@@ -8,7 +8,7 @@
 #include "platform.h"
 #include "sink.h"
 
-enum { PLACES = 2 };
+enum { PLACES = 2, OPEN_FILES_MAX = 64 };
 
 /* A folder that files were written to, and whether this run has made it and so has to take it back. */
 struct folder {
@@ -23,12 +23,16 @@ struct writer {
 	const char *base_path[PLACES];
 	const volatile sig_atomic_t *give_up;
 	struct report *report;
-	bool can_name;                 /* a file that has none yet */
+	bool can_name;                 /* a file that has none yet: to be tried */
+	bool is_last;                  /* the program ends behind it */
 
 	size_t done;                   /* so many artifacts; what is left unfinished takes them back */
 	struct folder *folders;
 	size_t folder_count;
 	struct text text, path, target;        /* used again for each artifact */
+
+	int open[OPEN_FILES_MAX];      /* what the end of the program closes, 0: none */
+	size_t open_count;
 };
 
 /*
@@ -113,6 +117,19 @@ static int give_name(int fd, int base, const char *path, const struct artifact *
 	return r;
 }
 
+/* The end of a program closes its files for nothing, and of a run for a few units a tenth of the system calls is that. */
+static int close_file(struct writer *writer, int fd)
+{
+	int *oldest = &writer->open[writer->open_count % OPEN_FILES_MAX];
+	int closed = writer->is_last ? *oldest : fd;
+
+	if (writer->is_last) {
+		*oldest = fd;
+		writer->open_count++;
+	}
+	return closed > 0 && close(closed) < 0 ? -errno : 0;
+}
+
 /*
  * A file gets its name when it is whole, where the system can do that: a run may be killed at any moment, and half a
  * unit is worse than none, for which there is the template. And should two runs meet, none renames what the other has
@@ -135,13 +152,18 @@ static int write_file(struct writer *writer, const struct artifact *artifact, co
 	if (r == 0 && !named) {
 		r = give_name(fd, base, path, artifact);
 		named = r == 0;
+		writer->can_name = r != -ENOENT;
 	}
-	if (close(fd) < 0 && r == 0)
-		r = -errno;
+	if (r == 0)
+		r = close_file(writer, fd);
+	else
+		(void) close(fd);
 	if (r == 0)
 		return 0;
 	if (named)
 		(void) unlinkat(base, path, 0);
+	else if (!writer->can_name)
+		return write_file(writer, artifact, path);
 	return fail(writer, artifact, -r);
 }
 
@@ -252,32 +274,36 @@ static void take_back_unfinished(void)
 		take_back(writer);
 }
 
+static int write_bundle(struct writer *writer, const char *units, const char *state)
+{
+	int r = -1;
+
+	if (open_base(writer, PLACE_UNITS, units) == 0 && open_base(writer, PLACE_STATE, state) == 0) {
+		unfinished = writer;
+		(void) atexit(take_back_unfinished);
+		r = write_all_artifacts(writer);
+		if (r == 0)
+			unfinished = NULL;
+		take_back_unfinished();
+	}
+	writer->text.fd = -1;
+	text_done(&writer->text);
+	text_done(&writer->path);
+	text_done(&writer->target);
+	free(writer->folders);
+	return r;
+}
+
 int sink_folders(const struct bundle *bundle, const char *units, const char *state,
 		 const volatile sig_atomic_t *give_up, struct report *report)
 {
 	struct writer writer = {
 		.bundle = bundle, .base = { -1, -1 }, .give_up = give_up, .report = report,
-		.can_name = access("/proc/self/fd", F_OK) == 0,
+		.can_name = true, .is_last = true,
 		.text = TEXT_EMPTY, .path = TEXT_EMPTY, .target = TEXT_EMPTY,
 	};
-	int r = -1;
 
-	if (open_base(&writer, PLACE_UNITS, units) == 0 && open_base(&writer, PLACE_STATE, state) == 0) {
-		unfinished = &writer;
-		(void) atexit(take_back_unfinished);
-		r = write_all_artifacts(&writer);
-		if (r == 0)
-			unfinished = NULL;
-		take_back_unfinished();
-	}
-	closep(&writer.base[PLACE_UNITS]);
-	closep(&writer.base[PLACE_STATE]);
-	writer.text.fd = -1;
-	text_done(&writer.text);
-	text_done(&writer.path);
-	text_done(&writer.target);
-	free(writer.folders);
-	return r;
+	return write_bundle(&writer, units, state);
 }
 
 static bool is_empty_folder(const char *path)
@@ -296,6 +322,10 @@ static bool is_empty_folder(const char *path)
 int sink_tree(const struct bundle *bundle, const char *output, struct report *report)
 {
 	static const volatile sig_atomic_t never = 0;
+	struct writer writer = {
+		.bundle = bundle, .base = { -1, -1 }, .give_up = &never, .report = report,
+		.text = TEXT_EMPTY, .path = TEXT_EMPTY, .target = TEXT_EMPTY,
+	};
 	static const char *const folders[] = { "", "/systemd", "/systemd/generator", "/left4me" };
 	cleanup_free char *units = xasprintf("%s/systemd/generator", output);
 	cleanup_free char *state = xasprintf("%s/left4me", output);
@@ -319,7 +349,9 @@ int sink_tree(const struct bundle *bundle, const char *output, struct report *re
 		}
 	}
 	if (r == 0)
-		r = sink_folders(bundle, units, state, &never, report);
+		r = write_bundle(&writer, units, state);
+	closep(&writer.base[PLACE_UNITS]);
+	closep(&writer.base[PLACE_STATE]);
 	while (r < 0 && made > 0) {
 		cleanup_free char *path = xasprintf("%s%s", output, folders[--made]);
 

@@ -10,7 +10,8 @@
 /*
  * Writes below two folders that exist: `units` gets PLACE_UNITS, `state` PLACE_STATE (NULL: not written).
  * Files of `state` are replaced by rename(2), once all else is written. What fails is reported and what was
- * written is taken back. 0 or -1. Gives up where *give_up is set by a signal handler.
+ * written is taken back. 0 or -1. Gives up where *give_up is set by a signal handler. To be called last: some files
+ * are left open for the end of the program.
  */
 int sink_folders(const struct bundle *bundle, const char *units, const char *state,
 		 const volatile sig_atomic_t *give_up, struct report *report);

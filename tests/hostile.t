@@ -97,9 +97,10 @@ FREE = {("Unit", "Description"), ("Service", "Environment")}     # the lines of 
 
 
 def sudo_rules(unit, verbs):
-    journal = ["/usr/bin/journalctl", "--no-pager", "-o", "json", "-n", "200", "-u", unit]
+    journal = ("/usr/bin/journalctl", "--no-pager", "-o", "json", "-n")
     return {("left4me", ("/usr/bin/systemctl", verb, unit)) for verb in verbs} | {
-        ("left4me", tuple(journal)), ("left4me", tuple(journal + ["-f"]))}
+        ("left4me", (*journal, "200", "-u", unit)), ("left4me", (*journal, "200", "-u", unit, "-f")),
+        ("left4me", (*journal, "all", "-u", unit, "-f"))}
 
 
 def refused_problems(parsed, kind, name, fallback):

@@ -30,6 +30,7 @@ unit_rules() { # UNIT VERBS...
 	done
 	echo "/usr/bin/journalctl --no-pager -o json -n 200 -u $unit"
 	echo "/usr/bin/journalctl --no-pager -o json -n 200 -u $unit -f"
+	echo "/usr/bin/journalctl --no-pager -o json -n all -u $unit -f"
 }
 expected() {
 	local name

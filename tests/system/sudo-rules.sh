@@ -94,8 +94,8 @@ judge() { # NAME CHECK
 }
 
 rules() { sed -n 's/^left4me ALL=(root) NOPASSWD: //p' $RULES; }
-# alpha 6, beta 3, build 4, daemon-reload and check
-is "$(rules | wc -l)" 15 "as many rules as there should be"
+# alpha 7, beta 4, build 5, daemon-reload and check
+is "$(rules | wc -l)" 18 "as many rules as there should be"
 is "$(grep -vc '^#\|^$' sudo-denied)" "$(grep -v '^#' sudo-denied | sort -u | grep -c .)" "no command line stands there twice"
 
 for SUDO in sudo sudo-rs; do
@@ -103,7 +103,7 @@ for SUDO in sudo sudo-rs; do
 	# sudo-rs prefers an /etc/sudoers-rs; here, as on a host that has none, both read /etc/sudoers and what that includes.
 	like "$(strace -f -qq -e trace=open,openat -- $SUDO -n true 2>&1 | sed -n 's/.*"\(\/[^"]*\)".* = [0-9]*$/\1/p')" \
 		"^$RULES\$" "$SUDO reads the rules"
-	is "$(as_left4me $SUDO -n -l | grep -c /usr/bin/)" 15 "$SUDO lists as many"
+	is "$(as_left4me $SUDO -n -l | grep -c /usr/bin/)" 18 "$SUDO lists as many"
 	judge "allowed" allowed < <(rules | try)
 	judge "allowed with a hostile environment" allowed < <(rules | try HOSTILE=yes)
 	judge "denied" denied < <(try <sudo-denied)

@@ -11,48 +11,12 @@ install_game "$@"
 install_web
 insert_overlay 1
 insert_overlay 2
-insert_overlay 5 'echo hello; exit 7'
-insert_overlay 6 'seq 1 3000'
-insert_overlay 7 'echo started; sleep 1000; echo on'
-insert_overlay 8 'true'
-insert_overlay 9 'printf "caf\351\ntab\there\n"; head -c 4000 /dev/zero | tr "\0" x; echo; printf "no end"'
-insert_overlay 11 'seq 1 180'
-insert_overlay 12 'seq 1 180'
 insert_overlay 10 'echo started; sleep 1000; echo on'
-rm -r "$STATE/overlays/8"
 
-install -d /run/systemd/system/as-web@.service.d /opt/as-web
-ln -s /run/systemd/generator/left4me-web.service.d/10-hardening.conf /run/systemd/system/as-web@.service.d/
-cat >/run/systemd/system/as-web@.service <<-'END'
-	[Service]
-	Type=oneshot
-	User=left4me
-	Group=left4me
-	WorkingDirectory=/opt/left4me/src
-	Environment=PYTHONDONTWRITEBYTECODE=1
-	ExecStart=/bin/bash /opt/as-web/%i
-	StandardOutput=truncate:/opt/as-web/%i.out
-	StandardError=truncate:/opt/as-web/%i.err
-	TimeoutStartSec=60
-END
+# shellcheck source=tests/system/as-web.sh
+. ./as-web.sh
 reload
 
-# in_web NAME COMMAND...: the command inside such a unit; OUT and ERR are what it wrote.
-prepare_web() {
-	local name=$1
-	shift
-	printf '%q ' "$@" >"/opt/as-web/$name"
-}
-in_web() {
-	local name=$1 status
-	prepare_web "$@"
-	systemctl start "as-web@$name.service" 2>/dev/null
-	status=$?
-	OUT=$(cat "/opt/as-web/$name.out")
-	ERR=$(cat "/opt/as-web/$name.err")
-	systemctl reset-failed "as-web@$name.service" 2>/dev/null
-	return $status
-}
 worker() { in_web worker python3 "$WORKER" "$@"; }
 step() { # NAME ARGUMENT...
 	local name=$1
@@ -169,20 +133,6 @@ like "$(cat /opt/as-web/follow.out)" "^${first:0:8} Starting left4me-server@alph
 
 # --- builds -------------------------------------------------------------------------------------------------------------
 
-first=11
-for SUDO in sudo sudo-rs; do
-	in_web "$SUDO" env SUDO=$SUDO python3 "$PWD/worker.py" $first
-	first=12
-	while IFS= read -r line; do
-		case $line in
-		"ok "*) tap_result 0 "${line#* - }" ;;
-		"not ok "*) tap_result 1 "${line#* - }" ;;
-		"#"*) echo "$line" >&2 ;;
-		esac
-	done <<<"$OUT"
-	like "$OUT" '^1\.\.[0-9]+$' "$SUDO: builds: to the end${ERR:+: $ERR}"
-done
-
 # Its overlay is deleted while it runs.
 in_background build build 10
 ok "a build has started" wait_for 20 grep -qx started /opt/as-web/build.out
@@ -191,7 +141,7 @@ step "reload without the overlay" reload
 is "$(grep -o 'systemctl [a-z-]* build-overlay@10.*' $RULES)" "systemctl stop build-overlay@10.service" "it can be stopped, not started"
 step "cancel" cancel 10
 ok "it has ended" wait_for 5 ended build
-like "$(cat /opt/as-web/build.err)" "left4me-worker: Result=signal ExecMainStatus=9" "by a signal"
+like "$(cat /opt/as-web/build.err)" "left4me-worker: build-overlay@10.service failed: Result=signal ExecMainStatus=9" "by a signal"
 is "$(cat /opt/as-web/build.out)" started "and did not go on"
 step "reload" reload
 is "$(grep -c build-overlay@10 $RULES)" 0 "its rules are gone"

@@ -17,6 +17,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from unitfile import *  # noqa: E402,F403
+from judge import *  # noqa: E402,F403
 
 tap = Tap()
 box = Box()
@@ -30,7 +31,6 @@ GOOD = Rows(
 MIB = 1024 * 1024
 NASTY_WORDS = ["trail\\", "it's", '"q"', ";", "#x", "$HOME", "${X}", "%n", "é", 'a\\"b', "\\\\", "'", '"', "%%", "$$",
                "+map", "-x", "*", "~"]
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What each column takes, written down from design.md §4 a second time
@@ -88,81 +88,6 @@ VALUES = [
     ("é", "é"), ("cyrillic a", "\u0430lpha"), ("full width", "\uff11"),
 ]
 
-# ---------------------------------------------------------------------------------------------------------------------
-# What the tree must look like
-
-SERVER, BUILD_UNIT = "left4me-server@%s.service", "build-overlay@%s.service"
-VERBS = {SERVER: ("start", "stop", "restart", "reset-failed"), BUILD_UNIT: ("start", "stop")}
-FREE = {("Unit", "Description"), ("Service", "Environment")}     # the lines of a unit that carry what the row says
-
-
-def sudo_rules(unit, verbs):
-    journal = ("/usr/bin/journalctl", "--no-pager", "-o", "json", "-n")
-    return {("left4me", ("/usr/bin/systemctl", verb, unit)) for verb in verbs} | {
-        ("left4me", (*journal, "200", "-u", unit)), ("left4me", (*journal, "200", "-u", unit, "-f")),
-        ("left4me", (*journal, "all", "-u", unit, "-f"))}
-
-
-def refused_problems(parsed, kind, name, fallback):
-    """A refused row: the fallback template with its own Description and its own reason, and nothing else."""
-    path, unit = UNITS + kind % name, kind % name
-    fallback = [entry for entry in fallback if entry[1] != "CollectMode"]      # its row is there to be repaired
-    if path not in parsed:
-        return ["no unit for the refused %s" % unit]
-    entries, problems = parsed[path], []
-    if keys(entries) != keys(fallback):
-        problems.append("%s: the directives are not those of the fallback: %r" % (unit, keys(entries)))
-    description = expand_specifiers(values(entries, "Description")[0], unit)
-    match = re.search(r"refused: (\S.*)$", description)
-    if not match:
-        return problems + ["%s: no reason in the Description: %r" % (unit, description)]
-    echo = [c for c in (command(v, unit) for v in values(entries, "ExecStartPre")) if c[1][0] == "/bin/echo"]
-    if len(echo) != 1 or ":" not in echo[0][0] or match.group(1) not in echo[0][1][1] or len(echo[0][1]) != 2:
-        problems.append("%s: echo does not say %r: %r" % (unit, match.group(1), echo))
-    for (section, key, value), (_, _, expected) in zip(entries, fallback):
-        if (section, key) not in FREE and not value.startswith(":/bin/echo") and value != expected:
-            problems.append("%s: %s=%s, the fallback has %s" % (unit, key, value, expected))
-    return problems
-
-
-def accepted_problems(parsed, kind, name, model):
-    """An accepted row: every line as in another accepted row's unit, except for what the row says."""
-    path, unit = UNITS + kind % name, kind % name
-    if path not in parsed:
-        return ["no unit for %s" % unit]
-    entries, problems = parsed[path], []
-    if keys(entries) != keys(model):
-        problems.append("%s: the directives are not those of its template: %r" % (unit, keys(entries)))
-    for (section, key, value), (_, _, expected) in zip(entries, model):
-        if (section, key) not in FREE and value != expected:
-            problems.append("%s: %s=%s, others have %s" % (unit, key, value, expected))
-    if "refused" in values(entries, "Description")[0] and "refused" not in name:
-        problems.append("%s: refused: %s" % (unit, values(entries, "Description")))
-    return problems
-
-
-def server_problems(parsed, name, port, arguments, layers):
-    """The commands of an accepted server, word for word."""
-    unit, path = SERVER % name, UNITS + SERVER % name
-    merged = "/var/lib/left4me/runtime/%s/merged" % name
-    meant = {
-        "ExecStart": [merged + "/srcds_run", "-game", "left4dead2", "+ip", "0.0.0.0", "+hostport", str(port),
-                      *arguments.split(" ")],
-        "ExecStartPre": ["/usr/local/libexec/left4me/left4me-overlay", "mount", name, *map(str, layers), "installation"],
-        "ExecStopPost": ["/usr/local/libexec/left4me/left4me-overlay", "umount", name],
-    }
-    meant["ExecStart"] = [word for word in meant["ExecStart"] if word]
-    problems = []
-    for key, argv in meant.items():
-        got = arguments_of(parsed[path], unit, key)
-        if got != argv:
-            problems.append("%s: %s is %r, meant %r" % (unit, key, got, argv))
-    expected = {"L4D2_PORT", "L4D2_ARGS", "L4D2_LAYERS"}
-    if set(environment(parsed[path], unit)) != expected:
-        problems.append("%s: environment %r" % (unit, sorted(environment(parsed[path], unit))))
-    return problems
-
-
 class Tree:
     """One run of the generator over some rows, read back."""
 
@@ -193,8 +118,6 @@ for good_name in ("alpha", "bravo", "zulu"):
     GOOD_SUDO |= sudo_rules(SERVER % good_name, VERBS[SERVER])
 for good_id in (1, 3):
     GOOD_SUDO |= sudo_rules(BUILD_UNIT % good_id, VERBS[BUILD_UNIT])
-FIXED_SUDO = {("left4me", ("/usr/bin/systemctl", "daemon-reload")),
-              ("left4me", ("/usr/bin/systemctl", "start", "left4me-check.service"))}
 tap.equal(good.sudo, GOOD_SUDO | FIXED_SUDO, "good rows: sudoers")
 tap.none(server_problems(good.parsed, "alpha", 27001, '+map c1m1_hotel "x"', [1, 2])
          + server_problems(good.parsed, "bravo", 27002, "", [])

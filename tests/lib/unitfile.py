@@ -32,9 +32,11 @@ SIMPLE_ESCAPES = {"a": 7, "b": 8, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11, "\
 
 def logical_lines(data):
     """Lines as systemd joins them: a trailing backslash continues a line, comments inside of it are dropped."""
-    for odd, name in ((b"\0", "NUL"), (b"\r", "carriage return"), (b"\xef\xbb\xbf", "byte order mark")):
+    for odd, name in ((b"\0", "NUL"), (b"\r", "carriage return")):
         if odd in data:
             raise Malformed("%s in a unit file: systemd ends a line there" % name)
+    if b"\n\xef\xbb\xbf" in b"\n" + data:      # config_parse() in conf-parser.c; elsewhere it is text
+        raise Malformed("byte order mark at the start of a line: systemd skips it")
     if data and not data.endswith(b"\n"):
         raise Malformed("no newline at the end")
     try:
@@ -74,7 +76,7 @@ def parse(data):
         key, equals, value = line.partition("=")
         if not equals or section is None or not re.fullmatch(r"[A-Z][A-Za-z0-9]*", key):
             raise Malformed("neither section, Key=Value nor comment: %r" % line)
-        if any(ord(c) < 32 and c != "\t" or 127 <= ord(c) < 160 for c in value):
+        if re.search("[\x00-\x08\x0a-\x1f\x7f-\x9f]", value):
             raise Malformed("control character in a value: %r" % line)
         entries.append((section, key, value.strip(WHITESPACE)))
     return entries
@@ -268,21 +270,24 @@ def sudoers(data):
 
 def snapshot(top, content=True):
     """{relative path: (kind, mode, bytes or target)} of everything below top."""
-    found = {}
-    for folder, folders, files in os.walk(top):
-        for name in folders + files:
-            path = os.path.join(folder, name)
-            mode = os.lstat(path).st_mode & 0o7777
-            if os.path.islink(path):
-                entry = ("link", 0o777, os.readlink(path).encode())
-            elif os.path.isdir(path):
-                entry = ("dir", mode, b"")
-            elif os.path.isfile(path):
-                with open(path, "rb") as file:
-                    entry = ("file", mode, file.read() if content else b"")
+    found, pending = {}, [""] if os.path.isdir(top) else []
+    while pending:
+        folder = pending.pop()
+        for entry in os.scandir(os.path.join(top, folder)):
+            path = folder + "/" + entry.name if folder else entry.name
+            mode = entry.stat(follow_symlinks=False).st_mode & 0o7777
+            if entry.is_symlink():
+                found[path] = ("link", 0o777, os.readlink(entry.path).encode())
+            elif entry.is_dir():
+                found[path] = ("dir", mode, b"")
+                pending.append(path)
+            elif entry.is_file():
+                found[path] = ("file", mode, b"")
+                if content:
+                    with open(entry.path, "rb") as file:
+                        found[path] = ("file", mode, file.read())
             else:
-                entry = ("other", mode, b"")
-            found[os.path.relpath(path, top)] = entry
+                found[path] = ("other", mode, b"")
     return found
 
 

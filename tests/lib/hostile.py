@@ -1,0 +1,366 @@
+"""
+Hostile databases at random, the same in every run: make(NUMBER, FILE) writes one, read_back() gives its rows as SQLite
+has them, meant() what must become of those rows, written down from design.md §4 once more.
+
+Two in three are plain tables full of nasty values, the others have views, schemas and files that are themselves the attack.
+"""
+
+import os
+import random
+import re
+import sqlite3
+import time
+
+from unitfile import VIEWS, Rows
+
+# The rows that must come through untouched beside all others.
+GOOD = Rows(
+    instances=[("alpha", 27001, '+map c1m1_hotel "x"', 1), ("bravo", 27002, "", 0), ("zulu", 27003, "-a %n $HOME", 1)],
+    layers=[("alpha", 1, 1), ("alpha", 2, 2), ("zulu", 5, 3)],
+    overlays=[(1, "base", "echo 1"), (2, "maps", None), (3, "tickrate 100", "echo 3")],
+)
+MIB = 1024 * 1024
+
+
+class Text(bytes):
+    """A text of SQLite's, which need not be UTF-8; a BLOB is plain bytes."""
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Values
+
+DIRECTIVES = ["ExecStart=/bin/sh -c id", "User=root", "ExecStartPre=+/bin/sh", "[Service]", "[Install]\nWantedBy=multi-user.target",
+              "[Unit]", "Environment=LD_PRELOAD=/x.so", "CapabilityBoundingSet=~", "BindPaths=/:/mnt", "DropInPaths=/tmp",
+              "ALL=(ALL:ALL) NOPASSWD: ALL", "left4me ALL=(root) NOPASSWD: /bin/sh", "#includedir /tmp", "@include /tmp/x",
+              "Defaults !authenticate", "Delegate=yes", "RootDirectory=", "NoNewPrivileges=no", "@NAME@", "@ENVIRONMENT@", "@"]
+MARKS = ["\\", "\\\\", '"', "'", "%", "%%", "%i", "%n", "%%n", "%h", "$", "$$", "${L4D2_PORT}", "$L4D2_ARGS", "${", "}", ";", " ; ", "#", "=",
+         ",", ":", "!", "*", "?", "[", "]", "^", "~", "|", "&", "<", ">", "`", "(", ")", "-", "+", "@", "/", "//", "..", "../", "{}", "\\x0a",
+         "\\n", "\\040", "\\;", "\\x2d", " ", "  ", "a", "Z", "0", "é", "東", "\u00a0", "\u2028", "\u202e", "\u200b", "\ufeff", "\U0001f3ae", "%s%n", "--root=/"]
+CONTROL = ["\n", "\r", "\r\n", "\0", "\t", "\v", "\f", "\x1b", "\x1b]0;x\a", "\x1b[2J", "\b", "\x7f", "\u0085", "\u009b31m", "\\\n", "\n#", "\n\n"]
+BROKEN = [b"\xff", b"\xc0\xaf", b"\xed\xa0\x80", b"\xe2\x82", b"\xf4\x90\x80\x80", b"\x80", b"\xc0\x80", b"\xf0\x80\x80\x8a", b"\xc2"]
+NUMBERS = [0, 1, 2, -1, 3, 7, 26999, 27000, 27001, 27002, 27050, 27999, 28000, 65535, 65536, 65536 + 27050, 2**31, 2**32 + 27050, 2**53 + 1,
+           2**63 - 1, -2**63, 499, 500]
+NAMES = ["alpha", "bravo", "zulu", "mallory", "a", "0", "007", "7", "a-", "a_", "a--b", "a__b", "m" * 63, "m" * 64, "m" * 65, "-a", "_a", "",
+         "Mallory", "a.b", "a@b", "a:b", "a b", "a/b", "..", ".", "../x", "/", "a\\x2db", "%i", "a%i", "a.service", "installation", "a\n", "a\0", "a\r",
+         "a\nExecStart=/bin/sh", "x.service, ALL", "é", "\u0430lpha", "\uff41lpha", "alpha\u200b", "alpha\u0301", "*", "a,b", "a;b", "#a", "a=b", "a'b",
+         "refused", "left4me-server", "any", "null", "constructor", "a\u0085"]
+
+
+def text(rng, sizes=(1, 3, 8, 20)):
+    pieces = [rng.choice(MARKS) for _ in range(rng.choice(sizes))]
+    fate = rng.random()
+    if fate < 0.3:
+        pieces.insert(rng.randrange(len(pieces) + 1), rng.choice(DIRECTIVES))
+    if fate < 0.15 or 0.3 < fate < 0.4:
+        pieces.insert(rng.randrange(len(pieces) + 1), rng.choice(CONTROL))
+    if 0.4 < fate < 0.43:
+        pieces *= rng.choice([20, 400, 2000])
+    if 0.43 < fate < 0.46:      # just at the limits, which count bytes
+        filling = rng.choice(["x", "é", "%", '"', "\\"])
+        return (filling * 5000).encode()[:rng.choice([199, 200, 201, 4095, 4096, 4097])]
+    data = "".join(pieces).encode()
+    if 0.46 < fate < 0.5:
+        at = rng.randrange(len(data) + 1)
+        data = data[:at] + rng.choice(BROKEN) + data[at:]
+    return data
+
+
+def anything(rng):
+    """A value of any type of SQLite's."""
+    return rng.choice([
+        lambda: None, lambda: rng.choice(NUMBERS), lambda: -rng.choice(NUMBERS) % 2**63, lambda: float(rng.choice(NUMBERS)),
+        lambda: rng.choice([0.5, 1e308, float("inf"), -0.0]), lambda: bytes(text(rng)), lambda: b"", lambda: Text(text(rng)),
+        lambda: Text(str(rng.choice(NUMBERS)).encode()), lambda: Text(b""), lambda: Text(b"0x1"), lambda: Text(rng.choice(NAMES).encode()),
+    ])()
+
+
+def mostly(rng, value, share=0.75):
+    return value if rng.random() < share else anything(rng)
+
+
+def name(rng):
+    if rng.random() < 0.45:
+        return rng.choice(NAMES)
+    return "".join(rng.choices("abz019_-", k=rng.choice([1, 2, 5, 20, 62, 63, 64, 65])))
+
+
+def random_rows(rng):
+    """The good rows and up to some twenty others; values that a row needs are mostly there, so that many are accepted."""
+    instances, layers, overlays = [], [], []
+    for _ in range(rng.randrange(1, 9)):
+        overlays.append((mostly(rng, rng.choice([66, 67, 68, rng.randrange(1, 100), 2**63 - 1]), 0.85),
+                         mostly(rng, Text(text(rng)), 0.9), mostly(rng, rng.choice([Text(b"echo"), None, Text(b""), Text(b"x\0y")]), 0.9)))
+    for _ in range(rng.randrange(1, 9)):
+        instance = Text(name(rng).encode())
+        instances.append((mostly(rng, instance, 0.93), mostly(rng, rng.randrange(27000, 28000), 0.85),
+                          mostly(rng, Text(text(rng)), 0.93), mostly(rng, rng.randrange(2), 0.93)))
+        for position in rng.sample(range(1, 50), rng.choice([0, 0, 1, 2, 5])):
+            layers.append((mostly(rng, instance, 0.97), mostly(rng, position, 0.96),
+                           mostly(rng, rng.choice([1, 2, 3, rng.choice(overlays)[0]]), 0.96)))
+    if rng.random() < 0.01:
+        layers += [(Text(b"mallory"), i, i) for i in range(1, rng.choice([500, 501]))]
+        overlays += [(i, Text(b"many"), None) for i in range(4, 501)]
+    if rng.random() < 0.03:
+        instances.append((Text(b"alpha"), 27001, Text(b""), 1))
+    return GOOD.add(instances, layers, overlays)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Databases
+
+
+def insert(connection, table, rows):
+    for row in rows:
+        places = ", ".join("CAST(? AS TEXT)" if isinstance(value, Text) else "?" for value in row)
+        connection.execute("INSERT INTO %s VALUES (%s)" % (table, places), row)
+
+
+def tables(connection, rows, names=tuple(VIEWS)):
+    for table, view, content in zip(names, VIEWS, (rows.instances, rows.layers, rows.overlays)):
+        connection.execute("CREATE TABLE %s (%s)" % (table, ", ".join(VIEWS[view])))
+        insert(connection, table, content)
+
+
+def plain(rng, connection):
+    if rng.random() < 0.05:
+        connection.execute("PRAGMA encoding = '%s'" % rng.choice(["UTF-16le", "UTF-16be"]))
+    tables(connection, random_rows(rng))
+
+
+PLAIN_VIEWS = {
+    "generator_instances": "CREATE VIEW generator_instances AS SELECT name, port, arguments, enabled FROM i",
+    "generator_layers": "CREATE VIEW generator_layers AS SELECT instance, position, overlay FROM l",
+    "generator_overlays": "CREATE VIEW generator_overlays AS SELECT id, name, script FROM o",
+}
+# Views that SQLite's rules allow: whatever they give are rows like others.
+TRICKS = [
+    'CREATE VIEW "Generator_INSTANCES" AS SELECT name AS NAME, port AS Port, arguments AS "ARGUMENTS", enabled AS Enabled, 1 AS more FROM i',
+    "CREATE VIEW generator_instances AS SELECT name, port, arguments, enabled FROM i UNION ALL SELECT 'mallory', 27500, "
+    "'x' || char(10) || 'ExecStart=/bin/sh', 1 UNION ALL SELECT 'nelly', 27501, char(0, 27, 133), 1",
+    "CREATE VIEW generator_instances AS SELECT name, CASE rowid % 3 WHEN 0 THEN CAST(port AS TEXT) WHEN 1 THEN port ELSE port + 0.0 END "
+    "AS port, arguments, enabled FROM i",
+    "CREATE VIEW generator_instances AS WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < 60) "
+    "SELECT printf('n%d', k) AS name, 27100 + k AS port, printf('%s%c%%%s', arguments, k, '\\') AS arguments, k % 2 AS enabled FROM n, i "
+    "WHERE i.rowid = 1",
+    "CREATE VIEW generator_instances AS SELECT name, port, group_concat(arguments) OVER () AS arguments, enabled FROM i",
+    "CREATE VIEW generator_instances AS SELECT lower(hex(name)) AS name, abs(coalesce(port, 1)) AS port, "
+    "replace(arguments, ' ', char(10)) AS arguments, enabled FROM i WHERE typeof(port) <> 'blob'",
+    "CREATE VIEW generator_instances AS SELECT name COLLATE NOCASE AS name, port, arguments, enabled FROM i",
+    "CREATE VIEW generator_instances AS SELECT DISTINCT substr(name, 1, 1) AS name, port, quote(arguments) AS arguments, enabled FROM i",
+    "CREATE TABLE generator_instances (name PRIMARY KEY, port AS (27600 + length(name)), arguments AS (name || char(10) || '[Service]') STORED, "
+    "enabled DEFAULT 1) WITHOUT ROWID; INSERT INTO generator_instances (name) VALUES ('mallory'), (char(10)), ('%n')",
+    "CREATE TABLE generator_instances (name TEXT, port INT, arguments ANY, enabled INT) STRICT; "
+    "CREATE INDEX byname ON generator_instances (name, length(arguments)) WHERE port > 1; "
+    "INSERT INTO generator_instances VALUES ('mallory', 27600, 1.5, 1), ('nelly', 27601, x'00', 0), ('oscar', 27602, '%', 1)",
+    "CREATE VIEW generator_overlays AS SELECT id, name || char(13) || 'User=root' AS name, script FROM o",
+    "CREATE VIEW generator_overlays AS SELECT id, name, CAST(script AS BLOB) AS script FROM o",
+    "CREATE VIEW generator_overlays AS SELECT -id AS id, name, script FROM o UNION ALL SELECT 1, '\" \\', 'echo'",
+    "CREATE VIEW generator_layers AS SELECT instance, position, overlay FROM l UNION ALL SELECT 'alpha', '1', '2'",
+    "CREATE VIEW generator_layers AS SELECT i.name AS instance, o.id AS position, o.id AS overlay FROM i, o",
+    "CREATE TRIGGER evil INSTEAD OF INSERT ON generator_instances BEGIN DELETE FROM i; END",
+    "CREATE VIEW v0 AS SELECT * FROM i; " + "".join("CREATE VIEW v%d AS SELECT * FROM v%d; " % (n, n - 1) for n in range(1, 20))
+    + "CREATE VIEW generator_instances AS SELECT * FROM v19",
+]
+# What the reader must not do: none of these may be read.
+FORBIDDEN = [
+    "CREATE VIEW generator_instances AS SELECT load_extension('/tmp/evil') AS name, 1 AS port, '' AS arguments, 1 AS enabled",
+    "CREATE VIEW generator_instances AS SELECT name, port, fts3_tokenizer('x') AS arguments, enabled FROM i",
+    "CREATE VIEW generator_instances AS SELECT name, port, readfile('/etc/shadow') AS arguments, enabled FROM i",
+    "CREATE VIEW generator_instances AS SELECT name, port, writefile('/tmp/evil', 'x') AS arguments, enabled FROM i",
+    "CREATE VIEW generator_instances AS SELECT name, port, edit(name, 'sh') AS arguments, enabled FROM i",
+    "CREATE VIRTUAL TABLE generator_instances USING fts5(name, port, arguments, enabled)",
+    "CREATE VIRTUAL TABLE f USING fts5(name, port, arguments, enabled); CREATE VIEW generator_instances AS SELECT * FROM f",
+    "CREATE VIRTUAL TABLE r USING rtree(id, a, b); CREATE VIEW generator_overlays AS SELECT id, a AS name, b AS script FROM r",
+    "CREATE VIEW generator_instances AS SELECT name, port, (SELECT file FROM pragma_database_list) AS arguments, enabled FROM i",
+    "CREATE VIEW generator_instances AS SELECT name, port, (SELECT x FROM temp.y) AS arguments, enabled FROM i",
+    'CREATE VIEW generator_instances AS SELECT name, "port" FROM l',
+    "CREATE VIEW generator_instances AS SELECT name FROM i",
+    "CREATE VIEW generator_instances AS SELECT name, port, arguments, enabled FROM absent",
+    "CREATE TABLE generator_instances (name, port)",
+    "CREATE INDEX generator_instances ON i (name)",
+    "CREATE VIEW generator_instances AS " + " UNION ALL ".join(["SELECT 'mallory' AS name, 27500 AS port, '' AS arguments, 1 AS enabled"] * 60),
+    "CREATE VIEW generator_instances AS SELECT name, port, arguments, enabled FROM i WHERE name NOT LIKE '" + "%_" * 3000 + "'",
+    "CREATE VIEW generator_instances AS SELECT name, port, " + "-(" * 150 + "enabled" + ")" * 150 + " AS arguments, enabled FROM i",
+    "CREATE VIEW generator_instances AS SELECT name, port, hex(zeroblob(40000000)) AS arguments, enabled FROM i",
+    "CREATE VIEW generator_layers AS WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < 200001) "
+    "SELECT 'alpha' AS instance, k AS position, k AS overlay FROM n",
+]
+# Through PRAGMA writable_schema, as who writes the file's bytes could.
+SCHEMAS = [
+    "UPDATE sqlite_schema SET sql = 'CREATE VIEW generator_instances AS SELECT * FROM generator_instances' WHERE name = 'generator_instances'",
+    "UPDATE sqlite_schema SET sql = 'CREATE VIEW generator_instances AS SELECT * FROM generator_layers' WHERE name = 'generator_instances'; "
+    "UPDATE sqlite_schema SET sql = 'CREATE VIEW generator_layers AS SELECT * FROM generator_instances' WHERE name = 'generator_layers'",
+    "UPDATE sqlite_schema SET sql = 'ATTACH ''/etc/passwd'' AS x' WHERE name = 'generator_instances'",
+    "UPDATE sqlite_schema SET sql = 'PRAGMA writable_schema = 1' WHERE name = 'i'",
+    "UPDATE sqlite_schema SET sql = sql || '; DROP TABLE i' WHERE name = 'generator_instances'",
+    "UPDATE sqlite_schema SET rootpage = 1 WHERE name = 'i'",
+    "UPDATE sqlite_schema SET rootpage = 999999 WHERE name = 'i'",
+    "UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'o') WHERE name = 'i'",
+    "UPDATE sqlite_schema SET rootpage = -1, type = 'index' WHERE name = 'i'",
+    "UPDATE sqlite_schema SET type = 'trigger' WHERE name = 'generator_layers'",
+    "UPDATE sqlite_schema SET sql = x'00ff0a' WHERE name = 'generator_overlays'",
+    "UPDATE sqlite_schema SET sql = NULL WHERE name = 'o'",
+    "UPDATE sqlite_schema SET sql = 'CREATE TABLE i(name, port, arguments, enabled CHECK (load_extension(1)))' WHERE name = 'i'",
+    "UPDATE sqlite_schema SET sql = 'CREATE TABLE i(name, port, arguments, enabled AS (load_extension(name)))' WHERE name = 'i'",
+    "INSERT INTO sqlite_schema SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema",
+    "DELETE FROM sqlite_schema",
+]
+# End by the time limit, after two seconds: few of them.
+RUNAWAYS = [
+    "CREATE VIEW generator_instances AS WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n) "
+    "SELECT 'x' AS name, k AS port, '' AS arguments, 1 AS enabled FROM n WHERE k < 0",
+    "CREATE VIEW generator_overlays AS WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < 100000) "
+    "SELECT count(*) AS id, '' AS name, '' AS script FROM n AS a, n AS b, n AS c",
+]
+
+
+def views(rng, connection, statements):
+    """The three plain views over tables i, l, o; a trick takes the place of the one it makes, or comes last."""
+    tables(connection, random_rows(rng), ("i", "l", "o"))
+    made = {match.lower() for match in re.findall(r"CREATE (?:VIEW|TABLE|INDEX|VIRTUAL TABLE) \"?(generator_\w+)", statements, re.I)}
+    for view, statement in PLAIN_VIEWS.items():
+        if view not in made:
+            connection.execute(statement)
+    script(connection, statements)
+
+
+def script(connection, statements):
+    """As executescript(), which would commit; whatever this SQLite cannot make is not there then."""
+    statement = ""
+    for piece in re.split(r"(;\s)", statements):
+        statement += piece
+        if sqlite3.complete_statement(statement + ";") and statement.strip(" ;"):
+            try:
+                connection.execute(statement)
+            except sqlite3.Error:
+                pass
+            statement = ""
+
+
+def kind_of(number):
+    if number % 1000 == 999:
+        return "runaway"
+    return ("rows", "rows", "rows", "rows", "views", "rows", "rows", "rows", "forbidden", "rows", "views", "schema")[number % 12]
+
+
+def make(number, path):
+    """Writes the database of that number; returns its kind."""
+    rng, kind = random.Random("left4me %d" % number), kind_of(number)
+    if os.path.lexists(path):
+        os.unlink(path)
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA page_size = %d"
+                             % rng.choice([512, 1024, 4096, 4096, 4096, 65536]))
+    if kind == "rows":
+        connection.execute("BEGIN")
+        plain(rng, connection)
+    else:
+        choice = {"views": TRICKS, "forbidden": FORBIDDEN, "schema": SCHEMAS, "runaway": RUNAWAYS}[kind]
+        connection.execute("BEGIN")
+        views(rng, connection, rng.choice(choice) if kind != "schema" else "")
+        if kind == "schema":
+            connection.execute("COMMIT")
+            connection.execute("PRAGMA writable_schema = ON")
+            connection.execute("BEGIN")
+            script(connection, rng.choice(choice))
+    connection.execute("COMMIT")
+    connection.close()
+    os.chmod(path, 0o640)
+    return kind
+
+
+def read_back(path):
+    """The three views as SQLite gives them; None where it does not."""
+    connection = sqlite3.connect("file:%s?immutable=1" % path, uri=True)
+    connection.text_factory = Text
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 64 * MIB)
+    rows, end = [], time.monotonic() + 10
+    connection.set_progress_handler(lambda: time.monotonic() > end, 1000000)
+    try:
+        for view, columns in VIEWS.items():
+            rows.append(connection.execute("SELECT %s FROM main.%s" % (", ".join(columns), view)).fetchall())
+    except sqlite3.Error:
+        return None
+    finally:
+        connection.close()
+    return Rows(*rows)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What must become of rows
+
+
+def string(value, limit):
+    """The text as a str where it is taken, else None."""
+    if not isinstance(value, Text) or len(value) > limit:
+        return None
+    try:
+        decoded = value.decode()
+    except UnicodeDecodeError:
+        return None
+    return None if re.search("[\x00-\x1f\x7f-\x9f]", decoded) else decoded
+
+
+def integer(value, low, high=2**63 - 1):
+    return type(value) is int and low <= value <= high
+
+
+class Meant:
+    """servers: {name: (port, arguments, [layer], enabled) or None where refused}; builds: {id: overlay's name or None}."""
+
+    def __init__(self, rows):
+        self.overlays = {}                # id: (whether accepted, name, whether it has a script)
+        self.servers, self.builds = {}, {}
+        for row in rows.overlays:
+            self.overlay(*row)
+        for row in rows.instances:
+            self.instance(*row)
+        self.stack(rows.layers)
+        self.ports()
+        for identifier, (good, overlay_name, has_script) in self.overlays.items():
+            if has_script:
+                self.builds[identifier] = overlay_name if good else None
+
+    def overlay(self, identifier, overlay_name, content):
+        if not integer(identifier, 1):
+            return
+        has_script = not (content is None or isinstance(content, Text) and content == b"")
+        good = string(overlay_name, 200) is not None and (content is None or isinstance(content, Text) and len(content) <= MIB)
+        if identifier in self.overlays:
+            good, has_script = False, has_script or self.overlays[identifier][2]
+        self.overlays[identifier] = (good, string(overlay_name, 200), has_script)
+
+    def instance(self, instance, port, arguments, enabled):
+        decoded = string(instance, 64)
+        if decoded is None or not re.fullmatch("[a-z0-9][a-z0-9_-]{0,63}", decoded):
+            return
+        good = (decoded not in self.servers and integer(port, 27000, 27999) and string(arguments, 4096) is not None
+                and integer(enabled, 0, 1))
+        self.servers[decoded] = (port, string(arguments, 4096), [], enabled) if good else None
+
+    def stack(self, layers):
+        stacks = {}
+        for instance, position, overlay in layers:
+            decoded = string(instance, 64)
+            if decoded not in self.servers:
+                continue
+            if not integer(position, 1) or not integer(overlay, 1) or overlay not in self.overlays:
+                self.servers[decoded] = None
+            else:
+                stacks.setdefault(decoded, []).append((position, overlay))
+        for instance, stack in stacks.items():
+            positions, overlays = zip(*sorted(stack))
+            if len(set(positions)) < len(stack) or len(set(overlays)) < len(stack) or len(stack) > 499:
+                self.servers[instance] = None
+            if self.servers[instance]:
+                self.servers[instance][2].extend(overlays)
+
+    def ports(self):
+        """The first by name keeps a port."""
+        owners = set()
+        for instance in sorted(self.servers):
+            server = self.servers[instance]
+            if server and server[0] in owners:
+                self.servers[instance] = None
+            elif server:
+                owners.add(server[0])

@@ -50,6 +50,7 @@ static const struct output {
 	{ PER_HOST, "web-hardening.conf", "left4me-web.service.d", "10-hardening.conf", NULL, has_web },
 	{ PER_HOST, "workshop-refresh.service", "", "left4me-workshop-refresh.service", NULL, has_refresh },
 	{ PER_HOST, "workshop-refresh.timer", "", "left4me-workshop-refresh.timer", "timers.target.wants", has_refresh },
+	{ PER_HOST, "web-hardening.conf", "left4me-workshop-refresh.service.d", "10-hardening.conf", NULL, has_refresh },
 	{ PER_HOST, "activate.service", "", "left4me-activate.service", NULL, always },
 	{ PER_HOST, "check.service", "", "left4me-check.service", "left4me.target.wants", always },
 	{ PER_HOST, "check.timer", "", "left4me-check.timer", "timers.target.wants", always },

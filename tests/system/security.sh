@@ -1,0 +1,171 @@
+#!/bin/bash
+# Attacks by the user left4me, who owns the database, its directory and all below it, and by an ordinary user. The last part
+# pins the limits that SECURITY.md admits: when one of them falls, that document is to be changed with it.
+# shellcheck disable=SC2317 # functions that ok and wait_for call
+# shellcheck source=tests/system/guest.sh
+. ./guest.sh
+if [ "${1-}" = prepare ]; then
+	set -e
+	make_host
+	exit
+fi
+
+as_left4me() { runuser -u left4me -- bash -c "cd $STATE && $1"; } # COMMANDS
+as_other() { runuser -u other -- bash -c "$1"; }                    # COMMANDS
+describes_alpha() { property left4me-server@alpha Description; }
+
+ok "the boot finishes" booted
+ok "the servers are up" wait_for 20 is_ready gamma
+
+# --- the place of the database -----------------------------------------------------------------------------------------
+
+sqlite3 /root/roots.db "CREATE TABLE generator_instances (name, port, arguments, enabled); CREATE TABLE generator_layers (instance, position,
+	overlay); CREATE TABLE generator_overlays (id, name, script); INSERT INTO generator_instances VALUES ('evil', 27500, '', 1)"
+
+# Replaces the database, reloads, and looks at what became of a server.
+replace() { # LABEL EXPECTED-REPORT COMMANDS
+	local before=$SECONDS
+	as_left4me "mv left4me.db keep && $3"
+	ok "$1: daemon-reload" reload
+	ok "$1: within 15 s" test $((SECONDS - before)) -le 15
+	like "$(head -n 1 /run/left4me/report)" "$2" "$1: the report says why"
+	is "$(describes_alpha)" "Left 4 Dead 2 server alpha on port 27015" "$1: the units stay"
+	is "$(property left4me-server@evil LoadState)$(property left4me-server@evil Description)" \
+		"loadedLeft 4 Dead 2 server evil, not in the database" "$1: no row of another database"
+	as_left4me "rm -rf left4me.db left4me.db-* && mv keep left4me.db"
+}
+replace "database a link to root's" "is a symbolic link" "ln -s /root/roots.db left4me.db"
+replace "database a link to a device" "is a symbolic link" "ln -s /dev/zero left4me.db"
+replace "database a FIFO" "is not a regular file" "mkfifo left4me.db"
+replace "database a directory" "is not a regular file" "mkdir left4me.db"
+replace "database of a terabyte" "not a database" "truncate -s 1T left4me.db"
+replace "log a link to a file of root's" "symbolic links" "cp keep left4me.db && ln -s /etc/shadow left4me.db-wal"
+replace "log an endless device" "unable to open" "cp keep left4me.db && ln -s /dev/zero left4me.db-wal && touch left4me.db-shm"
+
+# --- the process that parses it ----------------------------------------------------------------------------------------
+
+as_left4me "mv left4me.db keep && sqlite3 left4me.db \"CREATE VIEW generator_instances AS WITH RECURSIVE n (k) AS (SELECT 1 UNION ALL
+	SELECT k + 1 FROM n) SELECT 'a' AS name, k AS port, '' AS arguments, 1 AS enabled FROM n WHERE k < 0\""
+reader() { reader=$(pgrep -u left4me -x left4me-generat); }
+reload &
+wait_for 20 reader
+cp "/proc/$reader/status" status
+find "/proc/$reader/fd" -type l -printf '%l\n' | sed 's/:.*//' | sort -u >descriptors
+wait $!
+is "$(sed -n -e 's/^\(Uid\|Gid\|CapPrm\|CapEff\|NoNewPrivs\):\t/\1 /p' status | tr '\t' ' ' | paste -sd,)" \
+	"Uid 980 980 980 980,Gid 980 980 980 980,CapPrm 0000000000000000,CapEff 0000000000000000,NoNewPrivs 1" \
+	"the reading process of a real reload is not root and cannot become it"
+like "$(grep ^Groups: status)" '^Groups:\s*$' "it has no group of root's"
+like "$(cat descriptors)" "pipe" "it has the pipe to its parent"
+is "$(grep -vE '^(/dev/null|/dev/kmsg|pipe|/var/lib/left4me/left4me.db)$' descriptors)" "" "nor a descriptor but its pipe, its database and the log's"
+as_left4me "rm left4me.db && mv keep left4me.db"
+reload
+
+# --- links below the state directory -----------------------------------------------------------------------------------
+
+owners() { stat -c '%U:%G %a %n' /etc /root /etc/shadow /usr; }
+before=$(owners; ls /etc)
+as_left4me "mv overlays o && ln -s /etc overlays && mv runtime r && ln -s /root runtime && mv installation i && ln -s /etc/shadow installation"
+systemd-tmpfiles --create /usr/local/lib/tmpfiles.d/left4me.conf >/dev/null 2>&1
+is "$(owners; ls /etc)" "$before" "systemd-tmpfiles at boot follows no link of left4me's"
+fails "a server whose runtime/ is a link does not start" worker /usr/bin/systemctl start left4me-server@off.service
+as_left4me "rm overlays runtime installation && mv o overlays && mv r runtime && mv i installation"
+for part in . upper work merged; do
+	systemctl reset-failed left4me-server@off
+	as_left4me "rm -rf runtime/off && if [ $part = . ]; then ln -s /etc runtime/off; else mkdir runtime/off && ln -s /etc runtime/off/$part; fi"
+	fails "a server whose runtime/NAME/$part is a link does not start" worker /usr/bin/systemctl start left4me-server@off.service
+done
+is "$(owners; ls /etc)" "$before" "and nothing is made where they lead"
+is "$(findmnt --raw --noheadings --types overlay --output TARGET | grep -v "^$STATE/runtime/\|^/$")" "" "nor mounted"
+as_left4me "rm -rf runtime/off"
+
+# --- the web application's own view ------------------------------------------------------------------------------------
+
+put 755 "$STATE/.venv/bin/look" <<-'END'
+	#!/bin/bash
+	for path in /etc/left4me/host.env /etc/left4me/left4me.conf /etc/left4me/x /run/left4me/x /run/left4me/sudoers.d/x /run/left4me/root/x \
+		/run/systemd/generator/x /run/systemd/system/x /etc/systemd/system/x /usr/local/libexec/left4me/x /usr/local/libexec/left4me/left4me-overlay \
+		/etc/sudoers.d/x /proc/sys/kernel/core_pattern /opt/left4me/src/x /sys/fs/cgroup/x; do
+		(: >>"$path") 2>/dev/null && echo "sees: writes $path"
+	done
+	(: >>/var/lib/left4me/written) && echo "sees: writes its state"
+	for path in /home/other /root /run/left4me/last-good /run/left4me/sudoers.d/left4me /etc/shadow; do
+		(ls "$path/." || cat "$path") >/dev/null 2>&1 && echo "sees: reads $path"
+	done
+	unshare -U true 2>/dev/null && echo "sees: makes a user namespace"
+	unshare -m true 2>/dev/null && echo "sees: makes a mount namespace"
+	mount -t tmpfs none /tmp 2>/dev/null && echo "sees: mounts"
+	for pid in /proc/[0-9]*; do [ "$(stat -c %U "$pid" 2>/dev/null)" = root ] && echo "sees: sees a process of root's"; done
+	sudo -n true 2>/dev/null && echo "sees: any command by sudo"
+	sudo -n -l | grep -c NOPASSWD: | sed 's/^/sees: rules /'
+END
+printf '#!/bin/sh\n%s/.venv/bin/look\nexec sleep infinity\n' "$STATE" | put 755 "$STATE/.venv/bin/gunicorn"
+ln -sf look "$STATE/.venv/bin/flask"
+systemctl restart left4me-web
+systemctl start left4me-workshop-refresh
+for unit in left4me-web left4me-workshop-refresh; do
+	ok "$unit tried" wait_for 20 eval "journal $unit | grep -q 'sees: rules'"
+	is "$(journal $unit | sed -n 's/^sees: //p' | paste -sd,)" \
+		"writes its state,rules $(grep -c '^left4me ALL=(root) NOPASSWD: /' /run/left4me/sudoers.d/left4me)" \
+		"$unit writes its state, reads no secret of root's, and has the literal commands alone"
+done
+
+# --- other users -------------------------------------------------------------------------------------------------------
+
+for file in "$DATABASE" /run/left4me/last-good /run/left4me/sudoers.d/left4me /etc/left4me/web.env /etc/left4me/host.env; do
+	fails "another user does not read $file" as_other "cat $file"
+done
+as_other "find / -xdev \( -path '*left4me*' -o -path '*l4d2*' \) -writable ! -type l 2>/dev/null" >writable
+is "$(grep -v '^/opt/system-test' writable)" "" "another user writes no file of the project's"
+fails "another user has no command by sudo" as_other "sudo -n /usr/bin/systemctl daemon-reload"
+fails "another user starts no server" as_other "systemctl --no-ask-password start left4me-server@off.service"
+
+# --- what is admitted --------------------------------------------------------------------------------------------------
+
+install -d -m 700 /root/closed
+install -d -m 755 /root/closed/inner
+install -m 644 /dev/stdin /root/closed/inner/note <<<"a note of root's"
+fails "limit: what lies in a directory closed to left4me cannot be read" as_left4me "cat /root/closed/inner/note"
+as_left4me "rmdir steam && ln -s /root/closed/inner steam && mv installation/srcds_run game"
+put 755 $STATE/installation/srcds_run <<-'END'
+	#!/bin/bash
+	cat /var/lib/left4me/steam/note
+	echo x >/var/lib/left4me/steam/new
+	(: </dev/tcp/127.0.0.1/8000) && echo "reaches loopback"
+	python3 -c "import socket; socket.socket(socket.AF_UNIX).connect('\0of-the-host'); print('reaches an abstract socket')"
+	grep -q ':1F40 00000000:0000 0A' /proc/self/net/tcp && echo "lists a listener"
+	echo tried
+	trap 'exit 130' INT
+	sleep infinity &
+	wait
+END
+python3 -c "
+import socket, time
+a, b = socket.socket(), socket.socket(socket.AF_UNIX)
+a.bind(('127.0.0.1', 8000)), b.bind('\0of-the-host'), a.listen(), b.listen()
+time.sleep(60)" &
+listener=$!
+wait_for 10 eval ': </dev/tcp/127.0.0.1/8000'
+worker /usr/bin/systemctl start left4me-server@off.service
+wait_for 10 eval 'run_log off | grep -q ^tried'
+kill "$listener"
+wait "$listener" 2>/dev/null
+like "$(run_log off)" "a note of root's" "limit: but by a server that binds it through a link in place of steam/"
+like "$(run_log off)" "steam/new: Read-only file system" "limit: though not written"
+is "$(run_log off | grep -E '^(reaches|lists) ' | paste -sd,)" "reaches loopback,reaches an abstract socket,lists a listener" \
+	"limit: a server reaches loopback and abstract sockets, and lists the host's sockets"
+worker /usr/bin/systemctl stop left4me-server@off.service
+as_left4me "rm steam && mkdir steam && mv game installation/srcds_run"
+
+as_left4me "exec 9<runtime/beta && flock 9 && exec -a holder sleep 20" &
+sleep 0.5
+worker /usr/bin/systemctl stop left4me-server@beta.service
+like "$(mounts | paste -sd' ')" "beta" "limit: who holds the lock of an instance keeps it mounted over a stop"
+pkill -u left4me -f '^holder'
+wait $! 2>/dev/null
+worker /usr/bin/systemctl start left4me-server@beta.service
+worker /usr/bin/systemctl stop left4me-server@beta.service
+unlike "$(mounts | paste -sd' ')" "beta" "limit: until the next one"
+
+like "$(as_other "cat /run/systemd/generator/left4me-server@alpha.service")" "L4D2_ARGS=.map c1m1_hotel" "limit: everybody reads a server's arguments"
+done_testing

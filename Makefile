@@ -54,7 +54,17 @@ $B/core/%.o: generator/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -MMD -MP -c -o $@ $<
 
+# Another place for the helpers is another default of [host] helpers: compiled, commented and documented anew.
+$B/core/config.o: override CPPFLAGS += -DLIBEXECDIR='"$(LIBEXECDIR)"'
+$B/core/config.o: $B/libexecdir
+$B/libexecdir: FORCE
+	@mkdir -p $(@D)
+	@echo '$(LIBEXECDIR)' | cmp -s - $@ || echo '$(LIBEXECDIR)' > $@
+FORCE:
 
+$B/text/%: deploy/% $B/libexecdir
+	@mkdir -p $(@D)
+	sed 's|/usr/local/libexec/left4me|$(LIBEXECDIR)|' $< > $@
 
 $B/core/templates.o: $B/core/templates.c
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -98,7 +108,7 @@ INSTALL ?= install
 SYSCONFDIR ?= /etc
 D = $(DESTDIR)
 
-install: all
+install: all build/text/etc/left4me/left4me.conf build/text/man/left4me.conf.5
 	$(INSTALL) -D -t $D$(GENERATORDIR) build/left4me-generator
 	$(INSTALL) -d $D$(BINDIR)
 	ln -sfn $(GENERATORDIR)/left4me-generator $D$(BINDIR)/left4me-generator
@@ -111,14 +121,14 @@ install: all
 	$(INSTALL) -D -m 644 deploy/tmpfiles.d/left4me.conf $D$(PREFIX)/lib/tmpfiles.d/left4me.conf
 	$(INSTALL) -D -m 644 deploy/sysctl.d/99-left4me.conf $D$(PREFIX)/lib/sysctl.d/99-left4me.conf
 	$(INSTALL) -D -m 440 deploy/sudoers.d/left4me $D$(SYSCONFDIR)/sudoers.d/left4me
-	for file in left4me.conf sandbox-resolv.conf; do \
-		test -e $D$(SYSCONFDIR)/left4me/$$file || \
-		$(INSTALL) -D -m 644 deploy/etc/left4me/$$file $D$(SYSCONFDIR)/left4me/$$file || exit; done
+	for file in build/text/etc/left4me/left4me.conf deploy/etc/left4me/sandbox-resolv.conf; do \
+		test -e $D$(SYSCONFDIR)/left4me/$${file##*/} || \
+		$(INSTALL) -D -m 644 -t $D$(SYSCONFDIR)/left4me $$file || exit; done
 	$(INSTALL) -D -m 644 -t $D$(DATADIR)/left4me/examples deploy/etc/left4me/host.env deploy/etc/left4me/web.env
 	$(INSTALL) -D -t $D$(DATADIR)/left4me/examples deploy/worker/left4me-worker
 	$(INSTALL) -D -m 644 -t $D$(DATADIR)/left4me/schema deploy/schema/schema.sql deploy/schema/views.sql
 	$(INSTALL) -D -m 644 -t $D$(MANDIR)/man8 deploy/man/left4me-generator.8 $(wildcard helpers/*.8)
-	$(INSTALL) -D -m 644 -t $D$(MANDIR)/man5 deploy/man/left4me.conf.5
+	$(INSTALL) -D -m 644 -t $D$(MANDIR)/man5 build/text/man/left4me.conf.5
 	$(INSTALL) -D -m 644 -t $D$(DATADIR)/bash-completion/completions $(wildcard deploy/completion/bash/*)
 
 clean:

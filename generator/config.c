@@ -32,6 +32,11 @@ static const struct type {
   TYPE_ADDRESSES = { value_is_addresses, "a list of addresses with prefix length, such as 203.0.113.7/32" },
   TYPE_CALENDAR = { value_is_calendar, "a calendar expression such as *-*-* 04:00:00" };
 
+/* Where make install puts the helpers. */
+#ifndef LIBEXECDIR
+#define LIBEXECDIR "/usr/local/libexec/left4me"
+#endif
+
 #define KEY(section, name, type, fallback) \
 	{ #section, #name, &(type), offsetof(struct config, section.name), fallback }
 
@@ -45,7 +50,7 @@ static const struct key {
 	KEY(host, root, TYPE_PATH, "/var/lib/left4me"),
 	KEY(host, database, TYPE_PATH, NULL),
 	KEY(host, source, TYPE_PATH, "/opt/left4me/src"),
-	KEY(host, helpers, TYPE_PATH, "/usr/local/libexec/left4me"),
+	KEY(host, helpers, TYPE_PATH, LIBEXECDIR),
 	KEY(host, user, TYPE_USER, "left4me"),
 	KEY(host, group, TYPE_USER, "left4me"),
 	KEY(host, uid, TYPE_ID, "980"),

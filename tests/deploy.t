@@ -88,6 +88,8 @@ while IFS=$'\t' read -r section name fallback; do
 		/^\[/ { in_section = ($0 == s) } in_section && $0 == k { found = 1 } END { exit !found }' "$conf"
 done < <(sed -n 's/^\tKEY(\([a-z]*\), \([a-z_]*\), [A-Z_]*, "\([^"]*\)").*/\1\t\2\t\3/p' generator/config.c)
 
+ok "[host] helpers is where make install puts them" grep -qx "#helpers = $(sed -n 's/^#define LIBEXECDIR "\(.*\)"/\1/p' generator/config.c)" "$conf"
+
 # Uncommented as a whole it is valid; no line is longer than inih takes.
 is "$(awk 'length > 198' "$conf")" "" "no line is too long"
 build=${BUILD:-build}

@@ -11,7 +11,6 @@
 
 STATE=/var/lib/left4me
 DATABASE=$STATE/left4me.db
-SCHEMA=/usr/local/share/left4me/schema
 export SYSTEMD_PAGER=cat SYSTEMD_COLORS=0
 
 # The opposite of ok.
@@ -85,6 +84,20 @@ failed_units() { systemctl list-units --failed --plain --no-legend | cut -d' ' -
 
 is_ready() { run_log "$1" | grep -q 'srcds_linux: ready'; } # NAME
 
+# Everything below / and /var that is no other file system, sorted: path, type, mode, owner and content. Without what dpkg,
+# systemd and the test itself keep changing; of the accounts without left4me, which no package takes away.
+snapshot() {
+	local own=(-path /opt/system-test -o -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/lib/dbus
+		-o -path '/var/cache/*' -o -path /var/log -o -path /var/tmp
+		-o -path '/var/lib/systemd/[!t]*' -o -path /etc/.pwd.lock -o -path '/etc/*-' -o -name .updated -o -path /.old)
+	{
+		find / /var -xdev \( "${own[@]}" \) -prune -o -printf '%p %y %m %u:%g %l\n'
+		find / /var -xdev \( "${own[@]}" -o -path /etc/passwd -o -path /etc/group -o -path /etc/shadow -o -path /etc/gshadow \) \
+			-prune -o -type f -print0 | xargs -0 cksum | sed 's/\([^ ]* [^ ]*\) \(.*\)/\2 \1/'
+		grep -v '^left4me:' /etc/passwd /etc/group /etc/shadow /etc/gshadow
+	} | sort -u
+}
+
 # --- the database ------------------------------------------------------------------------------------------------------
 
 # As the web application would: by its user.
@@ -92,9 +105,14 @@ sql() { # STATEMENTS
 	runuser -u left4me -- sqlite3 -bail "$DATABASE" "PRAGMA foreign_keys = ON; $1"
 }
 
+# Where the package or make install has put schema and examples.
+share() { find /usr/local/share/left4me /usr/share/left4me -maxdepth 0 2>/dev/null | head -n 1; }
+
 make_database() {
+	local schema
+	schema=$(share)/schema
 	install -d -o left4me -g left4me "$STATE"
-	runuser -u left4me -- sh -c "umask 0027; cat '$SCHEMA/schema.sql' '$SCHEMA/views.sql' | sqlite3 -bail '$DATABASE' >/dev/null"
+	runuser -u left4me -- sh -c "umask 0027; cat '$schema/schema.sql' '$schema/views.sql' | sqlite3 -bail '$DATABASE' >/dev/null"
 	chmod 0640 "$DATABASE"
 }
 
@@ -151,7 +169,7 @@ install_game() { # [stubborn]
 install_web() {
 	install -d -o left4me -g left4me /opt/left4me /opt/left4me/src "$STATE/.venv" "$STATE/.venv/bin"
 	printf '#!/bin/sh\nexec sleep infinity\n' | put 755 "$STATE/.venv/bin/gunicorn"
-	install -m 640 -g left4me /usr/local/share/left4me/examples/web.env /etc/left4me/web.env
+	install -m 640 -g left4me "$(share)/examples/web.env" /etc/left4me/web.env
 }
 
 # --- an example host ---------------------------------------------------------------------------------------------------

@@ -95,7 +95,7 @@ run_log_of() { # UNIT
 }
 
 drop_view() { sql "DROP VIEW generator_layers"; }
-make_views() { runuser -u left4me -- sqlite3 -bail "$DATABASE" <"$SCHEMA/views.sql"; }
+make_views() { runuser -u left4me -- sqlite3 -bail "$DATABASE" <"$(share)/schema/views.sql"; }
 broken "dropped view" "generator_layers.*views\.sql" drop_view make_views
 
 write_garbage() {

@@ -1,4 +1,4 @@
-# left4me: make, make check, make demo, make bench, make portable, make install DESTDIR= PREFIX=
+# left4me: make, make check, make demo, make bench, make portable, make install DESTDIR= PREFIX=, make uninstall, make deb
 
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
@@ -130,10 +130,29 @@ install: all build/text/etc/left4me/left4me.conf build/text/man/left4me.conf.5
 	$(INSTALL) -D -m 644 -t $D$(MANDIR)/man8 deploy/man/left4me-generator.8 $(wildcard helpers/*.8)
 	$(INSTALL) -D -m 644 -t $D$(MANDIR)/man5 build/text/man/left4me.conf.5
 	$(INSTALL) -D -m 644 -t $D$(DATADIR)/bash-completion/completions $(wildcard deploy/completion/bash/*)
+	$(if $D$(filter-out /usr /usr/local,$(PREFIX)),,$(set_up))
+
+# As the Debian package does it, on the host itself. Not every kernel setting is a container's to make.
+define set_up
+systemd-sysusers left4me.conf
+	systemd-tmpfiles --create left4me.conf
+	/usr/lib/systemd/systemd-sysctl 99-left4me.conf || echo "left4me: not all of 99-left4me.conf is in force" >&2
+	test ! -d /run/systemd/system || systemctl daemon-reload
+endef
+
+# Without DESTDIR servers and builds are stopped first and named. What is there is seen from an installation beside.
+uninstall:
+	rm -rf build/uninstall
+	$(MAKE) --no-print-directory -s install DESTDIR=$(CURDIR)/build/uninstall
+	LIBEXECDIR=$(LIBEXECDIR) deploy/uninstall build/uninstall "$D"
+
+# build/left4me_$(VERSION)_ARCHITECTURE.deb, with the packages that deploy/debian/control names.
+deb:
+	deploy/debian/build $(VERSION)
 
 clean:
 	rm -rf build
 
-.PHONY: all check check-system golden demo bench bench-system portable install clean
+.PHONY: all check check-system golden demo bench bench-system portable install uninstall deb clean
 .DELETE_ON_ERROR:
 -include $(wildcard $B/core/*.d $B/helpers/*.d $B/tests/*.d)

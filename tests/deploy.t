@@ -106,6 +106,10 @@ fi
 
 # --- the rest ---------------------------------------------------------------------------------------------------------
 
+is "$(sed -n '1s/^left4me (\(.*\)) .*/\1/p' deploy/debian/changelog)" "$(sed -n 's/^VERSION := //p' Makefile)" "the package has the Makefile's version"
+is "$(sed -n '/Permission/,$p' LICENSE | tr -s ' \n' ' ')" "$(sed -n '/Permission/,$s/^ \.\{0,1\}//p' deploy/debian/copyright | tr -s ' \n' ' ')" \
+	"its copyright file has the text of LICENSE"
+
 is "$(cat deploy/sudoers.d/left4me)" "@includedir /run/left4me/sudoers.d" "the sudoers stub is one line"
 is "$(sed -n 's/^nameserver //p' deploy/etc/left4me/sandbox-resolv.conf | xargs)" "1.1.1.1 8.8.8.8" "public resolvers (S90)"
 unlike "$(grep -v '^#' deploy/etc/left4me/web.env)" . "web.env ships no secret"

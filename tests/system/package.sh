@@ -1,0 +1,207 @@
+#!/bin/bash
+# The Debian package on a Debian without left4me: installed where no systemd runs, booted, upgraded under running servers,
+# removed and purged; the file system before and after.
+#
+# FILES: left4me_1.deb, left4me_2.deb (the same, a version later), lintian (what it said), needed (libraries of the programs).
+# shellcheck source=tests/system/guest.sh
+. ./guest.sh
+
+package() { DEBIAN_FRONTEND=noninteractive dpkg "$@" 2>&1; }
+
+# What differs from the snapshot START now: "<" is gone, ">" is new, both is another.
+changes() { # START
+	snapshot >now
+	diff "$1" now | sed -n 's/^\([<>] [^ ]*\) .*/\1/p' | sort -u
+}
+
+# What units bind or need, apart from what is an instance's own and what need not be there.
+bound() {
+	left4me-generator render --no-database --format=tree --output=tree
+	find tree -type f -exec sed -n -E 's/^(Bind(ReadOnly)?Paths|Read(Write|Only)Paths|RootDirectory)=//p' {} + |
+		tr ' ' '\n' | sed 's/:.*//; s/^+//' | grep '^/' | grep -v % | sort -u
+}
+
+prepare() {
+	set -e
+	# Man pages and documents count too.
+	rm /etc/dpkg/dpkg.cfg.d/99mmdebstrap
+	# As a host has it, where other timers are not masked.
+	mkdir /var/lib/systemd/timers
+	snapshot >start
+	(package -i left4me_1.deb && package -r left4me && package -P left4me) >chroot.log || echo "dpkg gave $?" >>chroot.log
+	changes start >chroot.changes
+	package -i left4me_1.deb >installed.log
+	bound >bound
+	while read -r path; do
+		[ -e "$path" ] || echo "$path"
+	done <bound >missing
+	make_host
+	insert_overlay 5 'sleep 1000'
+}
+if [ "${1-}" = prepare ]; then
+	prepare
+	exit
+fi
+
+# --- the package itself ------------------------------------------------------------------------------------------------
+
+is "$(cat lintian)" "" "lintian has nothing to say"
+depends=" $(apt-cache depends --recurse --important --installed left4me | sed -n 's/^[ |]*Depends: //p' | sort -u | xargs) "
+while read -r library; do
+	owner=$(dpkg -S "*/$library" 2>/dev/null | sed -n '1s/:.*//p')
+	like "$depends" " ${owner:-none} " "depends on ${owner:-a package} for $library"
+done < <(sort -u needed; printf 'libsystemd.so.0\nlibbpf.so.1\n')
+direct=$(dpkg-query -W -f '${Depends}' left4me)
+like "$direct" 'libbpf1' "names libbpf1, which systemd loads"
+like "$direct" 'sudo \| sudo-rs' "takes either sudo"
+is "$(dpkg-query -W -f '${Conffiles}' left4me | sed -n 's/^ *\(\/[^ ]*\).*/\1/p' | sort | xargs)" \
+	"/etc/left4me/left4me.conf /etc/left4me/sandbox-resolv.conf /etc/sudoers.d/left4me" "its configuration files"
+is "$(stat -c '%a %U' /etc/sudoers.d/left4me)" "440 root" "the sudoers stub is 0440"
+is "$(dpkg -L left4me | grep -E '^/(usr/local|run|var|lib|bin|sbin)(/|$)')" "" "nothing of it lies in /usr/local, /run or /var"
+is "$(dpkg -L left4me | grep -c -e '/man[58]/' -e bash-completion/completions/ -e sysusers.d/ -e tmpfiles.d/ -e sysctl.d/)" 9 \
+	"man pages, completion, sysusers.d, tmpfiles.d, sysctl.d"
+
+# --- where no systemd runs ---------------------------------------------------------------------------------------------
+
+unlike "$(cat chroot.log installed.log)" 'dpkg gave|[Ee]rror|[Ff]ailed|[Ww]arning' "installed, removed and purged in a chroot"
+is "$(cat chroot.changes)" "" "and the file system is as before"
+is "$(wc -l <bound | awk '{ print ($1 > 10) }')" 1 "units bind something"
+is "$(cat missing)" "" "everything that a unit binds exists after the install"
+
+# --- a boot with it ----------------------------------------------------------------------------------------------------
+
+ok "the boot finishes" booted
+host_is_up installed
+like "$(systemctl cat left4me-server@alpha)" '^ExecStartPre=\+/usr/libexec/left4me/left4me-overlay mount' "the helpers are those of the package"
+ok "check finds nothing" left4me-generator check
+
+# --- upgrades ----------------------------------------------------------------------------------------------------------
+
+build_runs() { pgrep -u left4me -x sleep -a | grep -qx '[0-9]* sleep 1000'; }
+state() { # of every unit that runs, and what is mounted
+	systemctl show --property=Id,MainPID,InvocationID,ActiveState,NRestarts 'left4me-server@*' 'build-overlay@*' left4me-web.service
+	mount_table | grep left4me:
+}
+ok "a build is started" systemctl start --no-block build-overlay@5
+ok "it runs" wait_for 20 build_runs
+echo '# by the operator' >>/etc/left4me/left4me.conf
+before=$(state)
+reloads=$(reload_count)
+for version in 1 2; do
+	ok "version $version over version 1" package -i "left4me_$version.deb"
+	is "$(state)" "$before" "every server, build and mount is untouched by it"
+done
+is "$(dpkg-query -W -f '${Version}' left4me)" 2 "the later version is there"
+is "$(reload_count)" $((reloads + 2)) "one daemon-reload each"
+is "$(tail -n 1 /etc/left4me/left4me.conf)" '# by the operator' "the operator's configuration stays"
+
+# --- a chroot that sees the host's /run --------------------------------------------------------------------------------
+
+before="$(state) $(ls -lR /run/left4me)"
+# shellcheck disable=SC2016 # the inner shell's
+ok "the package is removed from a chroot" unshare --mount sh -euc '
+	mount -t tmpfs tmpfs /mnt
+	for directory in usr etc var run; do mkdir /mnt/$directory; mount --bind /$directory /mnt/$directory; done
+	cp -P /bin /sbin /lib* /mnt
+	mkdir /mnt/proc
+	mount -t proc proc /mnt/proc
+	chroot /mnt sh -euc "cd /var/lib/dpkg/info && ./left4me.prerm remove && ./left4me.postrm remove"
+	mv /etc/sudoers.d/left4me.dpkg-old /etc/sudoers.d/left4me'
+is "$(state) $(ls -lR /run/left4me)" "$before" "the host is untouched by it"
+
+# --- a removal that must fail ------------------------------------------------------------------------------------------
+
+refused() { # WHY REGEX
+	local log status
+	log=$(package -r left4me)
+	status=$?
+	is "$status" 1 "$1: the removal fails"
+	like "$log" "$2" "$1: it says so"
+	is "$(dpkg-query -W -f '${db:Status-Status}' left4me)" installed "$1: the package is still installed"
+	is "$(changes before-refusal | grep -v '/work/work$')" "" "$1: nothing was removed"
+	is "$(systemctl is-active left4me-web)" active "$1: the web application still runs"
+}
+snapshot >before-refusal
+mkdir -p /run/systemd/system/left4me-server@beta.service.d
+printf '[Unit]\nRefuseManualStop=yes\n' >/run/systemd/system/left4me-server@beta.service.d/50-refuse.conf
+reload
+beta=$(property left4me-server@beta MainPID)
+refused "beta cannot be stopped" '^left4me: could not be stopped: left4me-server@beta\.service$'
+is "$(property left4me-server@beta MainPID) $(mounts | xargs)" "$beta beta" "beta runs and is mounted"
+rm -r /run/systemd/system/left4me-server@beta.service.d
+reload
+ok "left4me.target brings the others back" systemctl start left4me.target
+ok "alpha is ready again" wait_for 20 is_ready alpha
+ok "gamma is ready again" wait_for 20 is_ready gamma
+
+# Somebody's shell stands in the mount.
+(cd "$STATE/runtime/gamma/merged" && exec sleep 1000) &
+busy=$!
+refused "gamma is in use" '^left4me: still mounted: gamma$'
+is "$(mounts | xargs)" gamma "gamma alone is mounted"
+kill "$busy"
+ok "left4me.target brings them back" systemctl start left4me.target
+for name in alpha beta gamma; do
+	ok "$name is ready once more" wait_for 20 is_ready "$name"
+done
+
+# --- the removal -------------------------------------------------------------------------------------------------------
+
+systemctl start --no-block build-overlay@5
+ok "a build runs" wait_for 20 build_runs
+delete_server alpha
+reload
+systemctl start timers.target
+log=$(package -r left4me)
+is "$?" 0 "the package is removed"
+is "$(sed -n 's/^left4me: stopping //p' <<<"$log" | sort | xargs)" "$(sort <<-'END' | xargs
+	build-overlay@5.service
+	left4me-server@alpha.service
+	left4me-server@beta.service
+	left4me-server@gamma.service
+	left4me-web.service
+	left4me.target
+	left4me-check.timer
+	left4me-workshop-refresh.timer
+END
+)" "each server, the deleted one too, the build and the rest are named"
+unlike "$log" '[Ww]arning|[Ff]ailed|[Ee]rror' "without a complaint"
+is "$(mount_table | grep left4me)" "" "nothing is mounted"
+is "$(pgrep -u left4me -a)" "" "no process of left4me's"
+is "$(systemctl list-units --all --plain --no-legend '*left4me*' 'build-overlay@*' 'l4d2*')" "" "no unit"
+is "$(systemctl list-unit-files --plain --no-legend '*left4me*' 'build-overlay@*' 'l4d2*')" "" "no unit file"
+is "$(ls -d /run/left4me 2>&1)" "ls: cannot access '/run/left4me': No such file or directory" "no /run/left4me"
+is "$(failed_units)" "" "no failed unit"
+is "$(systemctl is-system-running)" running "the system is running"
+for sudo in sudo sudo-rs; do
+	is "$("$sudo" -n true 2>&1)" "" "$sudo does not miss the rules"
+done
+kept="$STATE|/opt/left4me|/etc/left4me/web\.env|/etc/left4me/left4me\.conf"
+is "$(changes start | grep -Ev "^> ($kept)(/|$)")" "> /etc/left4me
+> /etc/left4me/host.env
+> /etc/left4me/left4me.conf.d
+> /etc/left4me/sandbox-resolv.conf
+> /etc/sudoers.d/left4me.dpkg-old
+> /var/lib/systemd/timers/stamp-left4me-workshop-refresh.timer" "left are the configuration and what an operator put there"
+
+# --- installed again, purged -------------------------------------------------------------------------------------------
+
+log=$(package -i left4me_1.deb)
+is "$?" 0 "installed again"
+is "$(ls /etc/sudoers.d)" "README
+left4me" "the sudoers stub is back"
+is "$(tail -n 1 /etc/left4me/left4me.conf)" '# by the operator' "and the operator's configuration"
+ok "the database is read" left4me-generator check
+ok "left4me.target starts" systemctl start left4me.target
+ok "beta is ready again" wait_for 20 is_ready beta
+log=$(package -P left4me)
+is "$?" 0 "the package is purged"
+like "$log" '^left4me: stopping left4me-server@beta.service$' "servers are stopped and named"
+is "$(sed -n 's/^left4me: kept //p' <<<"$log" | xargs)" "/etc/left4me/web.env $STATE the user left4me" "what is kept is named"
+is "$(changes start | grep -Ev "^> ($STATE|/opt/left4me)(/|$)")" "> /etc/left4me
+> /etc/left4me/web.env" "nothing else is left"
+ok "the database is" test -s "$DATABASE"
+rm -r /etc/left4me "$STATE" /opt/left4me
+is "$(changes start)" "" "without it the file system is as before the first install"
+is "$(failed_units)" "" "no failed unit in the end"
+done_testing

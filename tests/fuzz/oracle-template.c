@@ -1,0 +1,108 @@
+#include "fuzz.h"
+#include "oracle.h"
+#include "systemd.h"
+#include "template.h"
+
+const char *oracle_template(const char *path)
+{
+	static const char *const table[][2] = {
+		{ "left4me-server@.service", "server.service" },
+		{ "left4me-server@.service.d/10-hardening.conf", "server-hardening.conf" },
+		{ "build-overlay@.service", "build.service" },
+		{ "build-overlay@.service.d/10-hardening.conf", "build-hardening.conf" },
+		{ "system.slice.d/10-left4me-cpuset.conf", "reserved-cpus.conf" },
+		{ "user.slice.d/10-left4me-cpuset.conf", "reserved-cpus.conf" },
+		{ "left4me-web.service.d/10-hardening.conf", "web-hardening.conf" },
+		{ "left4me-web.service", "web.service" },
+		{ "left4me-activate.service", "activate.service" },
+		{ "left4me-check.service", "check.service" },
+		{ "left4me-check.timer", "check.timer" },
+		{ "left4me-workshop-refresh.service", "workshop-refresh.service" },
+		{ "left4me-workshop-refresh.timer", "workshop-refresh.timer" },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(table); i++)
+		if (strcmp(table[i][0], path) == 0)
+			return table[i][1];
+	return path;
+}
+
+/* The length of "@NAME@" at s, or 0. */
+static size_t placeholder_length(const char *s)
+{
+	size_t length = *s == '@' ? strspn(s + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") : 0;
+
+	return length > 0 && s[1 + length] == '@' ? length + 2 : 0;
+}
+
+static bool has_placeholder(const char *s)
+{
+	for (; *s; s++)
+		if (placeholder_length(s))
+			return true;
+	return false;
+}
+
+/* Whether `value` is `pattern` with something for each placeholder. */
+static bool matches(const char *pattern, const char *value)
+{
+	for (; *pattern && !placeholder_length(pattern); pattern++, value++)
+		if (*pattern != *value)
+			return false;
+	if (!*pattern)
+		return !*value;
+	pattern += placeholder_length(pattern);
+	do
+		if (matches(pattern, value))
+			return true;
+	while (*value++);
+	return false;
+}
+
+static const struct unit *template_get(const char *name)
+{
+	static struct {
+		const char *name;
+		struct unit unit;
+	} known[64];
+	size_t i = 0;
+
+	for (; known[i].name; i++)
+		if (strcmp(known[i].name, name) == 0)
+			return &known[i].unit;
+	for (const struct embedded_template *e = embedded_templates; e->name; e++)
+		if (strcmp(e->name, name) == 0) {
+			EXPECT(unit_parse(e->text, strlen(e->text), &known[i].unit), "template %s", name);
+			known[i].name = e->name;
+			return &known[i].unit;
+		}
+	fuzz_fail(__FILE__, __LINE__, "there is no template for %s", name);
+}
+
+static bool is_entry(const struct entry *known, const struct entry *entry)
+{
+	return strcmp(entry->section, known->section) == 0 && strcmp(entry->key, known->key) == 0 &&
+	       matches(known->value, entry->value);
+}
+
+/* A line with a placeholder may be gone or repeated, any other stands there once. */
+static bool fits(const struct unit *known, size_t i, const struct unit *unit, size_t at)
+{
+	if (i == known->count)
+		return at == unit->count;
+	if (has_placeholder(known->entries[i].value) && fits(known, i + 1, unit, at))
+		return true;
+	if (at == unit->count || !is_entry(&known->entries[i], &unit->entries[at]))
+		return false;
+	return fits(known, has_placeholder(known->entries[i].value) ? i : i + 1, unit, at + 1);
+}
+
+void oracle_unit(const char *template, const char *text, size_t length)
+{
+	const struct unit *known = template_get(template);
+	struct unit unit;
+
+	EXPECT(unit_parse(text, length, &unit), "systemd would not take %s:\n%s", template, text);
+	EXPECT(fits(known, 0, &unit, 0), "this is not the template %s:\n%s", template, text);
+	unit_done(&unit);
+}

@@ -1,0 +1,417 @@
+#include "oracle.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "fuzz.h"
+#include "model.h"
+#include "render.h"
+#include "systemd.h"
+#include "want.h"
+
+static const char *const files[ORACLE_HOSTS] = {
+	"",
+	"[host]\nroot=/data/l4d\ndatabase=/data/x.db\nhelpers=/srv/h\nuser=games\ngroup=_g\ncpus=8\nsystem_cpus=0,4\n"
+	"[web]\nenabled=no\n[game]\nports=1024-65535\nstrict_ports=yes\n"
+	"[build]\nunix_sockets=yes\ndenied_addresses=203.0.113.7/32\n[workshop]\nrefresh=\n",
+};
+
+/* A host and what it looks like with rows that hold nothing to escape. */
+static struct host {
+	struct config config;
+	struct bundle bundle;          /* artifacts of the host alone; their makers are gone */
+	struct text *texts;            /* of those */
+	struct unit server, refused_server, build, refused_build;
+} hosts[ORACLE_HOSTS];
+
+/* One rendering of rows; the run of the real program but for reading and writing. */
+struct run {
+	struct report report;
+	struct model model;
+	struct rendering rendering;
+};
+
+static void run_make(const struct host *host, const struct rows *rows, const struct running *running, struct run *ret_run)
+{
+	*ret_run = (struct run){ 0 };
+	render_prepare(&host->config, &ret_run->rendering);
+	model_build(&host->config, rows, &ret_run->report, &ret_run->model);
+	render(&ret_run->model, running, ROWS_DATABASE, &ret_run->rendering);
+}
+
+static void run_done(struct run *run)
+{
+	rendering_done(&run->rendering);
+	model_done(&run->model);
+	report_done(&run->report);
+}
+
+static struct text text_of(const struct artifact *artifact)
+{
+	struct text text = TEXT_EMPTY;
+
+	text_puts(&text, "");
+	artifact->write(artifact->maker, artifact, &text);
+	return text;
+}
+
+/* What stands between the two in a unit's name, and its length; NULL for another unit. */
+static const char *instance_of(const char *name, const char *kind, size_t *ret_length)
+{
+	size_t before = strlen(kind), behind = strlen(".service"), length = strlen(name);
+
+	if (length <= before + behind || strncmp(name, kind, before) != 0 ||
+	    strcmp(name + length - behind, ".service") != 0)
+		return NULL;
+	*ret_length = length - before - behind;
+	return name + before;
+}
+
+/* --- the host's own -------------------------------------------------------------------------------------- */
+
+static void parse(const struct artifact *artifact, struct unit *ret_unit)
+{
+	cleanup_text struct text text = text_of(artifact);
+
+	EXPECT(unit_parse(text.data, text.length, ret_unit), "systemd would not take %s:\n%s", artifact->name, text.data);
+}
+
+static struct rows harmless_rows(void)
+{
+	struct text out = TEXT_EMPTY;
+	struct rows rows = { 0 };
+
+	text_puts(&out, ROWS_HEADER);
+	rows_put_view(&out, VIEW_INSTANCES);
+	for (const char *const *row = (const char *const[]){ "a", "27015", "b", "x", NULL }; *row; row += 2) {
+		rows_put_value(&out, VALUE_TEXT, row[0], 1);
+		rows_put_value(&out, VALUE_INTEGER, row[0][0] == 'a' ? row[1] : "0", row[0][0] == 'a' ? 5 : 1);
+		rows_put_value(&out, VALUE_TEXT, "", 0);
+		rows_put_value(&out, VALUE_INTEGER, "0", 1);
+	}
+	rows_put_view(&out, VIEW_LAYERS);
+	rows_put_view(&out, VIEW_OVERLAYS);
+	for (const char *id = "12"; *id; id++) {
+		rows_put_value(&out, VALUE_INTEGER, id, 1);
+		rows_put_value(&out, *id == '1' ? VALUE_TEXT : VALUE_NULL, "", 0);
+		rows_put_value(&out, VALUE_INTEGER, "9", 1);
+	}
+	rows_put_end(&out);
+	EXPECT(rows_take(&out.data, out.length, &rows), "rows of the oracle's own");
+	return rows;
+}
+
+static void keep_harmless(struct host *host, const struct artifact *artifact)
+{
+	static const char *const names[] = { "left4me-server@a.service", "left4me-server@b.service",
+					     "build-overlay@1.service", "build-overlay@2.service" };
+	struct unit *units[] = { &host->server, &host->refused_server, &host->build, &host->refused_build };
+
+	for (size_t i = 0; i < ELEMENTS(names); i++)
+		if (strcmp(artifact->name, names[i]) == 0)
+			parse(artifact, units[i]);
+}
+
+static void load_config(const char *text, struct config *ret_config)
+{
+	cleanup_close int fd = memfd_create("left4me.conf", MFD_CLOEXEC);
+	cleanup_free char *path = xasprintf("/proc/self/fd/%d", fd);
+	struct config_source source = { .prefix = "", .path = path };
+	struct report report = { 0 };
+
+	EXPECT(fd >= 0 && write_all(fd, text, strlen(text)) == 0, "cannot write %s", path);
+	config_load(&source, &report, ret_config);
+	EXPECT(report.problems == 0, "configuration of the oracle's own");
+	report_done(&report);
+}
+
+/* Made once. What the harmless rows look like is what tests/cases show. */
+static const struct host *host_get(unsigned number)
+{
+	struct host *host = &hosts[number % ORACLE_HOSTS];
+	static const struct running running;
+	struct rows rows;
+	struct run run;
+
+	if (host->texts)
+		return host;
+	load_config(files[number % ORACLE_HOSTS], &host->config);
+	rows = harmless_rows();
+	run_make(host, &rows, &running, &run);
+	host->texts = xcalloc(run.rendering.bundle.count, sizeof(*host->texts));
+	for (size_t i = 0; i < run.rendering.bundle.count; i++) {
+		const struct artifact *artifact = &run.rendering.bundle.artifacts[i];
+
+		if (!artifact->per_host) {
+			if (artifact->kind == ARTIFACT_FILE)
+				keep_harmless(host, artifact);
+			continue;
+		}
+		if (artifact->kind == ARTIFACT_FILE) {
+			cleanup_free char *unit = xasprintf("%s%s%s", artifact->directory, *artifact->directory ? "/" : "",
+							    artifact->name);
+
+			host->texts[host->bundle.count] = text_of(artifact);
+			oracle_unit(oracle_template(unit), host->texts[host->bundle.count].data,
+				    host->texts[host->bundle.count].length);
+		}
+		bundle_add(&host->bundle, artifact);
+	}
+	run_done(&run);
+	rows_done(&rows);
+	return host;
+}
+
+static void check_host_artifact(const struct host *host, size_t number, const struct artifact *artifact)
+{
+	const struct artifact *known = &host->bundle.artifacts[number];
+
+	EXPECT(number < host->bundle.count, "%s depends on the rows", artifact->name);
+	EXPECT(artifact->kind == known->kind && artifact->place == known->place && artifact->mode == known->mode &&
+	       strcmp(artifact->directory, known->directory) == 0 && strcmp(artifact->name, known->name) == 0,
+	       "%s depends on the rows", artifact->name);
+	if (artifact->kind == ARTIFACT_FILE) {
+		cleanup_text struct text text = text_of(artifact);
+
+		EXPECT(strcmp(text.data, host->texts[number].data) == 0 && text.length == host->texts[number].length,
+		       "the text of %s depends on the rows:\n%s", artifact->name, text.data);
+	}
+}
+
+/* --- units of rows --------------------------------------------------------------------------------------- */
+
+/* The one word that systemd reads in the line, specifiers expanded. */
+static char *one_word(const char *line, const char *instance)
+{
+	struct words words;
+	char *word;
+
+	EXPECT(words_split(line, WORDS_OF_LINE, &words) && words.count == 1, "%zu words in: %s", words.count, line);
+	word = specifiers_expand(words.of[0], instance);
+	EXPECT(word, "a specifier in: %s", line);
+	words_done(&words);
+	return word;
+}
+
+static void check_arguments(const char *value, const char *arguments)
+{
+	const char *next = arguments;
+	struct words words;
+
+	EXPECT(words_split(value, WORDS_OF_VARIABLE, &words), "not words: %s", value);
+	for (size_t i = 0; i < words.count; i++) {
+		size_t length;
+
+		next += strspn(next, " ");
+		length = strcspn(next, " ");
+		EXPECT(*next && strncmp(words.of[i], next, length) == 0 && !words.of[i][length],
+		       "word %zu is '%s', not what stands in '%s'", i, words.of[i], arguments);
+		next += length;
+	}
+	EXPECT(!next[strspn(next, " ")], "after %zu words arguments are left: '%s'", words.count, next);
+	words_done(&words);
+}
+
+static void check_layers(const char *value, const struct want_instance *want)
+{
+	for (size_t i = 0; i < want->layer_count; i++) {
+		char *end;
+
+		EXPECT(strtoll(value, &end, 10) == want->layers[i].overlay && *end == ' ', "layer %zu: %s", i, value);
+		value = end + 1;
+	}
+	EXPECT(strcmp(value, "installation") == 0, "layers end with: %s", value);
+}
+
+static void check_environment(const char *line, const struct want_instance *want, unsigned *seen)
+{
+	cleanup_free char *word = one_word(line, want->name);
+
+	if (strncmp(word, "L4D2_PORT=", 10) == 0) {
+		EXPECT(strcmp(word + 10, want->port) == 0, "port: %s", word);
+		*seen |= 1;
+	} else if (strncmp(word, "L4D2_ARGS=", 10) == 0) {
+		check_arguments(word + 10, want->arguments);
+		*seen |= 2;
+	} else if (strncmp(word, "L4D2_LAYERS=", 12) == 0) {
+		check_layers(word + 12, want);
+		*seen |= 4;
+	} else
+		fuzz_fail(__FILE__, __LINE__, "Environment=%s", line);
+}
+
+/* What systemd shows as the description is `start` and, of a refused row, its reason; the same reason is in the log. */
+static void check_refusal(const char *shown, const char *start, const char *reason)
+{
+	cleanup_free char *begin = xasprintf("%s, refused: ", start);
+
+	EXPECT(strncmp(shown, begin, strlen(begin)) == 0 && strcmp(shown + strlen(begin), reason) == 0,
+	       "'%s' does not say '%s'", shown, reason);
+	EXPECT(is_printable(reason, strlen(reason)) && *reason, "the reason is '%s'", reason);
+}
+
+/* Where the unit differs from one of a harmless row: the three places that hold what a user wrote. */
+struct places {
+	char *description, *reason;
+	const char *environment[3];
+	size_t assignments;
+};
+
+static void compare_unit(const struct unit *unit, const struct unit *known, const char *instance, struct places *places)
+{
+	static const char echo[] = ":/bin/echo ";
+
+	EXPECT(unit->count == known->count, "%zu lines instead of %zu in the unit of '%s'", unit->count, known->count, instance);
+	for (size_t i = 0; i < unit->count; i++) {
+		const struct entry *a = &unit->entries[i], *b = &known->entries[i];
+
+		EXPECT(strcmp(a->section, b->section) == 0 && strcmp(a->key, b->key) == 0, "[%s] %s=%s in the unit of '%s'",
+		       a->section, a->key, a->value, instance);
+		if (strcmp(a->key, "Description") == 0) {
+			places->description = specifiers_expand(a->value, instance);
+			EXPECT(places->description, "a specifier in: %s", a->value);
+		} else if (strcmp(a->key, "Environment") == 0 && strncmp(b->value, "L4D2_", 5) == 0)
+			places->environment[places->assignments++] = a->value;
+		else if (strncmp(b->value, echo, strlen(echo)) == 0) {
+			EXPECT(strncmp(a->value, echo, strlen(echo)) == 0, "%s=%s", a->key, a->value);
+			places->reason = one_word(a->value + strlen(echo), instance);
+		} else
+			EXPECT(strcmp(a->value, b->value) == 0, "[%s] %s=%s in the unit of '%s'", a->section, a->key,
+			       a->value, instance);
+	}
+}
+
+static void check_server(const struct host *host, const struct artifact *artifact, const struct want_instance *want)
+{
+	cleanup_free char *start = xasprintf("Left 4 Dead 2 server %s", want->name);
+	cleanup_free char *good = xasprintf("%s on port %s", start, want->port);
+	struct places places = { 0 };
+	struct unit unit;
+	unsigned seen = 0;
+
+	parse(artifact, &unit);
+	compare_unit(&unit, want->refused ? &host->refused_server : &host->server, want->name, &places);
+	for (size_t i = 0; i < places.assignments; i++)
+		check_environment(places.environment[i], want, &seen);
+	if (want->refused)
+		check_refusal(places.description, start, places.reason);
+	else
+		EXPECT(strcmp(places.description, good) == 0 && seen == 7, "'%s', %u", places.description, seen);
+	free(places.description);
+	free(places.reason);
+	unit_done(&unit);
+}
+
+static void check_build(const struct host *host, const struct artifact *artifact, const struct want_overlay *want)
+{
+	cleanup_free char *start = xasprintf("Build of overlay %s", want->id);
+	cleanup_free char *good = xasprintf("%s, \"%s\"", start, want->name);
+	struct places places = { 0 };
+	struct unit unit;
+
+	parse(artifact, &unit);
+	compare_unit(&unit, want->refused ? &host->refused_build : &host->build, want->id, &places);
+	if (want->refused)
+		check_refusal(places.description, start, places.reason);
+	else
+		EXPECT(strcmp(places.description, good) == 0, "'%s', not '%s'", places.description, good);
+	free(places.description);
+	free(places.reason);
+	unit_done(&unit);
+}
+
+/* --- all of it ------------------------------------------------------------------------------------------- */
+
+struct counts {
+	size_t host, servers, links, builds, rules, directories;
+};
+
+static void check_artifact(const struct host *host, const struct artifact *artifact, const struct want *want,
+			   const struct running *running, struct counts *counts)
+{
+	size_t length;
+	const char *server = instance_of(artifact->name, "left4me-server@", &length);
+	const char *build = server ? NULL : instance_of(artifact->name, "build-overlay@", &length);
+	const struct want_instance *instance = server ? want_server(want, server, length) : NULL;
+	const struct want_overlay *overlay = build ? want_build(want, build, length) : NULL;
+
+	if (artifact->per_host)
+		check_host_artifact(host, counts->host++, artifact);
+	else if (artifact->kind == ARTIFACT_LINK) {
+		EXPECT(instance && instance->enabled && !instance->refused && artifact->place == PLACE_UNITS &&
+		       strcmp(artifact->directory, "left4me.target.wants") == 0, "a link %s", artifact->name);
+		counts->links++;
+	} else if (instance || overlay) {
+		EXPECT(artifact->kind == ARTIFACT_FILE && artifact->place == PLACE_UNITS && artifact->mode == 0644 &&
+		       !*artifact->directory && (instance || overlay->has_script), "a file %s", artifact->name);
+		if (instance)
+			check_server(host, artifact, instance);
+		else
+			check_build(host, artifact, overlay);
+		counts->servers += instance != NULL;
+		counts->builds += overlay != NULL;
+	} else if (artifact->kind == ARTIFACT_FILE && strcmp(artifact->directory, "sudoers.d") == 0) {
+		cleanup_text struct text text = text_of(artifact);
+
+		EXPECT(artifact->place == PLACE_STATE && artifact->mode == 0440 && !artifact->keep &&
+		       strcmp(artifact->name, "left4me") == 0, "rules in %s", artifact->name);
+		oracle_rules(&text, want, running, host->config.host.user);
+		counts->rules++;
+	} else {
+		EXPECT(artifact->kind == ARTIFACT_DIRECTORY && strcmp(artifact->name, "root") == 0, "%s/%s",
+		       artifact->directory, artifact->name);
+		counts->directories++;
+	}
+}
+
+static void check_counts(const struct host *host, const struct want *want, const struct counts *counts)
+{
+	size_t links = 0, builds = 0;
+
+	for (size_t i = 0; i < want->instance_count; i++)
+		links += want->instances[i].enabled && !want->instances[i].refused;
+	for (size_t i = 0; i < want->overlay_count; i++)
+		builds += want->overlays[i].has_script;
+	EXPECT(counts->host == host->bundle.count, "%zu files of the host", counts->host);
+	EXPECT(counts->servers == want->instance_count && counts->links == links && counts->builds == builds &&
+	       counts->rules == 1 && counts->directories == 1,
+	       "%zu servers, %zu links, %zu builds; wanted are %zu, %zu, %zu", counts->servers, counts->links,
+	       counts->builds, want->instance_count, links, builds);
+}
+
+static void check_report(const struct run *run, const struct want *want)
+{
+	cleanup_text struct text text = TEXT_EMPTY;
+	bool refused = false;
+
+	text_puts(&text, "");
+	report_write(&run->report, &text);
+	for (size_t i = 0; i < run->report.count && i < REPORT_LINES_MAX; i++)
+		EXPECT(is_printable(run->report.lines[i], strlen(run->report.lines[i])), "reported: %s", run->report.lines[i]);
+	for (size_t i = 0; i < want->instance_count; i++)
+		refused |= want->instances[i].refused;
+	for (size_t i = 0; i < want->overlay_count; i++)
+		refused |= want->overlays[i].refused;
+	EXPECT(!refused || run->model.refused > 0, "a refused row is not counted");
+	EXPECT((run->model.refused > 0) == (run->report.problems > 0), "%zu refused, %zu reported", run->model.refused,
+	       run->report.problems);
+}
+
+void oracle_rows(const struct rows *rows, const struct running *running, unsigned number)
+{
+	const struct host *host = host_get(number);
+	struct counts counts = { 0 };
+	struct want want;
+	struct run run;
+
+	want_rows(rows, (long) host->config.port_first, (long) host->config.port_last, &want);
+	run_make(host, rows, running, &run);
+	for (size_t i = 0; i < run.rendering.bundle.count; i++)
+		check_artifact(host, &run.rendering.bundle.artifacts[i], &want, running, &counts);
+	check_counts(host, &want, &counts);
+	check_report(&run, &want);
+	run_done(&run);
+	want_done(&want);
+}

@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""
+seeds.py DIRECTORY: seeds of the target database, made from SQL in every state that a writer leaves (design.md 4): clean,
+with a log and its index, a log alone, a hot journal; with small pages and large ones, tables and views. database-input.h has
+the format. Also seeds of the target last-good, whose records end in NULs.
+"""
+
+import os
+import sqlite3
+import struct
+import sys
+import tempfile
+
+TABLES = """
+CREATE TABLE generator_instances (name TEXT, port INTEGER, arguments TEXT, enabled INTEGER);
+CREATE TABLE generator_layers (instance TEXT, position INTEGER, overlay INTEGER);
+CREATE TABLE generator_overlays (id INTEGER, name TEXT, script TEXT);
+INSERT INTO generator_instances VALUES ('a', 27015, '+map c1m1 "x y" %i $HOME', 1), ('b', 27016, '', 0);
+INSERT INTO generator_layers VALUES ('a', 1, 1), ('a', 2, 2), ('b', 1, 2);
+INSERT INTO generator_overlays VALUES (1, 'maps', 'echo 1'), (2, 'files', NULL);
+"""
+VIEWS = """
+CREATE TABLE servers (name TEXT NOT NULL PRIMARY KEY, port INTEGER, arguments TEXT, enabled INTEGER) WITHOUT ROWID;
+CREATE TABLE overlays (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, script TEXT);
+CREATE TABLE server_overlays (server TEXT, position INTEGER, overlay INTEGER, PRIMARY KEY (server, position)) WITHOUT ROWID;
+CREATE VIEW generator_instances AS SELECT name, port, arguments, enabled FROM servers;
+CREATE VIEW generator_layers AS SELECT server AS instance, position, overlay FROM server_overlays;
+CREATE VIEW generator_overlays AS SELECT id, name, script FROM overlays;
+INSERT INTO servers VALUES ('alpha', 27015, '+map c1m1_hotel', 1), ('beta', 27016, '', 0);
+INSERT INTO overlays VALUES (1, 'maps', 'echo 1'), (2, 'files', NULL);
+INSERT INTO server_overlays VALUES ('alpha', 1, 1), ('alpha', 2, 2);
+"""
+MANY = """
+INSERT INTO generator_instances WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)
+  SELECT 'server-' || i, 27100 + i, '+map ' || i, i % 2 FROM n;
+"""
+LONG = "INSERT INTO generator_instances VALUES ('long', 27099, printf('%.3000c', 'x'), 1); UPDATE generator_overlays SET script = printf('%.2000c', '#');"
+FUNNY = """
+DROP TABLE generator_layers;
+CREATE VIEW generator_layers AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9)
+  SELECT 'a' AS instance, i AS position, i % 3 AS overlay FROM n;
+INSERT INTO generator_instances VALUES (NULL, 1.5, x'00ff', '1'), ('a' || char(10), 27015, char(0), 2), ('a', 27015, 'twice', 1);
+CREATE TABLE gone (x); DROP TABLE gone;
+"""
+CHANGE = "UPDATE {} SET port = port + 100; DELETE FROM {} WHERE name = 'b'"
+
+WAL, SHM, JOURNAL, LIVE, SCRIPT = 1, 2, 4, 8, 16
+
+
+def pack(flags, path):
+    parts = []
+    for bit, suffix in ((WAL, "-wal"), (SHM, "-shm"), (JOURNAL, "-journal")):
+        there = flags & bit and os.path.exists(path + suffix)
+        parts.append(open(path + suffix, "rb").read() if there else b"")
+    parts[1] = parts[1][:4096 * 2]
+    return bytes([flags]) + struct.pack("<3I", *map(len, parts)) + b"".join(parts) + open(path, "rb").read()
+
+
+def make(folder, sql, page, mode):
+    path = tempfile.mktemp(dir=folder)
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute(f"PRAGMA page_size = {page}")
+    db.execute(f"PRAGMA journal_mode = {mode}")
+    db.execute("PRAGMA synchronous = OFF")
+    db.executescript(sql)
+    return path, db
+
+
+def database_seeds(folder, out):
+    number = 0
+
+    def seed(flags, path):
+        nonlocal number
+        number += 1
+        with open(f"{out}/{number:02}", "wb") as file:
+            file.write(pack(flags, path))
+
+    for page, sql in ((512, TABLES), (1024, VIEWS), (512, TABLES + MANY), (512, TABLES + LONG), (4096, TABLES + FUNNY)):
+        table = "servers" if sql is VIEWS else "generator_instances"
+        change = CHANGE.format(table, table)
+        path, db = make(folder, sql, page, "DELETE")
+        seed(0, path)
+        seed(SCRIPT, path)
+        db.execute("PRAGMA cache_size = 1")
+        db.execute("PRAGMA cache_spill = 1")
+        db.execute("BEGIN")
+        for statement in change.split(";"):
+            db.execute(statement)
+        db.execute(f"INSERT INTO {table} SELECT name || '-' || port, port, hex(randomblob(400)), 1 FROM {table}")
+        seed(JOURNAL, path)      # hot: the pages of an open transaction are in the file already
+        db.execute("ROLLBACK")
+        path, db = make(folder, sql, page, "WAL")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        for statement in change.split(";"):
+            db.execute(statement)
+        for flags in (WAL, WAL | SHM, WAL | SHM | LIVE, WAL | SCRIPT):
+            seed(flags, path)
+        seed(0, path)
+
+
+def last_good_seeds(out):
+    rows = ["left4me last-good 1\ngenerator_instances", "sa", "i27015", "s+map x", "i1", "sb", "i27016", "s", "i0",
+            "generator_layers", "sa", "i1", "i1", "generator_overlays", "i1", "smaps", "i6", "i2", "sfiles", "n", "end"]
+    records = [r if len(r) > 18 or r in ("generator_layers", "end") else f"{r[0]}{len(r) - 1} {r[1:]}" for r in rows]
+    odd = ["left4me last-good 1\ngenerator_instances", "n0 ", "f3 1.5", "b1 9", "l4 5000", "generator_layers",
+           "generator_overlays", "end"]
+    for name, lines in (("rows", records), ("odd", odd), ("empty", [odd[0]] + odd[5:])):
+        with open(f"{out}/{name}", "wb") as file:
+            file.write("".join(line + "\0" for line in lines).encode())
+
+
+def main():
+    for name in ("database", "last-good"):
+        os.makedirs(f"{sys.argv[1]}/{name}", exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        database_seeds(folder, sys.argv[1] + "/database")
+    last_good_seeds(sys.argv[1] + "/last-good")
+
+
+main()

@@ -235,12 +235,11 @@ static const struct overlay *find_overlay(const struct model *model, int64_t id)
 static struct instance *layer_instance(struct model *model, struct row *row, const struct value *value,
 				       struct instance *last)
 {
-	const struct instance *end = model->instances + model->instance_count;
 	struct instance *instance = last ? last : model->instances;
 	cleanup_free char *shown = NULL;
 
 	if (value->type == VALUE_TEXT && strlen(value->text) == value->length) {
-		for (int i = 0; i < 2 && instance && instance < end; i++, instance++)
+		for (int i = 0; i < 2 && instance && instance < model->instances + model->instance_count; i++, instance++)
 			if (strcmp(instance->name, value->text) == 0)
 				return instance;
 		instance = find_instance(model, value->text);

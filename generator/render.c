@@ -162,10 +162,10 @@ static void refuse_unit(struct scratch *scratch, struct variable *variables, con
 
 static void put_layers(struct text *out, const struct rendering *rendering, const struct instance *instance)
 {
-	const struct layer *layer = rendering->model->layers + instance->first_layer;
+	const struct model *model = rendering->model;
 
 	for (size_t i = 0; i < instance->layer_count; i++) {
-		text_puts(out, rendering->model->overlays[layer[i].overlay].id_text);
+		text_puts(out, model->overlays[model->layers[instance->first_layer + i].overlay].id_text);
 		text_putc(out, ' ');
 	}
 	text_puts(out, INSTALLATION);

@@ -170,7 +170,9 @@ static void check_units(const struct config *config, bool with_document)
 
 /* --- files ----------------------------------------------------------------------------------------------- */
 
-static const char *const names[] = { "left4me.conf", "host.env", "web.env", "left4me.conf.d/10.conf", "left4me.conf.d/20.conf" };
+static const char *const names[] = {
+	"left4me.conf", "host.env", "web.env", "left4me.conf.d/10.conf", "left4me.conf.d/20.conf",
+};
 static char *paths[ELEMENTS(names)];
 
 static void make_place(void)

@@ -45,6 +45,7 @@ CREATE TABLE gone (x); DROP TABLE gone;
 CHANGE = "UPDATE {} SET port = port + 100; DELETE FROM {} WHERE name = 'b'"
 
 WAL, SHM, JOURNAL, LIVE, SCRIPT = 1, 2, 4, 8, 16
+HEAD = 13
 
 
 def pack(flags, path):
@@ -69,11 +70,14 @@ def make(folder, sql, page, mode):
 def database_seeds(folder, out):
     number = 0
 
-    def seed(flags, path):
+    def seed(flags, path, changed=None):
         nonlocal number
         number += 1
+        data = bytearray(pack(flags, path))
+        if changed is not None:
+            data[changed] ^= 1
         with open(f"{out}/{number:02}", "wb") as file:
-            file.write(pack(flags, path))
+            file.write(data)
 
     for page, sql in ((512, TABLES), (1024, VIEWS), (512, TABLES + MANY), (512, TABLES + LONG), (4096, TABLES + FUNNY)):
         table = "servers" if sql is VIEWS else "generator_instances"
@@ -95,6 +99,7 @@ def database_seeds(folder, out):
             db.execute(statement)
         for flags in (WAL, WAL | SHM, WAL | SHM | LIVE, WAL | SCRIPT):
             seed(flags, path)
+        seed(WAL | SHM, path, HEAD + 24)      # a wrong checksum in the log's head: SQLite sleeps for 10 s
         seed(0, path)
 
 

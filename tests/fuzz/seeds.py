@@ -35,7 +35,8 @@ INSERT INTO generator_instances WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELEC
   SELECT 'server-' || i, 27100 + i, '+map ' || i, i % 2 FROM n;
 """
 LONG = """
-INSERT INTO generator_instances VALUES ('long', 27099, printf('%.4096c', 'x'), 1), ('longer', 27098, printf('%.4097c', 'x'), 1);
+INSERT INTO generator_instances VALUES ('long', 27099, printf('%.4096c', 'x'), 1),
+  ('longer', 27098, printf('%.4097c', 'x'), 1);
 UPDATE generator_overlays SET script = printf('%.2000c', '#');
 """
 FUNNY = """

@@ -1,4 +1,4 @@
-# left4me: make, make check, make demo, make bench, make portable, make install DESTDIR= PREFIX=, make uninstall, make deb
+# left4me: make, make check, make demo, make bench, make fuzz SECONDS=, make portable, make install DESTDIR= PREFIX=, make uninstall, make deb
 
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
@@ -100,6 +100,10 @@ bench: all
 bench-system:
 	tests/system/bench
 
+# tests/fuzz/README.md
+fuzz:
+	tests/fuzz/run $(SECONDS)
+
 # The core against another C library, POSIX alone, with no header beside but sqlite3.h and ini.h.
 portable: $B/core/templates.c
 	tests/portable
@@ -126,7 +130,11 @@ install: all build/text/etc/left4me/left4me.conf build/text/man/left4me.conf.5
 		$(INSTALL) -D -m 644 -t $D$(SYSCONFDIR)/left4me $$file || exit; done
 	$(INSTALL) -D -m 644 -t $D$(DATADIR)/left4me/examples deploy/etc/left4me/host.env deploy/etc/left4me/web.env
 	$(INSTALL) -D -t $D$(DATADIR)/left4me/examples deploy/worker/left4me-worker
-	$(INSTALL) -D -m 644 -t $D$(DATADIR)/left4me/schema deploy/schema/schema.sql deploy/schema/views.sql
+	$(INSTALL) -D -m 644 -t $D$(DATADIR)/left4me/examples deploy/worker/sandboxed_script.py
+	$(INSTALL) -D -t $D$(LIBEXECDIR) deploy/migrate-check
+	$(INSTALL) -D -m 644 -t $D$(LIBEXECDIR)/migrate.d $(wildcard deploy/migrate.d/*.py)
+	$(INSTALL) -D -m 644 -t $D$(DATADIR)/left4me deploy/migrate.md
+	$(INSTALL) -D -m 644 -t $D$(DATADIR)/left4me/schema $(wildcard deploy/schema/*.sql) deploy/schema/alembic-views.py
 	$(INSTALL) -D -m 644 -t $D$(MANDIR)/man8 deploy/man/left4me-generator.8 $(wildcard helpers/*.8)
 	$(INSTALL) -D -m 644 -t $D$(MANDIR)/man5 build/text/man/left4me.conf.5
 	$(INSTALL) -D -m 644 -t $D$(DATADIR)/bash-completion/completions $(wildcard deploy/completion/bash/*)
@@ -153,6 +161,6 @@ deb:
 clean:
 	rm -rf build
 
-.PHONY: all check check-system golden demo bench bench-system portable install uninstall deb clean
+.PHONY: all check check-system fuzz golden demo bench bench-system portable install uninstall deb clean
 .DELETE_ON_ERROR:
 -include $(wildcard $B/core/*.d $B/helpers/*.d $B/tests/*.d)

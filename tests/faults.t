@@ -151,14 +151,14 @@ for name, cases in CALLS:
 # Each allocation: it alone, and it with all that follow
 
 
-def run_without_memory(host, fault, before=()):
+def run_without_memory(host, fault):
     """The run, and whether it came to that allocation."""
     reading, writing = os.pipe()
     os.dup2(writing, 9)
     os.close(writing)
     os.set_inheritable(9, True)
     box.new_run()
-    done = subprocess.run([*before, *host.command()], capture_output=True, cwd="/", pass_fds=[9], timeout=60,
+    done = subprocess.run(host.command(), capture_output=True, cwd="/", pass_fds=[9], timeout=60,
                           env={"LD_PRELOAD": memory, "FAULT": fault})
     os.close(9)
     with open(reading, "rb") as pipe:
@@ -197,5 +197,39 @@ for (_, name), found in zip(ALLOCATIONS, together(os.cpu_count() or 1, [(kind,) 
     tap.none(found, "%d allocations %s fail" % (count, name))
     total += count
 print("# %d faults" % total)
+
+# ---------------------------------------------------------------------------------------------------------------------
+# A /run that fills up, a page later each time
+
+
+def fill_up():
+    os.makedirs(box.run_dir)
+    mount("-t", "tmpfs", "-o", "size=1m,mode=755", "tmpfs", box.run_dir)
+    os.makedirs(box.normal)
+    learn("closed")
+    old, new = hosts
+    found, status, pages = [], 1, 0
+    while status != 0 and pages < 200:
+        box.new_run()
+        free = os.statvfs(box.run_dir).f_bavail
+        with open(box.run_dir + "/filler", "wb") as filler:
+            os.posix_fallocate(filler.fileno(), 0, max(1, free - pages) * os.statvfs(box.run_dir).f_bsize)
+        done = subprocess.run(new.command(), capture_output=True, cwd="/", env={})
+        status = done.returncode
+        found += ["%d pages: %s" % (pages, f) for f in after_fault(old, new, status, done.stderr)]
+        if status != 0 and b"No space left" not in done.stderr:
+            found.append("%d pages: status %d, %r" % (pages, status, done.stderr))
+        os.unlink(box.run_dir + "/filler")
+        found += repaired(new)
+        old, new = new, old
+        pages += 1
+    return found[:20] + [pages]
+
+
+if MOUNTS:
+    (*found, pages), = together(1, [()], fill_up)
+    tap.none(found + ([] if pages > 10 else ["it was never full"]), "/run with 0 to %d free pages" % (pages - 1))
+else:
+    tap.skip("a full /run", NO_MOUNTS)
 
 tap.done()

@@ -105,9 +105,9 @@ def learn(state):
 
 
 def tree_without(host, path):
-    os.rename(path, box.top + "/away")
+    os.rename(path, path + ".away")
     host.run()
-    os.rename(box.top + "/away", path)
+    os.rename(path + ".away", path)
     tree = box.tree()
     return {p: tree[p] for p in [*units(tree), SUDOERS]}
 

@@ -6,8 +6,8 @@ host with an earlier good run, whose rows were other ones.
 
 Pinned, after every single fault: each file is whole or absent, in the generator directory as in RUN/left4me; the sudoers
 file is the old or the new one; exit status 0 means that the whole tree is there, and that the report says from what
-it was made when that is not the database and the configuration; any other means that nothing of it is; no process stays, no file in /tmp;
-the next run gives exactly what it gives without a fault before it.
+it was made when that is not the database and the configuration; any other means that nothing of it is; no process
+stays, no file in /tmp; the next run gives exactly what it gives without a fault before it.
 
 The tool is tests/faults/inject.c, whose head says why.
 """
@@ -192,7 +192,8 @@ def try_each_allocation(kind):
 memory = compile_tool("memory", "-shared", "-fPIC", suffix=".so")
 ALLOCATIONS = [("c:", "of the reading child"), ("c+", "of the reading child and all that follow"), ("p:", "of the program"),
                ("p+", "of the program and all that follow")]
-for (_, name), found in zip(ALLOCATIONS, together(os.cpu_count() or 1, [(kind,) for kind, _ in ALLOCATIONS], try_each_allocation)):
+results = together(os.cpu_count() or 1, [(kind,) for kind, _ in ALLOCATIONS], try_each_allocation)
+for (_, name), found in zip(ALLOCATIONS, results):
     count = found.pop()
     tap.none(found, "%d allocations %s fail" % (count, name))
     total += count

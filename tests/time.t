@@ -90,6 +90,8 @@ def slow(name, make, words):
     if os.path.exists(DATABASE) and not os.path.islink(DATABASE):
         box.give(DATABASE)
     run = Generated(keep_last_good=True)
+    if run.seconds > 2.5:                        # a busy machine: the child had no time to say it
+        words += "|" + OUT_OF_TIME
     found = served(run, want, words)
     with open(LAST_GOOD, "rb") as file:
         found += [] if file.read() == data else ["last-good was changed"]

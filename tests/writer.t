@@ -82,6 +82,12 @@ def writing(committed, rate, reopen, pragmas):
     return Forked(body)
 
 
+def number_in(pattern, text):
+    """-1 where there is none, as in the unit of a refused row: no transaction has that number."""
+    match = re.search(pattern, text)
+    return int(match.group(1)) if match else -1
+
+
 def shown():
     """The numbers that stand in the tree, and the servers and overlays."""
     numbers, servers, overlays = set(), set(), 0
@@ -92,13 +98,13 @@ def shown():
         with open(box.normal + "/" + file) as unit:
             text = unit.read()
         if match.group(1) == "build-overlay":
-            numbers |= {int(match.group(2)) // 1000, int(re.search(r"Description=.*\bn(\d+)\b", text).group(1))}
+            numbers |= {int(match.group(2)) // 1000, number_in(r"Description=.*\bn(\d+)\b", text)}
             overlays += 1
         else:
             servers.add(match.group(2))
-            numbers.add(int(re.search(r"L4D2_ARGS=.*?\+n (\d+)", text).group(1)))
+            numbers.add(number_in(r"L4D2_ARGS=.*?\+n (\d+)", text))
             if match.group(2) != "odd":
-                numbers.add(int(re.search(r"L4D2_LAYERS=(\d+)", text).group(1)) // 1000)
+                numbers.add(number_in(r"L4D2_LAYERS=(\d+)", text) // 1000)
     return numbers, servers, overlays
 
 
@@ -151,10 +157,12 @@ def beside_writer(name, runs, rate, *pragmas, reopen=False, may_give_up=False):
 
 beside_writer("a writer in WAL mode", RUNS // 2, RATE, "PRAGMA journal_mode = WAL", "PRAGMA wal_autocheckpoint = 100")
 beside_writer("a writer with a rollback journal", RUNS // 2, RATE, "PRAGMA journal_mode = DELETE")
-beside_writer("a writer that checkpoints at each transaction", 100, RATE, "PRAGMA journal_mode = WAL", "PRAGMA wal_autocheckpoint = 1")
-beside_writer("a writer that opens and closes the database for each transaction", 100, 100, "PRAGMA journal_mode = WAL", reopen=True)
+beside_writer("a writer that checkpoints at each transaction", 100, RATE, "PRAGMA journal_mode = WAL",
+              "PRAGMA wal_autocheckpoint = 1")
+beside_writer("a writer that opens and closes the database for each transaction", 100, 100, "PRAGMA journal_mode = WAL",
+              reopen=True)
 # Nothing locks this one out: it is copied until nothing changed meanwhile, or given up.
-beside_writer("a writer that has a log, but no index of it", 60, 100, "PRAGMA locking_mode = EXCLUSIVE", "PRAGMA journal_mode = WAL",
-              may_give_up=True)
+beside_writer("a writer that has a log, but no index of it", 60, 100, "PRAGMA locking_mode = EXCLUSIVE",
+              "PRAGMA journal_mode = WAL", may_give_up=True)
 
 tap.done()

@@ -118,6 +118,10 @@ class Run:
             os.set_blocking(pipe.fileno(), False)
         self.printed, self.messages = lines(process.stdout.read()), lines(process.stderr.read())
         self.left = session_members(process.pid)
+        deadline = time.monotonic() + 2          # for whoever inherits what was killed while it had much memory to give back
+        while self.left and all(state in "XZ" for _, state in self.left) and time.monotonic() < deadline:
+            time.sleep(0.05)
+            self.left = session_members(process.pid)
         self.temporary = sorted(set(os.listdir("/tmp")) - temporary) if MOUNTS else []
 
     def problems(self, limit=LIMIT):
@@ -428,8 +432,10 @@ def build_fuse():
     if not os.path.exists("/dev/fuse"):
         return "no /dev/fuse"
     try:
-        flags = subprocess.run(["pkg-config", "--cflags", "--libs", "fuse3"], check=True, capture_output=True, text=True).stdout.split()
-        subprocess.run([os.environ.get("CC", "cc"), "-o", box.bin + "/fuse", PROJECT + "/tests/faults/fuse.c", *flags], check=True, capture_output=True)
+        flags = subprocess.run(["pkg-config", "--cflags", "--libs", "fuse3"], check=True, capture_output=True,
+                               text=True).stdout.split()
+        subprocess.run([os.environ.get("CC", "cc"), "-o", box.bin + "/fuse", PROJECT + "/tests/faults/fuse.c", *flags],
+                       check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
         return "no compiler or no libfuse3 to build the daemon with"
     return ""

@@ -15,7 +15,8 @@ SUDOERS, LAST_GOOD_FILE, REPORT = ("left4me/" + name for name in ("sudoers.d/lef
 ROWS = {
     "a": Rows([("alpha", 27001, "+map a", 1), ("bravo", 27002, "", 0)], [("alpha", 1, 1), ("alpha", 2, 2)],
               [(1, "maps", "echo a"), (2, "base", None)]),
-    "b": Rows([("alpha", 27001, "+map b", 1), ("charlie", 27003, "", 1)], [("alpha", 1, 3)], [(1, "maps", "echo b"), (3, "more", "echo")]),
+    "b": Rows([("alpha", 27001, "+map b", 1), ("charlie", 27003, "", 1)], [("alpha", 1, 3)],
+              [(1, "maps", "echo b"), (3, "more", "echo")]),
 }
 CONFIGURATION = {
     "left4me.conf": "[host]\ncpus = 8\nsystem_cpus = 0,4\n[workshop]\nrefresh = daily\n",

@@ -43,8 +43,18 @@ FUNNY = """
 DROP TABLE generator_layers;
 CREATE VIEW generator_layers AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9)
   SELECT 'a' AS instance, i AS position, i % 3 AS overlay FROM n;
-INSERT INTO generator_instances VALUES (NULL, 1.5, x'00ff', '1'), ('a' || char(10), 27015, char(0), 2), ('a', 27015, 'twice', 1);
+INSERT INTO generator_instances VALUES (NULL, 1.5, x'00ff', '1'), ('a' || char(10), 27015, char(0), 2),
+  ('a', 27015, 'twice', 1);
 CREATE TABLE gone (x); DROP TABLE gone;
+"""
+ENDLESS = """
+DROP TABLE generator_layers;
+CREATE VIEW generator_layers AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
+  SELECT 'a' AS instance, count(*) AS position, 1 AS overlay FROM n;
+"""
+DENIED = """
+DROP TABLE generator_overlays;
+CREATE VIEW generator_overlays AS SELECT cid + 1 AS id, name, type AS script FROM pragma_table_info('generator_instances');
 """
 CHANGE = "UPDATE {} SET port = port + 100; DELETE FROM {} WHERE name = 'b'"
 
@@ -83,7 +93,8 @@ def database_seeds(folder, out):
         with open(f"{out}/{number:02}", "wb") as file:
             file.write(data)
 
-    for page, sql in ((512, TABLES), (1024, VIEWS), (512, TABLES + MANY), (512, TABLES + LONG), (4096, TABLES + FUNNY)):
+    for page, sql in ((512, TABLES), (1024, VIEWS), (512, TABLES + MANY), (512, TABLES + LONG), (4096, TABLES + FUNNY),
+                      (512, TABLES + ENDLESS), (512, TABLES + DENIED)):
         table = "servers" if sql is VIEWS else "generator_instances"
         change = CHANGE.format(table, table)
         path, db = make(folder, sql, page, "DELETE")

@@ -8,7 +8,7 @@ export BUILD=${BUILD:-build} LC_ALL=C.UTF-8
 scratch fuzz
 chmod 755 "$SCRATCH"
 
-ok "the targets compile" tests/fuzz/build "$BUILD/fuzz" replay
+ok "the targets compile" tests/fuzz/build "$BUILD/replay" replay
 ok "seeds are made from SQL" tests/fuzz/seeds.py "$SCRATCH/seeds"
 
 for target in config rows database last-good arguments overlay fetch; do
@@ -16,7 +16,7 @@ for target in config rows database last-good arguments overlay fetch; do
 	for folder in "$SCRATCH/seeds/$target" "tests/fuzz/seeds/$target" "tests/fuzz/regressions/$target"; do
 		[ ! -d "$folder" ] || inputs+=("$folder")
 	done
-	output=$("$BUILD/fuzz/$target" "${inputs[@]}" 2>&1)
+	output=$("$BUILD/replay/$target" "${inputs[@]}" 2>&1)
 	status=$?
 	is "$status" 0 "$target: $(sed -n 's/^# \([0-9]* inputs\)$/\1/p' <<<"$output")"
 	[ "$status" -eq 0 ] || diag "$(tail -n 12 <<<"$output")"

@@ -24,7 +24,7 @@ import judge  # noqa: E402
 import unitfile  # noqa: E402
 from judge import *  # noqa: E402,F403
 
-COUNT, COUNT_SANITIZED = 10000, 500
+COUNT, COUNT_SANITIZED = int(os.environ.get("LEFT4ME_DATABASES", "10000")), 500
 UNREADABLE = re.compile(re.escape("/var/lib/left4me/left4me.db: "))
 SUDO, LAST_GOOD = "left4me/sudoers.d/left4me", "left4me/last-good"
 ABOUT_ALL = {"left4me/report", LAST_GOOD, SUDO}

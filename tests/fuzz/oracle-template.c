@@ -13,6 +13,7 @@ const char *oracle_template(const char *path)
 		{ "system.slice.d/10-left4me-cpuset.conf", "reserved-cpus.conf" },
 		{ "user.slice.d/10-left4me-cpuset.conf", "reserved-cpus.conf" },
 		{ "left4me-web.service.d/10-hardening.conf", "web-hardening.conf" },
+		{ "left4me-workshop-refresh.service.d/10-hardening.conf", "web-hardening.conf" },
 		{ "left4me-web.service", "web.service" },
 		{ "left4me-activate.service", "activate.service" },
 		{ "left4me-check.service", "check.service" },
@@ -76,7 +77,7 @@ static const struct unit *template_get(const char *name)
 			known[i].name = e->name;
 			return &known[i].unit;
 		}
-	fuzz_fail(__FILE__, __LINE__, "there is no template for %s", name);
+	fuzz_fail(__FILE__, __LINE__, "which template is %s made of? oracle_template() does not know", name);
 }
 
 static bool is_entry(const struct entry *known, const struct entry *entry)

@@ -26,6 +26,7 @@ static void add_rules(struct lines *lines, const char *user, const char *kind, c
 
 	add_rule(lines, user, "/usr/bin/journalctl --no-pager -o json -n 200 -u %s@%s.service", kind, instance);
 	add_rule(lines, user, "/usr/bin/journalctl --no-pager -o json -n 200 -u %s@%s.service -f", kind, instance);
+	add_rule(lines, user, "/usr/bin/journalctl --no-pager -o json -n all -u %s@%s.service -f", kind, instance);
 	add_rule(lines, user, "/usr/bin/systemctl stop %s@%s.service", kind, instance);
 	if (counts)
 		add_rule(lines, user, "/usr/bin/systemctl start %s@%s.service", kind, instance);

@@ -134,10 +134,21 @@ bool rows_take(char **data, size_t length, struct rows *ret_rows)
 	return true;
 }
 
+/* What rows_take() has taken has no surprise left. */
 void rows_next(const struct rows *rows, enum view view, size_t *position, struct value ret_row[COLUMNS_MAX])
 {
-	for (size_t i = 0; i < views[view].column_count; i++)
-		(void) take_value(rows->data, rows->length, position, &ret_row[i]);
+	const char *data = rows->data + *position;
+
+	for (size_t i = 0; i < views[view].column_count; i++) {
+		enum value_type type = (enum value_type) *data++;
+		size_t length = 0;
+
+		while (*data != ' ')
+			length = length * 10 + (size_t) (*data++ - '0');
+		ret_row[i] = (struct value){ type, data + 1, length };
+		data += length + 2;
+	}
+	*position = (size_t) (data - rows->data);
 }
 
 void rows_done(struct rows *rows)

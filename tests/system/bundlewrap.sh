@@ -75,7 +75,7 @@ is "$(property left4me-server@alpha FragmentPath)" /run/systemd/generator/left4m
 	"a server is the generator's"
 is "$(property l4d2-game.slice AllowedCPUs)" 1 "games have the other CPU"
 is "$(drift)" "" "check finds no difference between $folder and the generator"
-is "$(find $folder -type f | wc -l)" 17 "the host's units are in $folder"
+is "$(find $folder -type f | wc -l)" 18 "the host's units are in $folder"
 is "$(failed_units)" "" "no failed unit"
 is "$(property left4me-server@alpha MainPID)" "$pid" "the running server was not touched"
 

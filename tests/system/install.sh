@@ -61,7 +61,7 @@ serves() { # LABEL
 }
 
 is_gone() { # LABEL
-	is "$(mount_table | grep left4me)" "" "$1: nothing is mounted"
+	is "$(mount_table | grep -w -e left4me: -e /var/lib/left4me)" "" "$1: nothing is mounted"
 	is "$(systemctl list-units --all --plain --no-legend '*left4me*' 'build-overlay@*' 'l4d2*')" "" "$1: no unit"
 	is "$(ls -d /run/left4me 2>/dev/null)" "" "$1: no /run/left4me"
 	is "$(pgrep -u left4me -a)" "" "$1: no process of left4me's"

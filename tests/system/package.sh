@@ -166,7 +166,7 @@ is "$(sed -n 's/^left4me: stopping //p' <<<"$log" | sort | xargs)" "$(sort <<-'E
 END
 )" "each server, the deleted one too, the build and the rest are named"
 unlike "$log" '[Ww]arning|[Ff]ailed|[Ee]rror' "without a complaint"
-is "$(mount_table | grep left4me)" "" "nothing is mounted"
+is "$(mount_table | grep -w -e left4me: -e /var/lib/left4me)" "" "nothing is mounted"
 is "$(pgrep -u left4me -a)" "" "no process of left4me's"
 is "$(systemctl list-units --all --plain --no-legend '*left4me*' 'build-overlay@*' 'l4d2*')" "" "no unit"
 is "$(systemctl list-unit-files --plain --no-legend '*left4me*' 'build-overlay@*' 'l4d2*')" "" "no unit file"

@@ -285,14 +285,6 @@ void db_fork(struct db_reader *ret_reader)
 	(void) close(answers[1]);
 }
 
-static void close_paths(struct db_reader *reader)
-{
-	for (size_t i = 0; i < ELEMENTS(reader->paths); i++) {
-		closep(&reader->paths[i]);
-		reader->paths[i] = -1;
-	}
-}
-
 void db_start(struct db_reader *reader, const char *path)
 {
 	size_t size = strlen(path) + 1;
@@ -302,14 +294,22 @@ void db_start(struct db_reader *reader, const char *path)
 	/* both ends are open here: that the child is gone is no SIGPIPE */
 	if (reader->child > 0)
 		(void) write_all(reader->paths[1], path, size < PATH_SIZE ? size : PATH_SIZE);
-	close_paths(reader);
+	closep(&reader->paths[1]);     /* the end of the path */
+	reader->paths[1] = -1;
+}
+
+void db_wait(struct db_reader *reader)
+{
+	while (reader->child > 0 && waitpid(reader->child, NULL, 0) < 0 && errno == EINTR)
+		;
+	reader->child = 0;
 }
 
 void db_done(struct db_reader *reader)
 {
-	close_paths(reader);
-	while (reader->child > 0 && waitpid(reader->child, NULL, 0) < 0 && errno == EINTR)
-		;
+	closep(&reader->paths[0]);
+	closep(&reader->paths[1]);
+	db_wait(reader);
 	closep(&reader->answers);
 	*reader = DB_NO_READER;
 }

@@ -34,4 +34,7 @@ enum { DB_PATIENCE = 3 };
 int db_finish(struct db_reader *reader, struct rows *ret_rows, char **ret_reason, bool *ret_denied);
 
 /* Waits for the child, which has answered and takes a moment to go, so that none is left behind. */
+void db_wait(struct db_reader *reader);
+
+/* The same, and closes what was open. */
 void db_done(struct db_reader *reader);

@@ -202,8 +202,6 @@ static int write_tree(struct run *run, const char *units, const char *state)
 	bundle_add_text(&run->rendering.bundle, PLACE_STATE, "report", 0644, &lines);
 	if (run->origin == ROWS_DATABASE)
 		bundle_add_text(&run->rendering.bundle, PLACE_STATE, "last-good", 0600, &rows);
-	if (state && mkdir(state, 0755) < 0 && errno != EEXIST)
-		report_problem(&run->report, state, "%s", strerror(errno));
 	r = sink_folders(&run->rendering.bundle, units, state, &out_of_time, &run->report);
 	rows.data = NULL;
 	return r;
@@ -240,7 +238,7 @@ static int generate(const struct options *options)
 	r = write_tree(&run, options->folders[0], state);
 	if (r < 0)
 		log_report(&run.report, logged);
-	db_done(&run.reader);
+	db_wait(&run.reader);
 	/* Straight out: to tidy up what ends anyway, libraries included, takes a twentieth of a short run. */
 	_exit(r < 0 ? EXIT_PROBLEMS : EXIT_CLEAN);
 }

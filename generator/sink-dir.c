@@ -243,6 +243,8 @@ static int open_base(struct writer *writer, enum artifact_place place, const cha
 	if (!path)
 		return 0;
 	writer->base[place] = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (writer->base[place] < 0 && errno == ENOENT && place == PLACE_STATE && mkdir(path, 0755) == 0)
+		writer->base[place] = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (writer->base[place] >= 0)
 		return 0;
 	report_problem(writer->report, path, "%s", strerror(errno));

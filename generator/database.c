@@ -35,7 +35,7 @@ enum way { PLAIN, IMMUTABLE, COPY };
 struct attempt {
 	const char *path;
 	const char *copy;
-	database_reader reader;
+	database_query reader;
 	void *userdata;
 	struct timespec start;
 	char *reason;
@@ -405,7 +405,7 @@ static int enter_folder(struct attempt *attempt)
 	return chdir(folder) < 0 ? fail(attempt, errno) : 0;
 }
 
-int database_read(const char *path, const char *copy, database_reader reader, void *userdata, char **ret_reason,
+int database_read(const char *path, const char *copy, database_query reader, void *userdata, char **ret_reason,
 		  bool *ret_denied)
 {
 	struct attempt attempt = { .path = path, .copy = copy, .reader = reader, .userdata = userdata };

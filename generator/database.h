@@ -13,7 +13,7 @@
  * result code, SQLITE_OK when it has all it wants, and is called anew, from the start, when a writer came in
  * between. With *ret_reason set (owned by the caller) that text says what is wrong, else SQLite's does.
  */
-typedef int (*database_reader)(sqlite3 *db, void *userdata, char **ret_reason);
+typedef int (*database_query)(sqlite3 *db, void *userdata, char **ret_reason);
 
 /*
  * Opens the file at `path` (followed to its folder, then no symlink) and calls the reader until one run saw
@@ -24,7 +24,7 @@ typedef int (*database_reader)(sqlite3 *db, void *userdata, char **ret_reason);
  * Returns 0, or -1 with the reason in *ret_reason and in *ret_denied whether permissions were it.
  */
 enum { DATABASE_LOCK_PATIENCE = 1, DATABASE_PATIENCE = 2 };
-int database_read(const char *path, const char *copy, database_reader reader, void *userdata, char **ret_reason,
+int database_read(const char *path, const char *copy, database_query reader, void *userdata, char **ret_reason,
 		  bool *ret_denied);
 
 /* Removes the copy of a database_read() that was ended, if there is one. */

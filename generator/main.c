@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "config.h"
-#include "db.h"
+#include "reader.h"
 #include "host.h"
 #include "last-good.h"
 #include "log.h"
@@ -41,7 +41,7 @@ struct options {
 struct run {
 	struct report report;
 	struct config config;
-	struct db_reader reader;
+	struct reader reader;
 	struct rows rows;
 	enum rows_origin origin;
 	struct model model;
@@ -82,7 +82,7 @@ static void run_done(struct run *run)
 	running_done(&run->running);
 	model_done(&run->model);
 	rows_done(&run->rows);
-	db_done(&run->reader);
+	reader_done(&run->reader);
 	config_done(&run->config);
 	report_done(&run->report);
 }
@@ -99,7 +99,7 @@ static void read_config(struct run *run, const struct options *options, bool on_
 	};
 
 	if (!options->no_database)
-		db_fork(&run->reader);
+		reader_fork(&run->reader);
 	config_load(&source, &run->report, &run->config);
 }
 
@@ -114,9 +114,9 @@ static int read_rows(struct run *run, const struct options *options, const char 
 	int r;
 
 	run->origin = ROWS_DATABASE;
-	db_start(&run->reader, path);
+	reader_start(&run->reader, path);
 	render_prepare(&run->config, &run->rendering);
-	if (db_finish(&run->reader, &run->rows, &reason, &denied) == 0)
+	if (reader_finish(&run->reader, &run->rows, &reason, &denied) == 0)
 		return 0;
 	run->report.blind |= denied;
 	run->origin = ROWS_NONE;
@@ -212,7 +212,7 @@ static int generate(const struct options *options)
 	cleanup_free char *state = run_folder(options->folders[0], "left4me");
 	cleanup_free char *started = run_folder(options->folders[0], "systemd/units");
 	cleanup_free char *last_good = state ? xasprintf("%s/last-good", state) : NULL;
-	cleanup(run_done) struct run run = { .reader = DB_NO_READER };
+	cleanup(run_done) struct run run = { .reader = READER_NONE };
 	size_t logged;
 	int r;
 
@@ -238,7 +238,7 @@ static int generate(const struct options *options)
 	r = write_tree(&run, options->folders[0], state);
 	if (r < 0)
 		log_report(&run.report, logged);
-	db_wait(&run.reader);
+	reader_wait(&run.reader);
 	/* Straight out: to tidy up what ends anyway, libraries included, takes a twentieth of a short run. */
 	_exit(r < 0 ? EXIT_PROBLEMS : EXIT_CLEAN);
 }
@@ -269,7 +269,7 @@ static int read_for_render(struct run *run, const struct options *options)
 
 static int render_mode(const struct options *options)
 {
-	cleanup(run_done) struct run run = { .reader = DB_NO_READER };
+	cleanup(run_done) struct run run = { .reader = READER_NONE };
 	bool tree = strcmp(options->format, "tree") == 0;
 	int r = read_for_render(&run, options);
 
@@ -289,7 +289,7 @@ static int render_mode(const struct options *options)
 
 static int check_mode(const struct options *options)
 {
-	cleanup(run_done) struct run run = { .reader = DB_NO_READER };
+	cleanup(run_done) struct run run = { .reader = READER_NONE };
 	cleanup_free char *last_good = xasprintf("%s/run/left4me/last-good", options->prefix);
 	bool on_host = !*options->prefix && !options->config && !options->database;
 

@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "name.h"
-#include "row.h"
+#include "row-check.h"
 
 /* --- instances ------------------------------------------------------------------------------------------- */
 
-static void check_port(struct row *row, const struct config *config, const struct value *value, unsigned *ret_port)
+static void check_port(struct row_check *row, const struct config *config, const struct value *value, unsigned *ret_port)
 {
 	cleanup_free char *shown = NULL;
 	int64_t port;
@@ -17,27 +17,27 @@ static void check_port(struct row *row, const struct config *config, const struc
 		*ret_port = (unsigned) port;
 		return;
 	}
-	shown = row_show(value);
-	row_refuse(row, "port", "%s is not in %u-%u", shown, config->port_first, config->port_last);
+	shown = check_show(value);
+	check_refuse(row, "port", "%s is not in %u-%u", shown, config->port_first, config->port_last);
 }
 
-static void add_instance(struct model *model, const struct config *config, struct row *row,
+static void add_instance(struct model *model, const struct config *config, struct row_check *row,
 			 const struct value values[COLUMNS_MAX])
 {
 	struct instance instance = { .row = row->number };
 	int64_t enabled;
 
 	if (values[0].type != VALUE_TEXT || strlen(values[0].text) < values[0].length || !valid_name(values[0].text)) {
-		cleanup_free char *shown = row_show(&values[0]);
-		row_refuse(row, "name", "%s is not of the form [a-z0-9][a-z0-9_-]{0,63}", shown);
+		cleanup_free char *shown = check_show(&values[0]);
+		check_refuse(row, "name", "%s is not of the form [a-z0-9][a-z0-9_-]{0,63}", shown);
 		return;
 	}
 	instance.name = values[0].text;
 	row->instance = instance.name;
 	check_port(row, config, &values[1], &instance.port);
 	instance.port_text = values[1].text;
-	(void) row_text(row, "arguments", &values[2], ARGUMENTS_MAX, &instance.arguments);
-	if (row_integer(row, "enabled", &values[3], 0, 1, &enabled, "0 or 1"))
+	(void) check_text(row, "arguments", &values[2], ARGUMENTS_MAX, &instance.arguments);
+	if (check_integer(row, "enabled", &values[3], 0, 1, &enabled, "0 or 1"))
 		instance.enabled = enabled == 1;
 	instance.refused = take_ptr(&row->refused);
 	model->instances = grow_array(model->instances, model->instance_count, sizeof(instance));
@@ -50,7 +50,7 @@ static void add_instances(struct model *model, const struct config *config, cons
 	size_t position = rows->of[VIEW_INSTANCES].start;
 
 	for (size_t i = 0; i < rows->of[VIEW_INSTANCES].count; i++) {
-		struct row row = { .view = VIEW_INSTANCES, .number = i + 1, .report = report };
+		struct row_check row = { .view = VIEW_INSTANCES, .number = i + 1, .report = report };
 		struct value values[COLUMNS_MAX];
 
 		rows_next(rows, VIEW_INSTANCES, &position, values);
@@ -81,11 +81,11 @@ static void sort(void *array, size_t count, size_t size, int (*compare)(const vo
 static void PRINTF_LIKE(6, 7) refuse_instance(struct instance *instance, enum view view, size_t number,
 					      const char *column, struct report *report, const char *format, ...)
 {
-	struct row row = { view, number, instance->name, NULL, instance->refused, report };
+	struct row_check row = { view, number, instance->name, NULL, instance->refused, report };
 	va_list arguments;
 
 	va_start(arguments, format);
-	row_refuse_for(&row, column, format, arguments);
+	check_refuse_for(&row, column, format, arguments);
 	va_end(arguments);
 	instance->refused = row.refused;
 }
@@ -131,31 +131,31 @@ static void check_ports(struct model *model, const struct config *config, struct
 
 /* --- overlays -------------------------------------------------------------------------------------------- */
 
-static void check_script(struct row *row, const struct value *length, bool *ret_has_script)
+static void check_script(struct row_check *row, const struct value *length, bool *ret_has_script)
 {
 	int64_t bytes;
 
 	if (length->type == VALUE_TEXT) {
 		*ret_has_script = true;
-		row_refuse(row, "script", "is of type %s, not text", length->text);
+		check_refuse(row, "script", "is of type %s, not text", length->text);
 		return;
 	}
 	if (length->type != VALUE_INTEGER || !parse_decimal(length->text, 1, INT64_MAX, &bytes))
 		return;
 	*ret_has_script = true;
 	if (bytes > SCRIPT_MAX)
-		row_refuse(row, "script", "is %" PRId64 " bytes long, the limit is %d", bytes, SCRIPT_MAX);
+		check_refuse(row, "script", "is %" PRId64 " bytes long, the limit is %d", bytes, SCRIPT_MAX);
 }
 
-static void add_overlay(struct model *model, struct row *row, const struct value values[COLUMNS_MAX])
+static void add_overlay(struct model *model, struct row_check *row, const struct value values[COLUMNS_MAX])
 {
 	struct overlay overlay = { .row = row->number };
 
-	if (!row_integer(row, "id", &values[0], 1, INT64_MAX, &overlay.id, "a positive integer"))
+	if (!check_integer(row, "id", &values[0], 1, INT64_MAX, &overlay.id, "a positive integer"))
 		return;
 	overlay.id_text = values[0].text;
 	row->overlay = overlay.id_text;
-	(void) row_text(row, "name", &values[1], OVERLAY_NAME_MAX, &overlay.name);
+	(void) check_text(row, "name", &values[1], OVERLAY_NAME_MAX, &overlay.name);
 	check_script(row, &values[2], &overlay.has_script);
 	overlay.refused = take_ptr(&row->refused);
 	model->overlays = grow_array(model->overlays, model->overlay_count, sizeof(overlay));
@@ -167,7 +167,7 @@ static void add_overlays(struct model *model, const struct rows *rows, struct re
 	size_t position = rows->of[VIEW_OVERLAYS].start;
 
 	for (size_t i = 0; i < rows->of[VIEW_OVERLAYS].count; i++) {
-		struct row row = { .view = VIEW_OVERLAYS, .number = i + 1, .report = report };
+		struct row_check row = { .view = VIEW_OVERLAYS, .number = i + 1, .report = report };
 		struct value values[COLUMNS_MAX];
 
 		rows_next(rows, VIEW_OVERLAYS, &position, values);
@@ -186,9 +186,9 @@ static int compare_overlays(const void *a, const void *b)
 
 static void refuse_overlay_rows(struct overlay *overlay, size_t count, struct report *report)
 {
-	struct row row = { VIEW_OVERLAYS, overlay->row, NULL, overlay->id_text, overlay->refused, report };
+	struct row_check row = { VIEW_OVERLAYS, overlay->row, NULL, overlay->id_text, overlay->refused, report };
 
-	row_refuse(&row, "id", "stands in %zu rows, of which none counts", count);
+	check_refuse(&row, "id", "stands in %zu rows, of which none counts", count);
 	overlay->refused = row.refused;
 }
 
@@ -232,7 +232,7 @@ static const struct overlay *find_overlay(const struct model *model, int64_t id)
 }
 
 /* The view has the order of the instances: mostly it is the last one again, or the next. */
-static struct instance *layer_instance(struct model *model, struct row *row, const struct value *value,
+static struct instance *layer_instance(struct model *model, struct row_check *row, const struct value *value,
 				       struct instance *last)
 {
 	struct instance *instance = last ? last : model->instances;
@@ -246,24 +246,24 @@ static struct instance *layer_instance(struct model *model, struct row *row, con
 		if (instance)
 			return instance;
 	}
-	shown = row_show(value);
-	row_refuse(row, "instance", "%s is not in %s", shown, views[VIEW_INSTANCES].name);
+	shown = check_show(value);
+	check_refuse(row, "instance", "%s is not in %s", shown, views[VIEW_INSTANCES].name);
 	model->refused++;      /* a row of nobody */
 	return NULL;
 }
 
-static void add_layer(struct model *model, struct row *row, const struct value values[COLUMNS_MAX],
+static void add_layer(struct model *model, struct row_check *row, const struct value values[COLUMNS_MAX],
 		      struct instance *instance)
 {
 	struct layer layer = { .instance = (size_t) (instance - model->instances), .row = row->number };
 	const struct overlay *overlay = NULL;
 	int64_t id;
 
-	(void) row_integer(row, "position", &values[1], 1, INT64_MAX, &layer.position, "a positive integer");
-	if (row_integer(row, "overlay", &values[2], 1, INT64_MAX, &id, "a positive integer")) {
+	(void) check_integer(row, "position", &values[1], 1, INT64_MAX, &layer.position, "a positive integer");
+	if (check_integer(row, "overlay", &values[2], 1, INT64_MAX, &id, "a positive integer")) {
 		overlay = find_overlay(model, id);
 		if (!overlay)
-			row_refuse(row, "overlay", "%s is not in %s", values[2].text, views[VIEW_OVERLAYS].name);
+			check_refuse(row, "overlay", "%s is not in %s", values[2].text, views[VIEW_OVERLAYS].name);
 	}
 	if (row->refused) {
 		if (!instance->refused)
@@ -281,7 +281,7 @@ static void add_layers(struct model *model, const struct rows *rows, struct repo
 	struct instance *last = NULL;
 
 	for (size_t i = 0; i < rows->of[VIEW_LAYERS].count; i++) {
-		struct row row = { .view = VIEW_LAYERS, .number = i + 1, .report = report };
+		struct row_check row = { .view = VIEW_LAYERS, .number = i + 1, .report = report };
 		struct instance *instance;
 		struct value values[COLUMNS_MAX];
 

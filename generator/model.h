@@ -11,7 +11,7 @@
 #include "config.h"
 #include "rows.h"
 
-enum { OVERLAY_NAME_MAX = 200, ARGUMENTS_MAX = 4096, SCRIPT_MAX = 1024 * 1024 };       /* bytes */
+enum { OVERLAY_NAME_MAX = 200, ARGUMENTS_MAX = 4096 };         /* bytes */
 
 struct instance {
 	const char *name;              /* valid_name() */

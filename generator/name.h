@@ -11,6 +11,9 @@
 /* "500 lower layers" is the kernel's limit (overlayfs, F21); one of them is always the installation. */
 enum { LAYERS_MAX = 500, OVERLAYS_MAX = LAYERS_MAX - 1 };
 
+/* The longest script of an overlay, in bytes. */
+enum { SCRIPT_MAX = 1024 * 1024 };
+
 /* The word that stands for ROOT/installation in a list of layers; always the last one. */
 #define INSTALLATION "installation"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "database.h"
-#include "model.h"
+#include "name.h"
 
 static void finalizep(sqlite3_stmt **statement)
 {
@@ -30,7 +30,7 @@ static char *take_script(sqlite3_stmt *statement, struct text *script)
 	return NULL;
 }
 
-/* A database_reader. Whatever it finds wrong is looked at again if a writer came in between. */
+/* A database_query. Whatever it finds wrong is looked at again if a writer came in between. */
 static int read_row(sqlite3 *db, void *userdata, char **ret_reason)
 {
 	cleanup(finalizep) sqlite3_stmt *statement = NULL;

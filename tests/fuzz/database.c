@@ -54,7 +54,7 @@ int nanosleep(const struct timespec *time, struct timespec *rest)
 #define copy db_copy
 
 #include "../../generator/database.c"
-#include "../../generator/db.c"
+#include "../../generator/reader.c"
 #include "../../helpers/fetch-row.c"
 
 #undef copy

@@ -7,7 +7,7 @@
 #include "report.h"
 #include "rows.h"
 
-struct row {
+struct row_check {
 	enum view view;
 	size_t number;                 /* from 1, in the order of the view's query */
 	const char *instance, *overlay;        /* the name or id it is about, or NULL */
@@ -16,15 +16,15 @@ struct row {
 };
 
 /* Reports "VIEW, row NUMBER (...), COLUMN: MESSAGE" and keeps the first "COLUMN MESSAGE". */
-void row_refuse(struct row *row, const char *column, const char *format, ...) PRINTF_LIKE(3, 4);
-void row_refuse_for(struct row *row, const char *column, const char *format, va_list arguments) PRINTF_LIKE(3, 0);
+void check_refuse(struct row_check *row, const char *column, const char *format, ...) PRINTF_LIKE(3, 4);
+void check_refuse_for(struct row_check *row, const char *column, const char *format, va_list arguments) PRINTF_LIKE(3, 0);
 
 /* How a value looks in a message; owned by the caller. */
-char *row_show(const struct value *value);
+char *check_show(const struct value *value);
 
 /* True with the number, or refuses the row: the value "is not EXPECTED". */
-bool row_integer(struct row *row, const char *column, const struct value *value, int64_t min, int64_t max,
+bool check_integer(struct row_check *row, const char *column, const struct value *value, int64_t min, int64_t max,
 		 int64_t *ret_number, const char *expected);
 
 /* True with the text, borrowed from the row: valid_text() of at most max bytes. Or refuses the row. */
-bool row_text(struct row *row, const char *column, const struct value *value, size_t max, const char **ret_text);
+bool check_text(struct row_check *row, const char *column, const struct value *value, size_t max, const char **ret_text);

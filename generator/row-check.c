@@ -1,11 +1,11 @@
-#include "row.h"
+#include "row-check.h"
 
 #include <string.h>
 
 #include "escape.h"
 #include "name.h"
 
-static char *row_place(const struct row *row, const char *column)
+static char *check_place(const struct row_check *row, const char *column)
 {
 	const char *view = views[row->view].name;
 
@@ -16,9 +16,9 @@ static char *row_place(const struct row *row, const char *column)
 	return xasprintf("%s, row %zu, %s", view, row->number, column);
 }
 
-void row_refuse_for(struct row *row, const char *column, const char *format, va_list arguments)
+void check_refuse_for(struct row_check *row, const char *column, const char *format, va_list arguments)
 {
-	cleanup_free char *where = row_place(row, column);
+	cleanup_free char *where = check_place(row, column);
 	cleanup_free char *message = xvasprintf(format, arguments);
 	cleanup_free char *reason = NULL;
 
@@ -29,16 +29,16 @@ void row_refuse_for(struct row *row, const char *column, const char *format, va_
 	row->refused = escape_message(reason);
 }
 
-void row_refuse(struct row *row, const char *column, const char *format, ...)
+void check_refuse(struct row_check *row, const char *column, const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
-	row_refuse_for(row, column, format, arguments);
+	check_refuse_for(row, column, format, arguments);
 	va_end(arguments);
 }
 
-char *row_show(const struct value *value)
+char *check_show(const struct value *value)
 {
 	switch (value->type) {
 	case VALUE_NULL:
@@ -56,30 +56,30 @@ char *row_show(const struct value *value)
 	}
 }
 
-bool row_integer(struct row *row, const char *column, const struct value *value, int64_t min, int64_t max,
+bool check_integer(struct row_check *row, const char *column, const struct value *value, int64_t min, int64_t max,
 		 int64_t *ret_number, const char *expected)
 {
 	if (value->type == VALUE_INTEGER && parse_decimal(value->text, min, max, ret_number))
 		return true;
-	cleanup_free char *shown = row_show(value);
-	row_refuse(row, column, "%s is not %s", shown, expected);
+	cleanup_free char *shown = check_show(value);
+	check_refuse(row, column, "%s is not %s", shown, expected);
 	return false;
 }
 
-bool row_text(struct row *row, const char *column, const struct value *value, size_t max, const char **ret_text)
+bool check_text(struct row_check *row, const char *column, const struct value *value, size_t max, const char **ret_text)
 {
 	if (value->type == VALUE_TOO_LONG)
-		row_refuse(row, column, "is %s bytes long, the limit is %zu", value->text, max);
+		check_refuse(row, column, "is %s bytes long, the limit is %zu", value->text, max);
 	else if (value->type != VALUE_TEXT) {
-		cleanup_free char *shown = row_show(value);
-		row_refuse(row, column, "%s is not a text", shown);
+		cleanup_free char *shown = check_show(value);
+		check_refuse(row, column, "%s is not a text", shown);
 	} else if (value->length > max)
-		row_refuse(row, column, "is %zu bytes long, the limit is %zu", value->length, max);
+		check_refuse(row, column, "is %zu bytes long, the limit is %zu", value->length, max);
 	else if (strlen(value->text) < value->length)
-		row_refuse(row, column, "holds a NUL");
+		check_refuse(row, column, "holds a NUL");
 	else if (!valid_text(value->text, value->length)) {
-		cleanup_free char *shown = row_show(value);
-		row_refuse(row, column, "%s holds a control character or is no UTF-8", shown);
+		cleanup_free char *shown = check_show(value);
+		check_refuse(row, column, "%s holds a control character or is no UTF-8", shown);
 	} else {
 		*ret_text = value->text;
 		return true;

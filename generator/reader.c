@@ -1,4 +1,4 @@
-#include "db.h"
+#include "reader.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -36,7 +36,7 @@ static void limit_resources(void)
 #if !defined(__SANITIZE_ADDRESS__)     /* whose shadow memory alone is larger */
 	limit_resource(RLIMIT_AS, 384UL * 1024 * 1024);
 #endif
-	limit_resource(RLIMIT_CPU, DB_PATIENCE);
+	limit_resource(RLIMIT_CPU, READER_PATIENCE);
 }
 
 /*
@@ -229,7 +229,7 @@ static bool is_whole(const struct text *answer)
 }
 
 /* Reads a whole answer, or to the end of the pipe; false when the time or the limit is reached first. */
-static bool read_answer(const struct db_reader *reader, struct text *ret_answer)
+static bool read_answer(const struct reader *reader, struct text *ret_answer)
 {
 	struct pollfd poller = { .fd = reader->answers, .events = POLLIN };
 
@@ -262,12 +262,12 @@ static void end_child(pid_t pid)
 		(void) nanosleep(&(struct timespec){ .tv_nsec = 5000000L }, NULL);
 }
 
-void db_fork(struct db_reader *ret_reader)
+void reader_fork(struct reader *ret_reader)
 {
 	struct timespec now;
 	int paths[2], answers[2];
 
-	*ret_reader = DB_NO_READER;
+	*ret_reader = READER_NONE;
 	(void) clock_gettime(CLOCK_MONOTONIC, &now);
 	(void) snprintf(copy, sizeof(copy), "/tmp/left4me-%ld-%ld", (long) now.tv_sec, now.tv_nsec);
 	if (pipe(paths) < 0)
@@ -285,12 +285,12 @@ void db_fork(struct db_reader *ret_reader)
 	(void) close(answers[1]);
 }
 
-void db_start(struct db_reader *reader, const char *path)
+void reader_start(struct reader *reader, const char *path)
 {
 	size_t size = strlen(path) + 1;
 
 	(void) clock_gettime(CLOCK_MONOTONIC, &reader->deadline);
-	reader->deadline.tv_sec += DB_PATIENCE;
+	reader->deadline.tv_sec += READER_PATIENCE;
 	/* both ends are open here: that the child is gone is no SIGPIPE */
 	if (reader->child > 0)
 		(void) write_all(reader->paths[1], path, size < PATH_SIZE ? size : PATH_SIZE);
@@ -298,24 +298,24 @@ void db_start(struct db_reader *reader, const char *path)
 	reader->paths[1] = -1;
 }
 
-void db_wait(struct db_reader *reader)
+void reader_wait(struct reader *reader)
 {
 	while (reader->child > 0 && waitpid(reader->child, NULL, 0) < 0 && errno == EINTR)
 		;
 	reader->child = 0;
 }
 
-void db_done(struct db_reader *reader)
+void reader_done(struct reader *reader)
 {
 	closep(&reader->paths[0]);
 	closep(&reader->paths[1]);
-	db_wait(reader);
+	reader_wait(reader);
 	closep(&reader->answers);
-	*reader = DB_NO_READER;
+	*reader = READER_NONE;
 }
 
 /* What became of a child that went without a whole answer. */
-static char *explain_end(struct db_reader *reader)
+static char *explain_end(struct reader *reader)
 {
 	int status = 0;
 
@@ -345,7 +345,7 @@ static char *judge(struct text *answer, struct rows *ret_rows, bool *ret_denied)
 	return NULL;
 }
 
-int db_finish(struct db_reader *reader, struct rows *ret_rows, char **ret_reason, bool *ret_denied)
+int reader_finish(struct reader *reader, struct rows *ret_rows, char **ret_reason, bool *ret_denied)
 {
 	cleanup_text struct text answer = TEXT_EMPTY;
 
@@ -353,7 +353,7 @@ int db_finish(struct db_reader *reader, struct rows *ret_rows, char **ret_reason
 	if (reader->child <= 0)
 		*ret_reason = xstrdup("there is no process to read it in");
 	else if (!read_answer(reader, &answer)) {
-		*ret_reason = xasprintf("could not be read within %d seconds", DB_PATIENCE);
+		*ret_reason = xasprintf("could not be read within %d seconds", READER_PATIENCE);
 		end_child(reader->child);
 		reader->child = 0;
 	} else if (!is_whole(&answer))

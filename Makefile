@@ -21,10 +21,11 @@ B := build$(if $(SANITIZE),/sanitize)
 empty :=
 space := $(empty) $(empty)
 comma := ,
-override CPPFLAGS += -Igenerator -DVERSION='"$(VERSION)"'
+override CPPFLAGS += -Igenerator -I$B/core -DVERSION='"$(VERSION)"'
 override CFLAGS += -std=c11 $(WARNINGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all)
 override LDFLAGS += -Wl,--as-needed -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
+templates := $(filter-out %.awk,$(wildcard templates/*))
 core := $(filter-out generator/main.c generator/platform.c,$(wildcard generator/*.c))
 core_objects := $(core:generator/%.c=$B/core/%.o) $B/core/platform.o $B/core/templates.o
 programs := left4me-generator left4me-overlay left4me-fetch-script
@@ -45,12 +46,12 @@ fetch_objects := left4me-fetch-script $(basename $(notdir $(wildcard helpers/fet
 $B/left4me-fetch-script: $(fetch_objects:%=$B/helpers/%.o) $(patsubst %,$B/core/%.o,database escape name base platform)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs sqlite3)
 
-$B/core/templates.c: templates/embed.sh $(wildcard templates/*.service templates/*.conf templates/*.slice \
-		templates/*.target templates/*.timer templates/*.sudoers)
+# The templates in pieces; generator/template.h.
+$B/core/templates.c $B/core/templates.h: templates/compile.awk $(templates)
 	@mkdir -p $(@D)
-	templates/embed.sh $(filter-out $<,$^) > $@
+	LC_ALL=C awk -v header=$(if $(filter %.h,$@),1,0) -f $< $(templates) > $@
 
-$B/core/%.o: generator/%.c
+$B/core/%.o: generator/%.c | $B/core/templates.h
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -61,6 +62,10 @@ $B/libexecdir: FORCE
 	@mkdir -p $(@D)
 	@echo '$(LIBEXECDIR)' | cmp -s - $@ || echo '$(LIBEXECDIR)' > $@
 FORCE:
+
+$B/text/etc/left4me/left4me.conf: deploy/left4me.conf.awk generator/keys.h $B/libexecdir
+	@mkdir -p $(@D)
+	LC_ALL=C awk -v libexecdir='$(LIBEXECDIR)' -f $< generator/keys.h > $@
 
 $B/text/%: deploy/% $B/libexecdir
 	@mkdir -p $(@D)

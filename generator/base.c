@@ -62,22 +62,18 @@ char *xstrdup(const char *s)
 	return memcpy(xrealloc(NULL, size, 1), s, size);
 }
 
-/* Most texts fit into the first buffer and are printed once. */
 char *xvasprintf(const char *format, va_list arguments)
 {
-	char first[128];
 	va_list copy;
 	char *string;
 	int length;
 
 	va_copy(copy, arguments);
-	length = vsnprintf(first, sizeof(first), format, copy);
+	length = vsnprintf(NULL, 0, format, copy);
 	va_end(copy);
 	if (length < 0)
 		out_of_memory();
 	string = xrealloc(NULL, (size_t) length + 1, 1);
-	if ((size_t) length < sizeof(first))
-		return memcpy(string, first, (size_t) length + 1);
 	(void) vsnprintf(string, (size_t) length + 1, format, arguments);
 	return string;
 }
@@ -109,6 +105,17 @@ void *grow_array(void *array, size_t count, size_t size)
 	if (count & (count - 1))
 		return array;
 	return xrealloc(array, count ? count * 2 : 1, size);
+}
+
+void sort_array(void *array, size_t count, size_t size, int (*compare)(const void *a, const void *b))
+{
+	const char *element = array;
+
+	for (size_t i = 1; i < count; i++, element += size)
+		if (compare(element, element + size) > 0) {
+			qsort(array, count, size, compare);
+			return;
+		}
 }
 
 int write_all(int fd, const char *bytes, size_t length)
@@ -161,6 +168,14 @@ void text_printf(struct text *text, const char *format, ...)
 	text_puts(text, string);
 }
 
+char *text_take(struct text *text)
+{
+	char *string = text->data ? take_ptr(&text->data) : xstrdup("");
+
+	text_done(text);
+	return string;
+}
+
 int text_flush(struct text *text)
 {
 	int error;
@@ -169,7 +184,7 @@ int text_flush(struct text *text)
 		spill(text);
 	error = text->error;
 	text->error = 0;
-	text->length = 0;
+	text_clear(text);
 	return -error;
 }
 

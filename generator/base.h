@@ -31,16 +31,19 @@ void *xrealloc(void *pointer, size_t count, size_t size);
 void *xcalloc(size_t count, size_t size);
 char *xstrdup(const char *s);
 char *xasprintf(const char *format, ...) PRINTF_LIKE(1, 2);
-char *xconcat(const char *a, const char *b, const char *c);    /* the three, for where there are thousands */
+char *xconcat(const char *a, const char *b, const char *c);    /* the three in one string */
 char *xvasprintf(const char *format, va_list arguments) PRINTF_LIKE(1, 0);
 
 /* Makes room for one more element in an array that has `count` of them; capacities are powers of two. */
 void *grow_array(void *array, size_t count, size_t size);
 
+/* qsort(3) for what is mostly sorted already, as rows are: then it is one look at each element. */
+void sort_array(void *array, size_t count, size_t size, int (*compare)(const void *a, const void *b));
+
 /*
- * A text that grows. With fd >= 0 it is a window of at most TEXT_WINDOW bytes onto that file: what does
- * not fit is written there and the first failure is kept in `error` (an errno value) until text_flush().
- * data is always NUL-terminated once something was appended.
+ * A text that grows. With fd >= 0 it is a window of at most TEXT_WINDOW bytes onto that file: what does not fit
+ * is written there, and the first failure is kept in `error` (an errno value) until text_flush().
+ * data is NULL until something is appended, then always NUL-terminated.
  */
 struct text {
 	char *data;
@@ -53,9 +56,10 @@ struct text {
 #define TEXT_WINDOW (64 * 1024)
 #define TEXT_EMPTY ((struct text){ .fd = -1 })
 
+/* Where the next `length` bytes will fit, with a NUL behind them. */
 void text_make_room(struct text *text, size_t length);
 
-/* Makes the text longer by so many bytes, for the caller to write. Inline: here the generator spends its time. */
+/* Makes the text `length` bytes longer and returns where they begin, for the caller to write them. */
 static inline char *text_extend(struct text *text, size_t length)
 {
 	if (length >= text->capacity - text->length)
@@ -80,7 +84,21 @@ static inline void text_putc(struct text *text, char c)
 	text_append(text, &c, 1);
 }
 
+static inline void text_clear(struct text *text)
+{
+	text->length = 0;
+	if (text->data)
+		text->data[0] = '\0';
+}
+
+/* The text as a string, borrowed; "" while nothing was appended. */
+static inline const char *text_string(const struct text *text)
+{
+	return text->data ? text->data : "";
+}
+
 void text_printf(struct text *text, const char *format, ...) PRINTF_LIKE(2, 3);
+char *text_take(struct text *text);    /* the text as a string that the caller owns; the text is empty then */
 int text_flush(struct text *text);     /* writes what is left; 0 or the first -errno; the text is empty then */
 void text_done(struct text *text);
 

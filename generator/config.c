@@ -32,51 +32,15 @@ static const struct type {
   TYPE_ADDRESSES = { value_is_addresses, "a list of addresses with prefix length, such as 203.0.113.7/32" },
   TYPE_CALENDAR = { value_is_calendar, "a calendar expression such as *-*-* 04:00:00" };
 
-/* Where make install puts the helpers. */
-#ifndef LIBEXECDIR
-#define LIBEXECDIR "/usr/local/libexec/left4me"
-#endif
+#define KEY_ROW(section, name, type, fallback, ...) \
+	{ #section, #name, &(type), offsetof(struct config, section.name), fallback },
 
-#define KEY(section, name, type, fallback) \
-	{ #section, #name, &(type), offsetof(struct config, section.name), fallback }
-
-/* Every key of left4me.conf(5). No fallback: what stands in resolve_paths() and pin_cpus(). */
 static const struct key {
 	const char *section, *name;
 	const struct type *type;
 	size_t offset;
 	const char *fallback;
-} keys[] = {
-	KEY(host, root, TYPE_PATH, "/var/lib/left4me"),
-	KEY(host, database, TYPE_PATH, NULL),
-	KEY(host, source, TYPE_PATH, "/opt/left4me/src"),
-	KEY(host, helpers, TYPE_PATH, LIBEXECDIR),
-	KEY(host, user, TYPE_USER, "left4me"),
-	KEY(host, group, TYPE_USER, "left4me"),
-	KEY(host, uid, TYPE_ID, "980"),
-	KEY(host, gid, TYPE_ID, "980"),
-	KEY(host, cpus, TYPE_CPU_COUNT, NULL),
-	KEY(host, system_cpus, TYPE_CPU_LIST, ""),
-	KEY(web, enabled, TYPE_YES_OR_NO, "yes"),
-	KEY(web, venv, TYPE_PATH, NULL),
-	KEY(web, bind, TYPE_BIND, "127.0.0.1:8000"),
-	KEY(web, workers, TYPE_WORKERS, "1"),
-	KEY(web, threads, TYPE_WORKERS, "32"),
-	KEY(game, ports, TYPE_PORTS, "27000-27999"),
-	KEY(game, strict_ports, TYPE_YES_OR_NO, "no"),
-	KEY(game, memory_high, TYPE_SIZE, "1.5G"),
-	KEY(game, memory_max, TYPE_SIZE, "2G"),
-	KEY(game, tasks_max, TYPE_TASKS, "256"),
-	KEY(game, nice, TYPE_NICE, "-5"),
-	KEY(build, memory_max, TYPE_SIZE, "4G"),
-	KEY(build, tasks_max, TYPE_TASKS, "512"),
-	KEY(build, cpu_quota, TYPE_QUOTA, "200%"),
-	KEY(build, timeout, TYPE_TIME, "1h"),
-	KEY(build, unix_sockets, TYPE_YES_OR_NO, "no"),
-	KEY(build, resolv_conf, TYPE_PATH, "/etc/left4me/sandbox-resolv.conf"),
-	KEY(build, denied_addresses, TYPE_ADDRESSES, ""),
-	KEY(workshop, refresh, TYPE_CALENDAR, "*-*-* 04:00:00"),
-};
+} keys[] = { KEYS(KEY_ROW) };
 
 /* A load under way: the configuration so far and where system_cpus was set, for the checks that come last. */
 struct loader {
@@ -256,8 +220,7 @@ static void load_fragments(struct loader *loader, const char *directory)
 		loader->report->blind |= error == EACCES;
 		report_problem(loader->report, label, "%s", strerror(error));
 	}
-	if (count > 1)
-		qsort(names, count, sizeof(*names), compare_strings);
+	sort_array(names, count, sizeof(*names), compare_strings);
 	for (size_t i = 0; i < count; i++) {
 		load_ini(loader, names[i], false);
 		free(names[i]);

@@ -1,36 +1,36 @@
 /*
- * /etc/left4me -> struct config. Knows every key, its default and its grammar; left4me.conf(5).
+ * /etc/left4me -> struct config; left4me.conf(5).
  * Precedence, lowest first: defaults, host.env, web.env, left4me.conf, left4me.conf.d/ in byte order.
  */
 #pragma once
 
 #include <stdbool.h>
 
+#include "keys.h"
 #include "report.h"
 
-/* All strings are valid by value.h, owned by the struct and never NULL, unless a comment says otherwise. */
+/*
+ * Each key of keys.h as a string that its grammar allows (value.h), owned by the struct and never NULL but for
+ * host.cpus, which is NULL when not given; then what follows from them.
+ */
+#define KEY_FIELD(section, name, ...) char *name;
 struct config {
 	struct {
-		char *root, *database, *source, *helpers;
-		char *user, *group, *uid, *gid;
-		char *cpus;            /* NULL when not given */
-		char *system_cpus;     /* "" when nothing is reserved */
+		HOST_KEYS(KEY_FIELD)
 	} host;
 	struct {
-		char *enabled, *venv, *bind, *workers, *threads;
+		WEB_KEYS(KEY_FIELD)
 	} web;
 	struct {
-		char *ports, *strict_ports, *memory_high, *memory_max, *tasks_max, *nice;
+		GAME_KEYS(KEY_FIELD)
 	} game;
 	struct {
-		char *memory_max, *tasks_max, *cpu_quota, *timeout, *unix_sockets;
-		char *resolv_conf, *denied_addresses;
+		BUILD_KEYS(KEY_FIELD)
 	} build;
 	struct {
-		char *refresh;         /* "" for no timer */
+		WORKSHOP_KEYS(KEY_FIELD)
 	} workshop;
 
-	/* What follows from them. */
 	unsigned port_first, port_last;
 	bool web_enabled, strict_ports, unix_sockets;
 	char *reserved_cpus, *game_cpus;       /* AllowedCPUs= lists, both NULL when nothing is pinned */

@@ -74,7 +74,6 @@ char *cpuset_format(const struct cpuset *set)
 	struct text out = TEXT_EMPTY;
 	int highest = cpuset_highest(set);
 
-	text_puts(&out, "");
 	for (int first = 0; first <= highest; first++) {
 		int last = first;
 
@@ -85,5 +84,5 @@ char *cpuset_format(const struct cpuset *set)
 		text_printf(&out, last > first ? "%s%d-%d" : "%s%d", out.length ? "," : "", first, last);
 		first = last;
 	}
-	return out.data;
+	return text_take(&out);
 }

@@ -4,13 +4,22 @@
 
 #include "name.h"
 
-/* How many bytes at the start no parser of systemd gives a meaning inside a word. */
-static size_t plain_length(const char *s, size_t max)
+/* Whether no parser of systemd gives the byte a meaning inside a word. */
+static bool is_plain(char c)
+{
+	switch (c) {
+	case '_': case '+': case '-': case '.': case '/': case ':': case ',': case '=': case '@':
+		return true;
+	default:
+		return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+	}
+}
+
+static size_t plain_length(const char *s)
 {
 	size_t n = 0;
 
-	while (n < max && ((s[n] >= 'a' && s[n] <= 'z') || (s[n] >= 'A' && s[n] <= 'Z') ||
-			   (s[n] >= '0' && s[n] <= '9') || (s[n] && strchr("_+-./:,=@", s[n]))))
+	while (is_plain(s[n]))
 		n++;
 	return n;
 }
@@ -26,22 +35,21 @@ void escape_value(struct text *out, const char *value)
 	text_puts(out, value);
 }
 
-/* "..." with a backslash before '\' and '"', and with '%' doubled where specifiers are expanded. */
-static void quote(struct text *out, const char *word, size_t length, bool specifiers)
+/* A word in double quotes. `special` are the characters to escape: '%' by doubling it, the others by a backslash. */
+static void quote(struct text *out, const char *word, size_t length, const char *special)
 {
-	size_t done = 0;
-
 	text_putc(out, '"');
-	for (size_t i = 0; i < length; i++) {
-		bool special = word[i] == '\\' || word[i] == '"';
+	while (length > 0) {
+		size_t plain = strcspn(word, special), n = plain < length ? plain : length;
 
-		if (!special && (word[i] != '%' || !specifiers))
-			continue;
-		text_append(out, word + done, i - done);
-		text_putc(out, special ? '\\' : '%');
-		done = i;
+		text_append(out, word, n);
+		if (n < length) {
+			text_putc(out, word[n] == '%' ? '%' : '\\');
+			text_putc(out, word[n++]);
+		}
+		word += n;
+		length -= n;
 	}
-	text_append(out, word + done, length - done);
 	text_putc(out, '"');
 }
 
@@ -49,10 +57,10 @@ void escape_word(struct text *out, const char *word)
 {
 	size_t length = strlen(word);
 
-	if (length > 0 && plain_length(word, length) == length)
+	if (length > 0 && plain_length(word) == length)
 		text_append(out, word, length);
 	else
-		quote(out, word, length, true);
+		quote(out, word, length, "\\\"%");
 }
 
 void escape_arguments(struct text *out, const char *arguments)
@@ -63,10 +71,10 @@ void escape_arguments(struct text *out, const char *arguments)
 		size_t length = strcspn(word, " ");
 
 		text_puts(out, separator);
-		if (plain_length(word, length) == length)
+		if (plain_length(word) == length)
 			text_append(out, word, length);
 		else
-			quote(out, word, length, false);
+			quote(out, word, length, "\\\" ");
 		word += length;
 	}
 }
@@ -86,7 +94,6 @@ char *escape_message(const char *message)
 	struct text out = TEXT_EMPTY;
 	size_t left = strlen(message);
 
-	text_puts(&out, "");
 	while (left > 0) {
 		size_t n = character_length(message, left);
 
@@ -97,5 +104,5 @@ char *escape_message(const char *message)
 		message += n ? n : 1;
 		left -= n ? n : 1;
 	}
-	return out.data;
+	return text_take(&out);
 }

@@ -9,7 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define UNIT_FOLDER "/run/systemd/generator"
+#include "name.h"
+
+#define GENERATOR_DIRECTORY "/run/systemd/generator"
 
 /* --- other programs -------------------------------------------------------------------------------------- */
 
@@ -31,7 +33,6 @@ static int run(const char *const arguments[], struct text *out)
 	int ends[2], status, r;
 	pid_t pid;
 
-	text_puts(out, "");
 	if (pipe(ends) < 0)
 		return -1;
 	(void) posix_spawn_file_actions_init(&actions);
@@ -51,14 +52,15 @@ static int run(const char *const arguments[], struct text *out)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* --- hardening that systemd has loaded (F15) ------------------------------------------------------------- */
+/* --- hardening that systemd has loaded ------------------------------------------------------------- */
 
-static void check_loaded(const char *unit, const char *folder, struct report *report)
+static void check_loaded(const char *unit, const char *directory, struct report *report)
 {
 	static const char file[] = "/10-hardening.conf";
 	const char *const command[] = { "/usr/bin/systemctl", "show", "--property=DropInPaths", "--value", "--", unit, NULL };
-	cleanup_free char *ours = xasprintf(UNIT_FOLDER "/%s%s", folder, file);
+	cleanup_free char *ours = xasprintf(GENERATOR_DIRECTORY "/%s%s", directory, file);
 	cleanup_text struct text out = TEXT_EMPTY;
+	cleanup_free char *paths = NULL;
 	const char *other = NULL;
 	char *rest = NULL;
 
@@ -67,7 +69,8 @@ static void check_loaded(const char *unit, const char *folder, struct report *re
 		report_problem(report, unit, "systemctl show does not answer");
 		return;
 	}
-	for (char *word = strtok_r(out.data, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest)) {
+	paths = text_take(&out);
+	for (char *word = strtok_r(paths, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest)) {
 		size_t length = strlen(word);
 
 		if (strcmp(word, ours) == 0)
@@ -79,96 +82,6 @@ static void check_loaded(const char *unit, const char *folder, struct report *re
 		report_problem(report, unit, "%s replaces %s: give it another name", other, ours);
 	else
 		report_problem(report, unit, "%s is not loaded: systemctl daemon-reload", ours);
-}
-
-/* --- units of the same name elsewhere -------------------------------------------------------------------- */
-
-/* The settings of a unit, one a line as "[Section]Key=Value", by section and key; [Install] and comments left out. */
-struct settings {
-	char **lines;
-	size_t count;
-};
-
-static void cleanup_settings(struct settings *settings)
-{
-	for (size_t i = 0; i < settings->count; i++)
-		free(settings->lines[i]);
-	free(settings->lines);
-}
-
-/* Values of one key keep their order, keys do not: configuration management may sort them. */
-static void insert_setting(struct settings *settings, char *line)
-{
-	size_t key = strcspn(line, "="), i = settings->count;
-
-	settings->lines = grow_array(settings->lines, settings->count, sizeof(*settings->lines));
-	for (; i > 0 && strncmp(settings->lines[i - 1], line, key + 1) > 0; i--)
-		settings->lines[i] = settings->lines[i - 1];
-	settings->lines[i] = line;
-	settings->count++;
-}
-
-static struct settings parse_settings(char *text)
-{
-	struct settings settings = { NULL, 0 };
-	const char *section = "";
-	char *rest = NULL;
-
-	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-		line += strspn(line, " \t");
-		if (*line == '[')
-			section = line;
-		else if (*line && !strchr("#;", *line) && strcmp(section, "[Install]") != 0)
-			insert_setting(&settings, xasprintf("%s%s", section, line));
-	}
-	return settings;
-}
-
-static bool same_settings(const struct settings *a, const struct settings *b)
-{
-	if (a->count != b->count)
-		return false;
-	for (size_t i = 0; i < a->count; i++)
-		if (strcmp(a->lines[i], b->lines[i]) != 0)
-			return false;
-	return true;
-}
-
-static void compare_unit(const char *path, const struct artifact *artifact, struct report *report)
-{
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	cleanup_text struct text theirs_text = TEXT_EMPTY, ours_text = TEXT_EMPTY;
-	cleanup(cleanup_settings) struct settings ours = { NULL, 0 }, theirs = { NULL, 0 };
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return;        /* none, or a mask, which says clearly what it wants */
-	text_puts(&theirs_text, "");
-	read_to_end(fd, &theirs_text);
-	artifact->write(artifact->maker, artifact, &ours_text);
-	ours = parse_settings(ours_text.data);
-	theirs = parse_settings(theirs_text.data);
-	if (!same_settings(&ours, &theirs))
-		report_problem(report, path, "differs from the generator's %s", artifact->name);
-}
-
-/* A copy in /etc wins over the generator's unit, those elsewhere lose; either is out of date when it differs. */
-static void compare_units(const struct bundle *bundle, struct report *report)
-{
-	static const char *const folders[] = { "/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system" };
-
-	for (size_t i = 0; i < bundle->count; i++) {
-		const struct artifact *artifact = &bundle->artifacts[i];
-
-		if (!artifact->per_host || artifact->kind != ARTIFACT_FILE)
-			continue;
-		for (size_t k = 0; k < ELEMENTS(folders); k++) {
-			cleanup_free char *path = xasprintf("%s/%s%s%s", folders[k], artifact->directory,
-							    *artifact->directory ? "/" : "", artifact->name);
-
-			compare_unit(path, artifact, report);
-		}
-	}
 }
 
 /* --- the rest -------------------------------------------------------------------------------------------- */
@@ -210,15 +123,21 @@ static void check_root(const struct config *config, struct report *report)
 		report_problem(report, config->host.root, "is owned by %s, not by %s ([host] uid and gid)", owner, expected);
 }
 
-void host_check(const struct config *config, const struct bundle *bundle, struct report *report)
+bool host_is_running(void)
 {
-	if (access("/run/systemd/system", F_OK) != 0)
-		return;
+	return access("/run/systemd/system", F_OK) == 0;
+}
+
+void host_check_loaded(const struct config *config, struct report *report)
+{
 	if (config->web_enabled)
 		check_loaded("left4me-web.service", "left4me-web.service.d", report);
-	check_loaded("left4me-server@any.service", "left4me-server@.service.d", report);
-	check_loaded("build-overlay@0.service", "build-overlay@.service.d", report);
-	compare_units(bundle, report);
+	check_loaded(SERVER_UNIT "any.service", SERVER_UNIT ".service.d", report);
+	check_loaded(BUILD_UNIT "0.service", BUILD_UNIT ".service.d", report);
+}
+
+void host_check_needs(const struct config *config, struct report *report)
+{
 	check_libbpf(report);
 	check_calendar(config, report);
 	check_root(config, report);

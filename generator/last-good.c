@@ -9,9 +9,10 @@
 int last_good_read(const char *path, struct rows *ret_rows)
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	cleanup_free char *data = NULL;
-	size_t length = 0, size;
+	cleanup_text struct text text = TEXT_EMPTY;
 	struct stat st;
+	size_t size;
+	char *data;
 
 	if (fd < 0)
 		return errno == EACCES ? -EACCES : -EINVAL;
@@ -20,17 +21,18 @@ int last_good_read(const char *path, struct rows *ret_rows)
 	if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)))
 		return -EINVAL;
 	size = (size_t) st.st_size;
-	data = xcalloc(size + 1, 1);
-	while (length < size) {
-		ssize_t n = read(fd, data + length, size - length);
+	data = text_extend(&text, size);
+	while (size > 0) {
+		ssize_t n = read(fd, data, size);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			return -EIO;
-		length += (size_t) n;
+		data += n;
+		size -= (size_t) n;
 	}
-	return rows_take(&data, length, ret_rows) ? 0 : -EINVAL;
+	return rows_take(&text, ret_rows) ? 0 : -EINVAL;
 }
 
 long last_good_age(const char *path)

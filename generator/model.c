@@ -6,10 +6,18 @@
 #include "name.h"
 #include "row-check.h"
 
+static struct row_check check_row(const struct rows *rows, enum view view, size_t number, struct report *report)
+{
+	return (struct row_check){
+		.view = view, .number = number + 1, .values = rows_row(rows, view, number), .report = report,
+	};
+}
+
 /* --- instances ------------------------------------------------------------------------------------------- */
 
-static void check_port(struct row_check *row, const struct config *config, const struct value *value, unsigned *ret_port)
+static void check_port(struct row_check *row, const struct config *config, unsigned *ret_port)
 {
+	const struct value *value = &row->values[INSTANCE_PORT];
 	cleanup_free char *shown = NULL;
 	int64_t port;
 
@@ -17,27 +25,32 @@ static void check_port(struct row_check *row, const struct config *config, const
 		*ret_port = (unsigned) port;
 		return;
 	}
-	shown = check_show(value);
-	check_refuse(row, "port", "%s is not in %u-%u", shown, config->port_first, config->port_last);
+	shown = check_show(row, INSTANCE_PORT);
+	check_refuse(row, INSTANCE_PORT, "%s is not in %u-%u", shown, config->port_first, config->port_last);
 }
 
-static void add_instance(struct model *model, const struct config *config, struct row_check *row,
-			 const struct value values[COLUMNS_MAX])
+static bool is_text_without_nul(const struct value *value)
 {
+	return value->type == VALUE_TEXT && strlen(value->text) == value->length;
+}
+
+static void add_instance(struct model *model, const struct config *config, struct row_check *row)
+{
+	const struct value *name = &row->values[INSTANCE_NAME];
 	struct instance instance = { .row = row->number };
 	int64_t enabled;
 
-	if (values[0].type != VALUE_TEXT || strlen(values[0].text) < values[0].length || !valid_name(values[0].text)) {
-		cleanup_free char *shown = check_show(&values[0]);
-		check_refuse(row, "name", "%s is not of the form [a-z0-9][a-z0-9_-]{0,63}", shown);
+	if (!is_text_without_nul(name) || !valid_name(name->text)) {
+		cleanup_free char *shown = check_show(row, INSTANCE_NAME);
+		check_refuse(row, INSTANCE_NAME, "%s is not of the form [a-z0-9][a-z0-9_-]{0,63}", shown);
 		return;
 	}
-	instance.name = values[0].text;
+	instance.name = name->text;
 	row->instance = instance.name;
-	check_port(row, config, &values[1], &instance.port);
-	instance.port_text = values[1].text;
-	(void) check_text(row, "arguments", &values[2], ARGUMENTS_MAX, &instance.arguments);
-	if (check_integer(row, "enabled", &values[3], 0, 1, &enabled, "0 or 1"))
+	check_port(row, config, &instance.port);
+	instance.port_text = row->values[INSTANCE_PORT].text;
+	(void) check_text(row, INSTANCE_ARGUMENTS, ARGUMENTS_MAX, &instance.arguments);
+	if (check_integer(row, INSTANCE_ENABLED, 0, 1, &enabled, "0 or 1"))
 		instance.enabled = enabled == 1;
 	instance.refused = take_ptr(&row->refused);
 	model->instances = grow_array(model->instances, model->instance_count, sizeof(instance));
@@ -47,14 +60,10 @@ static void add_instance(struct model *model, const struct config *config, struc
 static void add_instances(struct model *model, const struct config *config, const struct rows *rows,
 			  struct report *report)
 {
-	size_t position = rows->of[VIEW_INSTANCES].start;
-
 	for (size_t i = 0; i < rows->of[VIEW_INSTANCES].count; i++) {
-		struct row_check row = { .view = VIEW_INSTANCES, .number = i + 1, .report = report };
-		struct value values[COLUMNS_MAX];
+		struct row_check row = check_row(rows, VIEW_INSTANCES, i, report);
 
-		rows_next(rows, VIEW_INSTANCES, &position, values);
-		add_instance(model, config, &row, values);
+		add_instance(model, config, &row);
 		model->refused += row.refused != NULL;         /* not in the model */
 		free(row.refused);
 	}
@@ -65,23 +74,14 @@ static int compare_instances(const void *a, const void *b)
 	return strcmp(((const struct instance *) a)->name, ((const struct instance *) b)->name);
 }
 
-/* Sorting what is sorted already, as the views' order leaves it, is one look at each element. */
-static void sort(void *array, size_t count, size_t size, int (*compare)(const void *a, const void *b))
-{
-	const char *element = array;
-
-	for (size_t i = 1; i < count; i++, element += size)
-		if (compare(element, element + size) > 0) {
-			qsort(array, count, size, compare);
-			return;
-		}
-}
-
 /* Refuses an instance that is in the model already, for what stands in row `number` of `view`. */
 static void PRINTF_LIKE(6, 7) refuse_instance(struct instance *instance, enum view view, size_t number,
-					      const char *column, struct report *report, const char *format, ...)
+					      unsigned column, struct report *report, const char *format, ...)
 {
-	struct row_check row = { view, number, instance->name, NULL, instance->refused, report };
+	struct row_check row = {
+		.view = view, .number = number, .instance = instance->name, .refused = instance->refused,
+		.report = report,
+	};
 	va_list arguments;
 
 	va_start(arguments, format);
@@ -95,14 +95,14 @@ static void merge_instances(struct model *model, struct report *report)
 {
 	size_t kept = 0;
 
-	sort(model->instances, model->instance_count, sizeof(*model->instances), compare_instances);
+	sort_array(model->instances, model->instance_count, sizeof(*model->instances), compare_instances);
 	for (size_t i = 0, same; i < model->instance_count; i += same) {
 		struct instance *first = &model->instances[i];
 
 		for (same = 1; i + same < model->instance_count && compare_instances(first, first + same) == 0; same++)
 			freep(&first[same].refused);
 		if (same > 1)
-			refuse_instance(first, VIEW_INSTANCES, first->row, "name", report,
+			refuse_instance(first, VIEW_INSTANCES, first->row, INSTANCE_NAME, report,
 					"stands in %zu rows, of which none counts", same);
 		model->instances[kept++] = *first;
 	}
@@ -122,7 +122,7 @@ static void check_ports(struct model *model, const struct config *config, struct
 		if (!owner)
 			continue;
 		if (*owner)
-			refuse_instance(instance, VIEW_INSTANCES, instance->row, "port", report,
+			refuse_instance(instance, VIEW_INSTANCES, instance->row, INSTANCE_PORT, report,
 					"%u belongs to instance '%s'", instance->port, *owner);
 		else
 			*owner = instance->name;
@@ -131,32 +131,34 @@ static void check_ports(struct model *model, const struct config *config, struct
 
 /* --- overlays -------------------------------------------------------------------------------------------- */
 
-static void check_script(struct row_check *row, const struct value *length, bool *ret_has_script)
+/* The value is the script's length, or the name of a type that is not a text's (rows.h). */
+static void check_script(struct row_check *row, bool *ret_has_script)
 {
+	const struct value *length = &row->values[OVERLAY_SCRIPT];
 	int64_t bytes;
 
 	if (length->type == VALUE_TEXT) {
 		*ret_has_script = true;
-		check_refuse(row, "script", "is of type %s, not text", length->text);
+		check_refuse(row, OVERLAY_SCRIPT, "is of type %s, not text", length->text);
 		return;
 	}
 	if (length->type != VALUE_INTEGER || !parse_decimal(length->text, 1, INT64_MAX, &bytes))
 		return;
 	*ret_has_script = true;
 	if (bytes > SCRIPT_MAX)
-		check_refuse(row, "script", "is %" PRId64 " bytes long, the limit is %d", bytes, SCRIPT_MAX);
+		check_refuse(row, OVERLAY_SCRIPT, "is %" PRId64 " bytes long, the limit is %d", bytes, SCRIPT_MAX);
 }
 
-static void add_overlay(struct model *model, struct row_check *row, const struct value values[COLUMNS_MAX])
+static void add_overlay(struct model *model, struct row_check *row)
 {
 	struct overlay overlay = { .row = row->number };
 
-	if (!check_integer(row, "id", &values[0], 1, INT64_MAX, &overlay.id, "a positive integer"))
+	if (!check_integer(row, OVERLAY_ID, 1, INT64_MAX, &overlay.id, "a positive integer"))
 		return;
-	overlay.id_text = values[0].text;
+	overlay.id_text = row->values[OVERLAY_ID].text;
 	row->overlay = overlay.id_text;
-	(void) check_text(row, "name", &values[1], OVERLAY_NAME_MAX, &overlay.name);
-	check_script(row, &values[2], &overlay.has_script);
+	(void) check_text(row, OVERLAY_NAME, OVERLAY_NAME_MAX, &overlay.name);
+	check_script(row, &overlay.has_script);
 	overlay.refused = take_ptr(&row->refused);
 	model->overlays = grow_array(model->overlays, model->overlay_count, sizeof(overlay));
 	model->overlays[model->overlay_count++] = overlay;
@@ -164,14 +166,10 @@ static void add_overlay(struct model *model, struct row_check *row, const struct
 
 static void add_overlays(struct model *model, const struct rows *rows, struct report *report)
 {
-	size_t position = rows->of[VIEW_OVERLAYS].start;
-
 	for (size_t i = 0; i < rows->of[VIEW_OVERLAYS].count; i++) {
-		struct row_check row = { .view = VIEW_OVERLAYS, .number = i + 1, .report = report };
-		struct value values[COLUMNS_MAX];
+		struct row_check row = check_row(rows, VIEW_OVERLAYS, i, report);
 
-		rows_next(rows, VIEW_OVERLAYS, &position, values);
-		add_overlay(model, &row, values);
+		add_overlay(model, &row);
 		model->refused += row.refused != NULL;         /* not in the model */
 		free(row.refused);
 	}
@@ -186,9 +184,12 @@ static int compare_overlays(const void *a, const void *b)
 
 static void refuse_overlay_rows(struct overlay *overlay, size_t count, struct report *report)
 {
-	struct row_check row = { VIEW_OVERLAYS, overlay->row, NULL, overlay->id_text, overlay->refused, report };
+	struct row_check row = {
+		.view = VIEW_OVERLAYS, .number = overlay->row, .overlay = overlay->id_text,
+		.refused = overlay->refused, .report = report,
+	};
 
-	check_refuse(&row, "id", "stands in %zu rows, of which none counts", count);
+	check_refuse(&row, OVERLAY_ID, "stands in %zu rows, of which none counts", count);
 	overlay->refused = row.refused;
 }
 
@@ -196,7 +197,7 @@ static void merge_overlays(struct model *model, struct report *report)
 {
 	size_t kept = 0;
 
-	sort(model->overlays, model->overlay_count, sizeof(*model->overlays), compare_overlays);
+	sort_array(model->overlays, model->overlay_count, sizeof(*model->overlays), compare_overlays);
 	for (size_t i = 0, same; i < model->overlay_count; i += same) {
 		struct overlay *first = &model->overlays[i];
 
@@ -231,39 +232,32 @@ static const struct overlay *find_overlay(const struct model *model, int64_t id)
 	return bsearch(&key, model->overlays, model->overlay_count, sizeof(key), compare_overlays);
 }
 
-/* The view has the order of the instances: mostly it is the last one again, or the next. */
-static struct instance *layer_instance(struct model *model, struct row_check *row, const struct value *value,
-				       struct instance *last)
+static struct instance *layer_instance(struct model *model, struct row_check *row)
 {
-	struct instance *instance = last ? last : model->instances;
+	const struct value *name = &row->values[LAYER_INSTANCE];
+	struct instance *instance = is_text_without_nul(name) ? find_instance(model, name->text) : NULL;
 	cleanup_free char *shown = NULL;
 
-	if (value->type == VALUE_TEXT && strlen(value->text) == value->length) {
-		for (int i = 0; i < 2 && instance && instance < model->instances + model->instance_count; i++, instance++)
-			if (strcmp(instance->name, value->text) == 0)
-				return instance;
-		instance = find_instance(model, value->text);
-		if (instance)
-			return instance;
-	}
-	shown = check_show(value);
-	check_refuse(row, "instance", "%s is not in %s", shown, views[VIEW_INSTANCES].name);
+	if (instance)
+		return instance;
+	shown = check_show(row, LAYER_INSTANCE);
+	check_refuse(row, LAYER_INSTANCE, "%s is not in %s", shown, views[VIEW_INSTANCES].name);
 	model->refused++;      /* a row of nobody */
 	return NULL;
 }
 
-static void add_layer(struct model *model, struct row_check *row, const struct value values[COLUMNS_MAX],
-		      struct instance *instance)
+static void add_layer(struct model *model, struct row_check *row, struct instance *instance)
 {
 	struct layer layer = { .instance = (size_t) (instance - model->instances), .row = row->number };
 	const struct overlay *overlay = NULL;
 	int64_t id;
 
-	(void) check_integer(row, "position", &values[1], 1, INT64_MAX, &layer.position, "a positive integer");
-	if (check_integer(row, "overlay", &values[2], 1, INT64_MAX, &id, "a positive integer")) {
+	(void) check_integer(row, LAYER_POSITION, 1, INT64_MAX, &layer.position, "a positive integer");
+	if (check_integer(row, LAYER_OVERLAY, 1, INT64_MAX, &id, "a positive integer")) {
 		overlay = find_overlay(model, id);
 		if (!overlay)
-			check_refuse(row, "overlay", "%s is not in %s", values[2].text, views[VIEW_OVERLAYS].name);
+			check_refuse(row, LAYER_OVERLAY, "%s is not in %s", row->values[LAYER_OVERLAY].text,
+				     views[VIEW_OVERLAYS].name);
 	}
 	if (row->refused) {
 		if (!instance->refused)
@@ -277,20 +271,13 @@ static void add_layer(struct model *model, struct row_check *row, const struct v
 
 static void add_layers(struct model *model, const struct rows *rows, struct report *report)
 {
-	size_t position = rows->of[VIEW_LAYERS].start;
-	struct instance *last = NULL;
-
 	for (size_t i = 0; i < rows->of[VIEW_LAYERS].count; i++) {
-		struct row_check row = { .view = VIEW_LAYERS, .number = i + 1, .report = report };
-		struct instance *instance;
-		struct value values[COLUMNS_MAX];
+		struct row_check row = check_row(rows, VIEW_LAYERS, i, report);
+		struct instance *instance = layer_instance(model, &row);
 
-		rows_next(rows, VIEW_LAYERS, &position, values);
-		instance = layer_instance(model, &row, &values[0], last);
 		if (instance) {
 			row.instance = instance->name;
-			add_layer(model, &row, values, instance);
-			last = instance;
+			add_layer(model, &row, instance);
 		}
 		free(row.refused);
 	}
@@ -313,18 +300,18 @@ static void check_stack(const struct model *model, struct instance *instance, si
 
 	for (size_t i = 1; i < count; i++)
 		if (layers[i - 1].position == layers[i].position) {
-			refuse_instance(instance, VIEW_LAYERS, layers[i].row, "position", report,
+			refuse_instance(instance, VIEW_LAYERS, layers[i].row, LAYER_POSITION, report,
 					"%" PRId64 " is taken twice", layers[i].position);
 			return;
 		}
 	if (count > OVERLAYS_MAX) {
-		refuse_instance(instance, VIEW_LAYERS, layers[OVERLAYS_MAX].row, "instance", report,
+		refuse_instance(instance, VIEW_LAYERS, layers[OVERLAYS_MAX].row, LAYER_INSTANCE, report,
 				"has %zu overlays, the limit is %d", count, OVERLAYS_MAX);
 		return;
 	}
 	for (size_t i = 0; i < count; i++) {
 		if (seen[layers[i].overlay] == stack) {
-			refuse_instance(instance, VIEW_LAYERS, layers[i].row, "overlay", report,
+			refuse_instance(instance, VIEW_LAYERS, layers[i].row, LAYER_OVERLAY, report,
 					"%s stands in the stack twice", model->overlays[layers[i].overlay].id_text);
 			return;
 		}
@@ -336,7 +323,7 @@ static void stack_layers(struct model *model, struct report *report)
 {
 	cleanup_free size_t *seen = xcalloc(model->overlay_count + 1, sizeof(*seen));
 
-	sort(model->layers, model->layer_count, sizeof(*model->layers), compare_layers);
+	sort_array(model->layers, model->layer_count, sizeof(*model->layers), compare_layers);
 	for (size_t i = 0, same; i < model->layer_count; i += same) {
 		struct instance *instance = &model->instances[model->layers[i].instance];
 

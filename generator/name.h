@@ -17,6 +17,10 @@ enum { SCRIPT_MAX = 1024 * 1024 };
 /* The word that stands for ROOT/installation in a list of layers; always the last one. */
 #define INSTALLATION "installation"
 
+/* What stands before an instance name or overlay id in the name of its unit; ".service" follows. */
+#define SERVER_UNIT "left4me-server@"
+#define BUILD_UNIT "build-overlay@"
+
 /* An instance name: [a-z0-9][a-z0-9_-]{0,63} (F21). It is a file name, a unit name and a word in sudoers. */
 bool valid_name(const char *name);
 

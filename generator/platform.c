@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #ifdef __linux__
@@ -46,7 +47,15 @@ int platform_open_unnamed(int folder, mode_t mode)
 int platform_give_name(int fd, int folder, const char *path)
 {
 #ifdef AT_EMPTY_PATH
-	return linkat(fd, "", folder, path, AT_EMPTY_PATH) < 0 ? -errno : 0;
+	char nameless[40];
+
+	if (linkat(fd, "", folder, path, AT_EMPTY_PATH) == 0)
+		return 0;
+	if (errno != ENOENT)
+		return -errno;
+	/* without CAP_DAC_READ_SEARCH by the detour that linkat(2) names */
+	(void) snprintf(nameless, sizeof(nameless), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, nameless, folder, path, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
 #else
 	(void) fd, (void) folder, (void) path;
 	return -ENOENT;

@@ -13,8 +13,7 @@ int platform_become(uid_t uid, gid_t gid);
 
 /*
  * A new file without a name below the folder, for writing, which is gone with its descriptor unless it is given a name.
- * -1 where there is no such thing; 0 or -errno: -EEXIST for a name that is taken, -ENOENT for want of the privilege
- * (CAP_DAC_READ_SEARCH, linkat(2)).
+ * -1 where there is no such thing; 0 or -errno: -EEXIST for a name that is taken.
  */
 int platform_open_unnamed(int folder, mode_t mode);
 int platform_give_name(int fd, int folder, const char *path);

@@ -118,9 +118,10 @@ static char *explain(sqlite3 *db, const struct view_info *view)
 static int read_view(sqlite3 *db, enum view view, struct text *out, char **ret_reason)
 {
 	const struct view_info *info = &views[view];
+	cleanup_free char *query = view_query(view);
 	sqlite3_stmt *statement = NULL;
 	size_t count = 0;
-	int rc = sqlite3_prepare_v2(db, info->query, -1, &statement, NULL);
+	int rc = sqlite3_prepare_v2(db, query, -1, &statement, NULL);
 
 	rows_put_view(out, view);
 	while (rc == SQLITE_OK && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
@@ -340,7 +341,7 @@ static char *judge(struct text *answer, struct rows *ret_rows, bool *ret_denied)
 		*ret_denied = answer->data[prefix] == '+';
 		return xstrdup(answer->data + prefix + 1);
 	}
-	if (!rows_take(&answer->data, answer->length, ret_rows))
+	if (!rows_take(answer, ret_rows))
 		return xstrdup("the reading process did not give whole rows");
 	return NULL;
 }

@@ -1,169 +1,198 @@
 #include "render.h"
 
-#include <string.h>
-
 #include "escape.h"
 #include "name.h"
+#include "rules.h"
+#include "templates.h"
+#include "variables.h"
 
-enum scope { PER_HOST, PER_INSTANCE, PER_OVERLAY, LIST_OF_RULES };
+/* A rendering under way; texts of one unit are used again for the next. */
+enum { ASSIGNMENTS = 3 };
+struct rendering {
+	const struct picture *picture;
+	struct sink *sink;
+	struct variables variables;
+	struct text name, description, assignment, words[ASSIGNMENTS];
+	const char *environment[ASSIGNMENTS];
+};
 
-static bool always(const struct config *config)
+/* --- the table of outputs -------------------------------------------------------------------------------- */
+
+static bool always(const struct picture *picture)
 {
-	(void) config;
+	(void) picture;
 	return true;
 }
 
-static bool has_web(const struct config *config)
+static bool has_web(const struct picture *picture)
 {
-	return config->web_enabled;
+	return picture->config->web_enabled;
 }
 
-static bool has_refresh(const struct config *config)
+static bool has_refresh(const struct picture *picture)
 {
-	return *config->workshop.refresh;
+	return *picture->config->workshop.refresh;
 }
 
-static bool has_pinning(const struct config *config)
+static bool has_pinning(const struct picture *picture)
 {
-	return config->reserved_cpus;
+	return picture->config->reserved_cpus;
 }
 
-/* Everything that is written, apart from empty folders; design.md 5. A name with %s is one unit's. */
+static bool has_rules(const struct picture *picture)
+{
+	return picture->origin != ROWS_OMITTED;
+}
+
+struct output;
+static int put_host(struct rendering *rendering, const struct output *output);
+static int put_activate(struct rendering *rendering, const struct output *output);
+static int put_fallback(struct rendering *rendering, const struct output *output);
+static int put_servers(struct rendering *rendering, const struct output *output);
+static int put_builds(struct rendering *rendering, const struct output *output);
+static int put_rules(struct rendering *rendering, const struct output *output);
+static int put_build_root(struct rendering *rendering, const struct output *output);
+
+/*
+ * Everything that is written, in this order: who writes it, from what, where to, whether at all, the directory of
+ * the link that wants it, and the description of the fallback template, which takes over where the row of a unit is
+ * gone. The name of servers and builds is what stands before the instance.
+ */
 static const struct output {
-	enum scope scope;
-	const char *template;
+	int (*put)(struct rendering *rendering, const struct output *output);
+	const struct template *template;
 	const char *directory, *name;
-	const char *wanted_by;         /* folder of the link, or NULL */
-	bool (*when)(const struct config *config);
+	bool (*when)(const struct picture *picture);
+	const char *wanted_by;
+	const char *fallback;
 } outputs[] = {
-	{ PER_HOST, "left4me.target", "", "left4me.target", "multi-user.target.wants", always },
-	{ PER_HOST, "server.service", "", "left4me-server@.service", NULL, always },
-	{ PER_HOST, "server-hardening.conf", "left4me-server@.service.d", "10-hardening.conf", NULL, always },
-	{ PER_HOST, "build.service", "", "build-overlay@.service", NULL, always },
-	{ PER_HOST, "build-hardening.conf", "build-overlay@.service.d", "10-hardening.conf", NULL, always },
-	{ PER_HOST, "l4d2.slice", "", "l4d2.slice", NULL, always },
-	{ PER_HOST, "l4d2-game.slice", "", "l4d2-game.slice", NULL, always },
-	{ PER_HOST, "l4d2-build.slice", "", "l4d2-build.slice", NULL, always },
-	{ PER_HOST, "reserved-cpus.conf", "system.slice.d", "10-left4me-cpuset.conf", NULL, has_pinning },
-	{ PER_HOST, "reserved-cpus.conf", "user.slice.d", "10-left4me-cpuset.conf", NULL, has_pinning },
-	{ PER_HOST, "web.service", "", "left4me-web.service", "left4me.target.wants", has_web },
-	{ PER_HOST, "web-hardening.conf", "left4me-web.service.d", "10-hardening.conf", NULL, has_web },
-	{ PER_HOST, "workshop-refresh.service", "", "left4me-workshop-refresh.service", NULL, has_refresh },
-	{ PER_HOST, "workshop-refresh.timer", "", "left4me-workshop-refresh.timer", "timers.target.wants", has_refresh },
-	{ PER_HOST, "web-hardening.conf", "left4me-workshop-refresh.service.d", "10-hardening.conf", NULL, has_refresh },
-	{ PER_HOST, "activate.service", "", "left4me-activate.service", NULL, always },
-	{ PER_HOST, "check.service", "", "left4me-check.service", "left4me.target.wants", always },
-	{ PER_HOST, "check.timer", "", "left4me-check.timer", "timers.target.wants", always },
-	{ PER_INSTANCE, "server.service", "", "left4me-server@%s.service", "left4me.target.wants", always },
-	{ PER_OVERLAY, "build.service", "", "build-overlay@%s.service", NULL, always },
-	{ LIST_OF_RULES, "left4me.sudoers", "sudoers.d", "left4me", NULL, always },
+	{ put_host, &template_left4me_target, "", "left4me.target", always, "multi-user.target.wants", NULL },
+	{ put_fallback, &template_server_service, "", SERVER_UNIT ".service", always, NULL,
+	  "Left 4 Dead 2 server %i, not in the database" },
+	{ put_host, &template_server_hardening_conf, SERVER_UNIT ".service.d", "10-hardening.conf", always, NULL, NULL },
+	{ put_fallback, &template_build_service, "", BUILD_UNIT ".service", always, NULL,
+	  "Build of overlay %i, not in the database" },
+	{ put_host, &template_build_hardening_conf, BUILD_UNIT ".service.d", "10-hardening.conf", always, NULL, NULL },
+	{ put_host, &template_l4d2_slice, "", "l4d2.slice", always, NULL, NULL },
+	{ put_host, &template_l4d2_game_slice, "", "l4d2-game.slice", always, NULL, NULL },
+	{ put_host, &template_l4d2_build_slice, "", "l4d2-build.slice", always, NULL, NULL },
+	{ put_host, &template_reserved_cpus_conf, "system.slice.d", "10-left4me-cpuset.conf", has_pinning, NULL, NULL },
+	{ put_host, &template_reserved_cpus_conf, "user.slice.d", "10-left4me-cpuset.conf", has_pinning, NULL, NULL },
+	{ put_host, &template_web_service, "", "left4me-web.service", has_web, "left4me.target.wants", NULL },
+	{ put_host, &template_web_hardening_conf, "left4me-web.service.d", "10-hardening.conf", has_web, NULL, NULL },
+	{ put_host, &template_workshop_refresh_service, "", "left4me-workshop-refresh.service", has_refresh, NULL, NULL },
+	{ put_host, &template_workshop_refresh_timer, "", "left4me-workshop-refresh.timer", has_refresh,
+	  "timers.target.wants", NULL },
+	{ put_host, &template_web_hardening_conf, "left4me-workshop-refresh.service.d", "10-hardening.conf", has_refresh,
+	  NULL, NULL },
+	{ put_activate, &template_activate_service, "", "left4me-activate.service", always,
+	  "multi-user.target.wants", NULL },
+	{ put_host, &template_check_service, "", "left4me-check.service", always, "left4me.target.wants", NULL },
+	{ put_host, &template_check_timer, "", "left4me-check.timer", always, "timers.target.wants", NULL },
+	{ put_servers, &template_server_service, "", SERVER_UNIT, always, "left4me.target.wants", NULL },
+	{ put_builds, &template_build_service, "", BUILD_UNIT, always, NULL, NULL },
+	{ put_rules, &template_left4me_sudoers, "sudoers.d", "left4me", has_rules, NULL, NULL },
+	{ put_build_root, NULL, "", "root", has_rules, NULL, NULL },
 };
 
-/* --- texts ----------------------------------------------------------------------------------------------- */
+/* --- into the sink --------------------------------------------------------------------------------------- */
 
-/* What makes a unit of a refused row, and the fallback template, out of a good one: it says why and fails. */
-static void set_refusal(struct variable *variables, const char *const *reason)
+static void set(struct rendering *rendering, unsigned variable, const char *text)
 {
-	static const char *const command = "/bin/false", *const restart = "no";
-
-	variable_set(variables, VAR_REFUSED, reason);
-	variable_set(variables, VAR_FALSE, &command);
-	variable_set(variables, VAR_RESTART, &restart);
-	variables[VAR_MOUNT].count = variables[VAR_FETCH].count = variables[VAR_ENVIRONMENT].count = 0;
+	variable_set(&rendering->variables, variable, text);
 }
 
-static void set_unit(const struct rendering *rendering, struct variable *variables)
+static void set_list(struct rendering *rendering, unsigned variable, const char *const *list, size_t count)
 {
-	static const char *const restart = "on-failure";
-
-	memcpy(variables, rendering->host.of, VARIABLE_COUNT * sizeof(*variables));
-	variables[VAR_MOUNT] = variables[VAR_UMOUNT];
-	variable_set(variables, VAR_RESTART, &restart);
+	rendering->variables.of[variable] = (struct variable){ .list = list, .count = count };
 }
 
-static const struct template *template_of(const struct rendering *rendering, const struct output *output)
+static int put(struct rendering *rendering, const struct template *template, const struct file *file)
 {
-	size_t i = 0;
+	struct text *text = rendering->sink->open(rendering->sink, file);
 
-	while (strcmp(outputs[i].template, output->template) != 0)
-		i++;
-	return &rendering->templates[i];
+	if (!text)
+		return -1;
+	template_fill(template, rendering->variables.of, text);
+	return rendering->sink->close(rendering->sink, file);
 }
 
-static void write_host(const void *maker, const struct artifact *artifact, struct text *out)
+/* A unit and, where it is wanted, the link to it. */
+static int put_unit(struct rendering *rendering, const struct output *output, const char *name, bool wanted)
 {
-	const struct rendering *rendering = maker;
-	const struct output *output = artifact->subject;
+	struct sink *sink = rendering->sink;
+	const struct file file = { .tree = TREE_UNITS, .directory = output->directory, .name = name, .mode = 0644 };
 
-	template_fill(template_of(rendering, output), rendering->host.of, out);
+	if (put(rendering, output->template, &file) < 0)
+		return -1;
+	return wanted ? sink->link(sink, &file, output->wanted_by) : 0;
+}
+
+static int put_host(struct rendering *rendering, const struct output *output)
+{
+	return put_unit(rendering, output, output->name, output->wanted_by != NULL);
+}
+
+/* Wanted where the database was out of reach: it is looked for again once its file system is there. */
+static int put_activate(struct rendering *rendering, const struct output *output)
+{
+	enum rows_origin origin = rendering->picture->origin;
+
+	return put_unit(rendering, output, output->name, origin == ROWS_NONE || origin == ROWS_LAST_GOOD);
+}
+
+/* --- units of rows --------------------------------------------------------------------------------------- */
+
+/* What every server and build has unless it is refused. */
+static void set_unit(struct rendering *rendering)
+{
+	set(rendering, VAR_MOUNT, rendering->variables.overlay);
+	set(rendering, VAR_FETCH, rendering->variables.fetch);
+	set(rendering, VAR_RESTART, "on-failure");
+	set(rendering, VAR_REFUSED, NULL);
+	set(rendering, VAR_FALSE, NULL);
+	set(rendering, VAR_COLLECT, NULL);
+	set_list(rendering, VAR_ENVIRONMENT, NULL, 0);
+}
+
+/* What makes the unit of a refused row, and the fallback template, out of a good one: it says why, and fails. */
+static void set_refusal(struct rendering *rendering, const char *reason)
+{
+	set(rendering, VAR_REFUSED, reason);
+	set(rendering, VAR_FALSE, "/bin/false");
+	set(rendering, VAR_RESTART, "no");
+	set(rendering, VAR_MOUNT, NULL);
+	set(rendering, VAR_FETCH, NULL);
+	set_list(rendering, VAR_ENVIRONMENT, NULL, 0);
 }
 
 /* The template of a kind of unit serves instances that have no unit of their own, as those of a vanished row. */
-static void write_fallback(const void *maker, const struct artifact *artifact, struct text *out)
+static int put_fallback(struct rendering *rendering, const struct output *output)
 {
-	static const char *const reason = "\"%i is not in the database\"";
-	static const char *const server = "Left 4 Dead 2 server %i, not in the database";
-	static const char *const build = "Build of overlay %i, not in the database";
-	static const char *const collect = "inactive-or-failed";       /* nobody is left who would reset it */
-	const struct output *output = artifact->subject;
-	struct variable variables[VARIABLE_COUNT];
-
-	set_unit(maker, variables);
-	set_refusal(variables, &reason);
-	variable_set(variables, VAR_DESCRIPTION, strcmp(output->template, "server.service") == 0 ? &server : &build);
-	variable_set(variables, VAR_COLLECT, &collect);
-	template_fill(template_of(maker, output), variables, out);
+	set_unit(rendering);
+	set_refusal(rendering, "\"%i is not in the database\"");
+	set(rendering, VAR_DESCRIPTION, output->fallback);
+	set(rendering, VAR_COLLECT, "inactive-or-failed");     /* nobody is left who would reset it */
+	return put_unit(rendering, output, output->name, false);
 }
 
-/* Texts of one unit, used again for the next. */
-enum { ASSIGNMENTS = 3 };
-struct scratch {
-	struct text description, assignment, words[ASSIGNMENTS];
-};
-
-static struct scratch *make_scratch(void)
+/* Begins the description, which says why a refused row is refused. */
+static void describe(struct rendering *rendering, const char *what, const char *instance, const char *refused)
 {
-	struct scratch *scratch = xcalloc(1, sizeof(*scratch));
-
-	scratch->description = scratch->assignment = TEXT_EMPTY;
-	for (size_t i = 0; i < ASSIGNMENTS; i++)
-		scratch->words[i] = TEXT_EMPTY;
-	return scratch;
+	text_clear(&rendering->description);
+	text_puts(&rendering->description, what);
+	text_puts(&rendering->description, instance);
+	if (refused) {
+		text_puts(&rendering->description, ", refused: ");
+		escape_value(&rendering->description, refused);
+		text_clear(&rendering->words[0]);
+		escape_word(&rendering->words[0], refused);
+		set_refusal(rendering, rendering->words[0].data);
+	}
 }
 
-static void free_scratch(struct scratch *scratch)
+static void put_layers(struct text *out, const struct model *model, const struct instance *instance)
 {
-	if (!scratch)
-		return;
-	text_done(&scratch->description);
-	text_done(&scratch->assignment);
-	for (size_t i = 0; i < ASSIGNMENTS; i++)
-		text_done(&scratch->words[i]);
-	free(scratch);
-}
-
-static struct scratch *clear_scratch(const struct rendering *rendering)
-{
-	struct scratch *scratch = rendering->scratch;
-
-	scratch->description.length = scratch->assignment.length = 0;
-	for (size_t i = 0; i < ASSIGNMENTS; i++)
-		scratch->words[i].length = 0;
-	return scratch;
-}
-
-static void refuse_unit(struct scratch *scratch, struct variable *variables, const char *why)
-{
-	text_puts(&scratch->description, ", refused: ");
-	escape_value(&scratch->description, why);
-	escape_word(&scratch->words[0], why);
-	set_refusal(variables, (const char *const *) &scratch->words[0].data);
-}
-
-static void put_layers(struct text *out, const struct rendering *rendering, const struct instance *instance)
-{
-	const struct model *model = rendering->model;
-
 	for (size_t i = 0; i < instance->layer_count; i++) {
 		text_puts(out, model->overlays[model->layers[instance->first_layer + i].overlay].id_text);
 		text_putc(out, ' ');
@@ -171,200 +200,146 @@ static void put_layers(struct text *out, const struct rendering *rendering, cons
 	text_puts(out, INSTALLATION);
 }
 
-/* Three assignments, each a word of Environment=; the arguments have a layer of quotes of their own within. */
-static void put_environment(struct scratch *scratch, const struct rendering *rendering, const struct instance *instance)
+/* The assignment that was put together becomes a word of Environment=. */
+static void end_assignment(struct rendering *rendering, size_t number)
 {
-	text_puts(&scratch->words[0], "L4D2_PORT=");
-	text_puts(&scratch->words[0], instance->port_text);
-	text_puts(&scratch->assignment, "L4D2_ARGS=");
-	escape_arguments(&scratch->assignment, instance->arguments);
-	escape_word(&scratch->words[1], scratch->assignment.data);
-	scratch->assignment.length = 0;
-	text_puts(&scratch->assignment, "L4D2_LAYERS=");
-	put_layers(&scratch->assignment, rendering, instance);
-	escape_word(&scratch->words[2], scratch->assignment.data);
+	text_clear(&rendering->words[number]);
+	escape_word(&rendering->words[number], rendering->assignment.data);
+	rendering->environment[number] = rendering->words[number].data;
+	text_clear(&rendering->assignment);
 }
 
-static void write_server(const void *maker, const struct artifact *artifact, struct text *out)
+/* The arguments have a layer of quotes of their own within (escape.h). */
+static void set_environment(struct rendering *rendering, const struct instance *instance)
 {
-	const struct rendering *rendering = maker;
-	const struct instance *instance = artifact->subject;
-	struct scratch *scratch = clear_scratch(rendering);
-	struct variable variables[VARIABLE_COUNT];
-	const char *environment[ASSIGNMENTS];
+	text_clear(&rendering->assignment);
+	text_puts(&rendering->assignment, "L4D2_PORT=");
+	text_puts(&rendering->assignment, instance->port_text);
+	end_assignment(rendering, 0);
+	text_puts(&rendering->assignment, "L4D2_ARGS=");
+	escape_arguments(&rendering->assignment, instance->arguments);
+	end_assignment(rendering, 1);
+	text_puts(&rendering->assignment, "L4D2_LAYERS=");
+	put_layers(&rendering->assignment, rendering->picture->model, instance);
+	end_assignment(rendering, 2);
+	set_list(rendering, VAR_ENVIRONMENT, rendering->environment, ASSIGNMENTS);
+}
 
-	set_unit(rendering, variables);
-	text_puts(&scratch->description, "Left 4 Dead 2 server ");
-	text_puts(&scratch->description, instance->name);
-	if (instance->refused)
-		refuse_unit(scratch, variables, instance->refused);
-	else {
-		text_puts(&scratch->description, " on port ");
-		text_puts(&scratch->description, instance->port_text);
-		put_environment(scratch, rendering, instance);
-		for (size_t i = 0; i < ASSIGNMENTS; i++)
-			environment[i] = scratch->words[i].data;
-		variables[VAR_ENVIRONMENT] = (struct variable){ environment, ASSIGNMENTS };
+static const char *unit_name(struct rendering *rendering, const char *kind, const char *instance)
+{
+	text_clear(&rendering->name);
+	text_puts(&rendering->name, kind);
+	text_puts(&rendering->name, instance);
+	text_puts(&rendering->name, ".service");
+	return rendering->name.data;
+}
+
+static int put_server(struct rendering *rendering, const struct output *output, const struct instance *instance)
+{
+	set_unit(rendering);
+	describe(rendering, "Left 4 Dead 2 server ", instance->name, instance->refused);
+	if (!instance->refused) {
+		text_puts(&rendering->description, " on port ");
+		text_puts(&rendering->description, instance->port_text);
+		set_environment(rendering, instance);
 	}
-	variable_set(variables, VAR_DESCRIPTION, (const char *const *) &scratch->description.data);
-	template_fill(rendering->server, variables, out);
+	set(rendering, VAR_DESCRIPTION, rendering->description.data);
+	return put_unit(rendering, output, unit_name(rendering, output->name, instance->name),
+			instance->enabled && !instance->refused);
 }
 
-/* The name stands in quotes, so that a backslash at its end does not end the line. */
-static void write_build(const void *maker, const struct artifact *artifact, struct text *out)
+static int put_servers(struct rendering *rendering, const struct output *output)
 {
-	const struct rendering *rendering = maker;
-	const struct overlay *overlay = artifact->subject;
-	struct scratch *scratch = clear_scratch(rendering);
-	struct variable variables[VARIABLE_COUNT];
+	const struct model *model = rendering->picture->model;
+	int r = 0;
 
-	set_unit(rendering, variables);
-	text_puts(&scratch->description, "Build of overlay ");
-	text_puts(&scratch->description, overlay->id_text);
-	if (overlay->refused)
-		refuse_unit(scratch, variables, overlay->refused);
-	else {
-		text_puts(&scratch->description, ", \"");
-		escape_value(&scratch->description, overlay->name);
-		text_putc(&scratch->description, '"');
+	for (size_t i = 0; r == 0 && i < model->instance_count; i++)
+		r = put_server(rendering, output, &model->instances[i]);
+	return r;
+}
+
+/* The overlay's name stands in quotes, so that a backslash at its end does not end the line. */
+static int put_build(struct rendering *rendering, const struct output *output, const struct overlay *overlay)
+{
+	set_unit(rendering);
+	describe(rendering, "Build of overlay ", overlay->id_text, overlay->refused);
+	if (!overlay->refused) {
+		text_puts(&rendering->description, ", \"");
+		escape_value(&rendering->description, overlay->name);
+		text_putc(&rendering->description, '"');
 	}
-	variable_set(variables, VAR_DESCRIPTION, (const char *const *) &scratch->description.data);
-	template_fill(rendering->build, variables, out);
+	set(rendering, VAR_DESCRIPTION, rendering->description.data);
+	return put_unit(rendering, output, unit_name(rendering, output->name, overlay->id_text), false);
 }
 
-/* --- the bundle ------------------------------------------------------------------------------------------ */
-
-static void add_link(struct rendering *rendering, const struct artifact *unit, const char *directory)
+static int put_builds(struct rendering *rendering, const struct output *output)
 {
-	struct artifact link = *unit;
+	const struct model *model = rendering->picture->model;
+	int r = 0;
 
-	link.kind = ARTIFACT_LINK;
-	link.directory = directory;
-	bundle_add(&rendering->bundle, &link);
+	for (size_t i = 0; r == 0 && i < model->overlay_count; i++)
+		if (model->overlays[i].has_script)
+			r = put_build(rendering, output, &model->overlays[i]);
+	return r;
 }
 
-static void add_host(struct rendering *rendering, const struct output *output, enum rows_origin origin)
+/* --- RUN/left4me ----------------------------------------------------------------------------------------- */
+
+static void set_names(struct rendering *rendering, unsigned variable, const struct name_list *names)
 {
-	bool is_template = strcmp(output->template, "server.service") == 0 ||
-			   strcmp(output->template, "build.service") == 0;
-	struct artifact unit = {
-		.kind = ARTIFACT_FILE, .place = PLACE_UNITS, .mode = 0644, .per_host = true,
-		.directory = output->directory, .name = output->name,
-		.write = is_template ? write_fallback : write_host, .maker = rendering, .subject = output,
+	set_list(rendering, variable, names->names, names->count);
+}
+
+/* Without rows, the rules of an earlier run stay: what runs must stay stoppable. */
+static int put_rules(struct rendering *rendering, const struct output *output)
+{
+	const struct picture *picture = rendering->picture;
+	const struct file file = {
+		.tree = TREE_STATE, .directory = output->directory, .name = output->name, .mode = 0440,
+		.keep = picture->origin == ROWS_NONE,
 	};
+	cleanup(rules_done) struct rules rules;
 
-	bundle_add(&rendering->bundle, &unit);
-	if (output->wanted_by)
-		add_link(rendering, &unit, output->wanted_by);
-	/* the database was out of reach: look again once its file system is there (design.md 7) */
-	if (strcmp(output->template, "activate.service") == 0 && (origin == ROWS_NONE || origin == ROWS_LAST_GOOD))
-		add_link(rendering, &unit, "multi-user.target.wants");
+	rules_list(picture->model, picture->running, &rules);
+	set_names(rendering, VAR_SERVERS, &rules.servers);
+	set_names(rendering, VAR_BUILDS, &rules.builds);
+	set_names(rendering, VAR_STOPPABLE_SERVERS, &rules.stoppable_servers);
+	set_names(rendering, VAR_STOPPABLE_BUILDS, &rules.stoppable_builds);
+	return put(rendering, output->template, &file);
 }
 
-static void add_servers(struct rendering *rendering, const struct output *output, const struct model *model)
+/* The root directory of the builds, in which systemd makes the mount points. */
+static int put_build_root(struct rendering *rendering, const struct output *output)
 {
-	for (size_t i = 0; i < model->instance_count; i++)
-		bundle_add(&rendering->bundle, &(struct artifact){
-			.kind = ARTIFACT_FILE, .place = PLACE_UNITS, .mode = 0644,
-			.directory = output->directory, .name = rendering->units.servers[i],
-			.write = write_server, .maker = rendering, .subject = &model->instances[i],
-		});
-	for (size_t i = 0; i < model->instance_count; i++)
-		if (model->instances[i].enabled && !model->instances[i].refused)
-			bundle_add(&rendering->bundle, &(struct artifact){
-				.kind = ARTIFACT_LINK, .place = PLACE_UNITS,
-				.directory = output->wanted_by, .name = rendering->units.servers[i],
-			});
+	const struct file directory = { .tree = TREE_STATE, .directory = output->directory, .name = output->name };
+
+	return rendering->sink->directory(rendering->sink, &directory);
 }
 
-static void add_builds(struct rendering *rendering, const struct output *output, const struct model *model)
+/* --- all of it ------------------------------------------------------------------------------------------- */
+
+static void rendering_done(struct rendering *rendering)
 {
-	for (size_t i = 0; i < model->overlay_count; i++)
-		if (rendering->units.builds[i])
-			bundle_add(&rendering->bundle, &(struct artifact){
-				.kind = ARTIFACT_FILE, .place = PLACE_UNITS, .mode = 0644,
-				.directory = output->directory, .name = rendering->units.builds[i],
-				.write = write_build, .maker = rendering, .subject = &model->overlays[i],
-			});
+	variables_done(&rendering->variables);
+	text_done(&rendering->name);
+	text_done(&rendering->description);
+	text_done(&rendering->assignment);
+	for (size_t i = 0; i < ASSIGNMENTS; i++)
+		text_done(&rendering->words[i]);
 }
 
-/* Without rows, rules of earlier ones stay: what runs must stay stoppable. */
-static void add_state(struct rendering *rendering, const struct output *output, enum rows_origin origin)
+int render(const struct picture *picture, struct sink *sink)
 {
-	if (origin == ROWS_OMITTED)
-		return;
-	bundle_add(&rendering->bundle, &(struct artifact){
-		.kind = ARTIFACT_FILE, .place = PLACE_STATE, .mode = 0440, .keep = origin == ROWS_NONE,
-		.directory = output->directory, .name = output->name,
-		.write = write_host, .maker = rendering, .subject = output,
-	});
-	/* the root folder of the builds: systemd makes the mount points in it */
-	bundle_add(&rendering->bundle, &(struct artifact){
-		.kind = ARTIFACT_DIRECTORY, .place = PLACE_STATE, .mode = 0755, .directory = "", .name = "root",
-	});
-}
+	cleanup(rendering_done) struct rendering rendering = {
+		.picture = picture, .sink = sink,
+		.name = TEXT_EMPTY, .description = TEXT_EMPTY, .assignment = TEXT_EMPTY,
+		.words = { TEXT_EMPTY, TEXT_EMPTY, TEXT_EMPTY },
+	};
+	int r = 0;
 
-/* A template that serves two outputs is loaded for the first of them. */
-static void load_templates(struct rendering *rendering)
-{
-	const struct vocabulary vocabulary = { variable_names, rendering->host.of, VAR_FIRST_FREE };
-
-	for (size_t i = 0; i < ELEMENTS(outputs); i++)
-		if (template_of(rendering, &outputs[i]) == &rendering->templates[i])
-			template_load(outputs[i].template, &vocabulary, &rendering->templates[i]);
-	for (const struct output *output = outputs; output < outputs + ELEMENTS(outputs); output++) {
-		if (output->scope == PER_INSTANCE)
-			rendering->server = template_of(rendering, output);
-		if (output->scope == PER_OVERLAY)
-			rendering->build = template_of(rendering, output);
-	}
-}
-
-void render_prepare(const struct config *config, struct rendering *ret_rendering)
-{
-	struct rendering *rendering = ret_rendering;
-
-	*rendering = (struct rendering){ .config = config };
-	rendering->templates = xcalloc(ELEMENTS(outputs), sizeof(*rendering->templates));
-	rendering->scratch = make_scratch();
-	host_variables_set(config, &rendering->host);
-	load_templates(rendering);
-}
-
-void render(const struct model *model, const struct running *running, enum rows_origin origin,
-	    struct rendering *rendering)
-{
-	rendering->model = model;
-	units_name(model, running, &rendering->units);
-	units_list(&rendering->units, model, running, rendering->host.of);
-	for (const struct output *output = outputs; output < outputs + ELEMENTS(outputs); output++) {
-		if (!output->when(rendering->config))
-			continue;
-		switch (output->scope) {
-		case PER_HOST:
-			add_host(rendering, output, origin);
-			break;
-		case PER_INSTANCE:
-			add_servers(rendering, output, model);
-			break;
-		case PER_OVERLAY:
-			add_builds(rendering, output, model);
-			break;
-		case LIST_OF_RULES:
-			add_state(rendering, output, origin);
-			break;
-		}
-	}
-}
-
-void rendering_done(struct rendering *rendering)
-{
-	bundle_done(&rendering->bundle);
-	units_done(&rendering->units);
-	host_variables_done(&rendering->host);
-	for (size_t i = 0; rendering->templates && i < ELEMENTS(outputs); i++)
-		template_done(&rendering->templates[i]);
-	free_scratch(rendering->scratch);
-	free(rendering->templates);
-	*rendering = (struct rendering){ .model = NULL };
+	variables_set(picture->config, &rendering.variables);
+	for (size_t i = 0; r == 0 && i < ELEMENTS(outputs); i++)
+		if (outputs[i].when(picture))
+			r = outputs[i].put(&rendering, &outputs[i]);
+	return r;
 }

@@ -5,31 +5,31 @@
 #include "escape.h"
 #include "name.h"
 
-static char *check_place(const struct row_check *row, const char *column)
+static char *where(const struct row_check *row, unsigned column)
 {
-	const char *view = views[row->view].name;
+	const char *view = views[row->view].name, *name = views[row->view].columns[column].name;
 
 	if (row->instance)
-		return xasprintf("%s, row %zu (instance '%s'), %s", view, row->number, row->instance, column);
+		return xasprintf("%s, row %zu (instance '%s'), %s", view, row->number, row->instance, name);
 	if (row->overlay)
-		return xasprintf("%s, row %zu (overlay %s), %s", view, row->number, row->overlay, column);
-	return xasprintf("%s, row %zu, %s", view, row->number, column);
+		return xasprintf("%s, row %zu (overlay %s), %s", view, row->number, row->overlay, name);
+	return xasprintf("%s, row %zu, %s", view, row->number, name);
 }
 
-void check_refuse_for(struct row_check *row, const char *column, const char *format, va_list arguments)
+void check_refuse_for(struct row_check *row, unsigned column, const char *format, va_list arguments)
 {
-	cleanup_free char *where = check_place(row, column);
+	cleanup_free char *place = where(row, column);
 	cleanup_free char *message = xvasprintf(format, arguments);
 	cleanup_free char *reason = NULL;
 
-	report_problem(row->report, where, "%s", message);
+	report_problem(row->report, place, "%s", message);
 	if (row->refused)
 		return;
-	reason = xasprintf("%s %s", column, message);
+	reason = xasprintf("%s %s", views[row->view].columns[column].name, message);
 	row->refused = escape_message(reason);
 }
 
-void check_refuse(struct row_check *row, const char *column, const char *format, ...)
+void check_refuse(struct row_check *row, unsigned column, const char *format, ...)
 {
 	va_list arguments;
 
@@ -38,8 +38,10 @@ void check_refuse(struct row_check *row, const char *column, const char *format,
 	va_end(arguments);
 }
 
-char *check_show(const struct value *value)
+char *check_show(const struct row_check *row, unsigned column)
 {
+	const struct value *value = &row->values[column];
+
 	switch (value->type) {
 	case VALUE_NULL:
 		return xstrdup("NULL");
@@ -56,33 +58,38 @@ char *check_show(const struct value *value)
 	}
 }
 
-bool check_integer(struct row_check *row, const char *column, const struct value *value, int64_t min, int64_t max,
-		 int64_t *ret_number, const char *expected)
+bool check_integer(struct row_check *row, unsigned column, int64_t min, int64_t max, int64_t *ret_number,
+		   const char *expected)
 {
+	const struct value *value = &row->values[column];
+	cleanup_free char *shown = NULL;
+
 	if (value->type == VALUE_INTEGER && parse_decimal(value->text, min, max, ret_number))
 		return true;
-	cleanup_free char *shown = check_show(value);
+	shown = check_show(row, column);
 	check_refuse(row, column, "%s is not %s", shown, expected);
 	return false;
 }
 
-bool check_text(struct row_check *row, const char *column, const struct value *value, size_t max, const char **ret_text)
+bool check_text(struct row_check *row, unsigned column, size_t max, const char **ret_text)
 {
-	if (value->type == VALUE_TOO_LONG)
-		check_refuse(row, column, "is %s bytes long, the limit is %zu", value->text, max);
-	else if (value->type != VALUE_TEXT) {
-		cleanup_free char *shown = check_show(value);
-		check_refuse(row, column, "%s is not a text", shown);
-	} else if (value->length > max)
-		check_refuse(row, column, "is %zu bytes long, the limit is %zu", value->length, max);
-	else if (strlen(value->text) < value->length)
-		check_refuse(row, column, "holds a NUL");
-	else if (!valid_text(value->text, value->length)) {
-		cleanup_free char *shown = check_show(value);
-		check_refuse(row, column, "%s holds a control character or is no UTF-8", shown);
-	} else {
+	const struct value *value = &row->values[column];
+	cleanup_free char *shown = NULL;
+
+	if (value->type == VALUE_TEXT && value->length <= max && valid_text(value->text, value->length)) {
 		*ret_text = value->text;
 		return true;
 	}
+	shown = check_show(row, column);
+	if (value->type == VALUE_TOO_LONG)
+		check_refuse(row, column, "is %s bytes long, the limit is %zu", value->text, max);
+	else if (value->type != VALUE_TEXT)
+		check_refuse(row, column, "%s is not a text", shown);
+	else if (value->length > max)
+		check_refuse(row, column, "is %u bytes long, the limit is %zu", value->length, max);
+	else if (strlen(value->text) < value->length)
+		check_refuse(row, column, "holds a NUL");
+	else
+		check_refuse(row, column, "%s holds a control character or is no UTF-8", shown);
 	return false;
 }

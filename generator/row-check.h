@@ -9,22 +9,24 @@
 
 struct row_check {
 	enum view view;
-	size_t number;                 /* from 1, in the order of the view's query */
-	const char *instance, *overlay;        /* the name or id it is about, or NULL */
+	size_t number;                 /* of the row, from 1, in the order of the view's query */
+	const struct value *values;    /* by the numbers of the view's columns; borrowed */
+	const char *instance, *overlay;        /* the name or id that the row is about, or NULL; borrowed */
 	char *refused;                 /* the first thing that is wrong, printable; owned; NULL for a good row */
 	struct report *report;
 };
 
-/* Reports "VIEW, row NUMBER (...), COLUMN: MESSAGE" and keeps the first "COLUMN MESSAGE". */
-void check_refuse(struct row_check *row, const char *column, const char *format, ...) PRINTF_LIKE(3, 4);
-void check_refuse_for(struct row_check *row, const char *column, const char *format, va_list arguments) PRINTF_LIKE(3, 0);
+/* Reports "VIEW, row NUMBER (...), COLUMN: MESSAGE" and keeps the first "COLUMN MESSAGE" in `refused`. */
+void check_refuse(struct row_check *row, unsigned column, const char *format, ...) PRINTF_LIKE(3, 4);
+void check_refuse_for(struct row_check *row, unsigned column, const char *format, va_list arguments)
+	PRINTF_LIKE(3, 0);
 
-/* How a value looks in a message; owned by the caller. */
-char *check_show(const struct value *value);
+/* How the value looks in a message; owned by the caller. */
+char *check_show(const struct row_check *row, unsigned column);
 
 /* True with the number, or refuses the row: the value "is not EXPECTED". */
-bool check_integer(struct row_check *row, const char *column, const struct value *value, int64_t min, int64_t max,
-		 int64_t *ret_number, const char *expected);
+bool check_integer(struct row_check *row, unsigned column, int64_t min, int64_t max, int64_t *ret_number,
+		   const char *expected);
 
-/* True with the text, borrowed from the row: valid_text() of at most max bytes. Or refuses the row. */
-bool check_text(struct row_check *row, const char *column, const struct value *value, size_t max, const char **ret_text);
+/* True with the text, borrowed from the row: valid_text() of at most `max` bytes. Or refuses the row. */
+bool check_text(struct row_check *row, unsigned column, size_t max, const char **ret_text);

@@ -4,42 +4,48 @@
 
 #include "name.h"
 
+#define COLUMN_INFO(number, name, expression) [number] = { name, expression },
+
 const struct view_info views[VIEW_COUNT] = {
 	[VIEW_INSTANCES] = {
-		"generator_instances", { "name", "port", "arguments", "enabled" }, 4,
-		"SELECT name, port, arguments, enabled FROM main.generator_instances ORDER BY name", 20000,
+		"generator_instances", { INSTANCE_COLUMNS(COLUMN_INFO) }, INSTANCE_COLUMN_COUNT,
+		"name", 20000,
 	},
 	[VIEW_LAYERS] = {
-		"generator_layers", { "instance", "position", "overlay" }, 3,
-		"SELECT instance, position, overlay FROM main.generator_layers ORDER BY instance, position", 200000,
+		"generator_layers", { LAYER_COLUMNS(COLUMN_INFO) }, LAYER_COLUMN_COUNT,
+		"instance, position", 200000,
 	},
-	/* The script itself stays in the database: its length, or a type it must not have. As a blob, length()
-	   counts bytes and past a NUL. */
 	[VIEW_OVERLAYS] = {
-		"generator_overlays", { "id", "name", "script" }, 3,
-		"SELECT id, name, CASE typeof(script) WHEN 'text' THEN length(CAST(script AS BLOB)) WHEN 'null' THEN NULL"
-		" ELSE typeof(script) END FROM main.generator_overlays ORDER BY id", 20000,
+		"generator_overlays", { OVERLAY_COLUMNS(COLUMN_INFO) }, OVERLAY_COLUMN_COUNT,
+		"id", 20000,
 	},
 };
 
-static bool is_type(char c)
+char *view_query(enum view view)
 {
-	switch (c) {
-	case VALUE_NULL:
-	case VALUE_INTEGER:
-	case VALUE_REAL:
-	case VALUE_TEXT:
-	case VALUE_BLOB:
-	case VALUE_TOO_LONG:
-		return true;
-	default:
-		return false;
+	const struct view_info *info = &views[view];
+	struct text query = TEXT_EMPTY;
+
+	for (size_t i = 0; i < info->column_count; i++) {
+		const char *expression = info->columns[i].expression;
+
+		text_puts(&query, i == 0 ? "SELECT " : ", ");
+		text_puts(&query, expression ? expression : info->columns[i].name);
 	}
+	text_printf(&query, " FROM main.%s ORDER BY %s", info->name, info->order);
+	return text_take(&query);
 }
+
+/* --- writing --------------------------------------------------------------------------------------------- */
 
 void rows_put_view(struct text *out, enum view view)
 {
-	text_append(out, views[view].name, strlen(views[view].name) + 1);
+	text_puts(out, views[view].name);
+	for (size_t i = 0; i < views[view].column_count; i++) {
+		text_putc(out, ' ');
+		text_puts(out, views[view].columns[i].name);
+	}
+	text_putc(out, '\0');
 }
 
 void rows_put_value(struct text *out, enum value_type type, const char *text, size_t length)
@@ -65,31 +71,26 @@ void rows_put_end(struct text *out)
 	text_append(out, "end", sizeof("end"));
 }
 
-/* Reads the value at *position if one is there, without leaving the data. */
-static bool take_value(const char *data, size_t end, size_t *position, struct value *ret_value)
+/* --- reading --------------------------------------------------------------------------------------------- */
+
+/* What is left to be read. */
+struct rest {
+	const char *at, *end;
+};
+
+static bool is_type(char c)
 {
-	size_t at = *position, length = 0;
-	char type = at < end ? data[at] : '\0';
-
-	if (!is_type(type))
+	switch (c) {
+	case VALUE_NULL:
+	case VALUE_INTEGER:
+	case VALUE_REAL:
+	case VALUE_TEXT:
+	case VALUE_BLOB:
+	case VALUE_TOO_LONG:
+		return true;
+	default:
 		return false;
-	for (at++; at < end && data[at] >= '0' && data[at] <= '9' && length <= VALUE_MAX; at++)
-		length = length * 10 + (size_t) (data[at] - '0');
-	if (length > VALUE_MAX || end - at < length + 2 || data[at] != ' ' || data[at + 1 + length] != '\0')
-		return false;
-	*ret_value = (struct value){ (enum value_type) type, data + at + 1, length };
-	*position = at + length + 2;
-	return true;
-}
-
-static bool take_record(const char *data, size_t end, size_t *position, const char *record)
-{
-	size_t size = strlen(record) + 1;
-
-	if (end - *position < size || memcmp(data + *position, record, size) != 0)
-		return false;
-	*position += size;
-	return true;
+	}
 }
 
 /* An integer reaches the model as digits: it is printed and compared as text as well. */
@@ -106,53 +107,81 @@ static bool is_sane(const struct value *value)
 	return digits == value->length && digits <= 20 && (digits == 0) == (value->type == VALUE_NULL);
 }
 
-bool rows_take(char **data, size_t length, struct rows *ret_rows)
+/* The value that is next, if it is one. */
+static bool take_value(struct rest *rest, struct value *ret_value)
 {
-	struct rows rows = { .data = *data, .length = length };
-	size_t position = strlen(ROWS_HEADER);
+	const char *at = rest->at;
+	struct value value = { .length = 0 };
 
-	if (length < position || memcmp(*data, ROWS_HEADER, position) != 0)
+	if (at == rest->end || !is_type(*at))
 		return false;
-	for (enum view view = 0; view < VIEW_COUNT; view++) {
-		size_t values = 0;
-		struct value value;
+	value.type = (enum value_type) *at++;
+	for (; at < rest->end && *at >= '0' && *at <= '9' && value.length <= VALUE_MAX; at++)
+		value.length = value.length * 10 + (unsigned) (*at - '0');
+	if (value.length > VALUE_MAX || (size_t) (rest->end - at) < value.length + 2u ||
+	    at[0] != ' ' || at[1 + value.length] != '\0')
+		return false;
+	value.text = at + 1;
+	if (!is_sane(&value))
+		return false;
+	rest->at = at + value.length + 2;
+	*ret_value = value;
+	return true;
+}
 
-		if (!take_record(*data, length, &position, views[view].name))
-			return false;
-		rows.of[view].start = position;
-		for (; take_value(*data, length, &position, &value); values++)
-			if (!is_sane(&value))
-				return false;
-		rows.of[view].count = values / views[view].column_count;
-		if (values % views[view].column_count || rows.of[view].count > views[view].rows_max)
-			return false;
+static bool take_record(struct rest *rest, const char *record, size_t size)
+{
+	if ((size_t) (rest->end - rest->at) < size || memcmp(rest->at, record, size) != 0)
+		return false;
+	rest->at += size;
+	return true;
+}
+
+static bool take_view(struct rest *rest, enum view view, struct rows *rows, size_t *count)
+{
+	cleanup_text struct text record = TEXT_EMPTY;
+	struct value value;
+
+	rows_put_view(&record, view);
+	if (!take_record(rest, record.data, record.length))
+		return false;
+	rows->of[view].first = *count;
+	while (take_value(rest, &value)) {
+		rows->values = grow_array(rows->values, *count, sizeof(value));
+		rows->values[(*count)++] = value;
 	}
-	if (!take_record(*data, length, &position, "end") || position != length)
+	rows->of[view].count = (*count - rows->of[view].first) / views[view].column_count;
+	return (*count - rows->of[view].first) % views[view].column_count == 0 &&
+	       rows->of[view].count <= views[view].rows_max;
+}
+
+bool rows_take(struct text *text, struct rows *ret_rows)
+{
+	struct rest rest = { text_string(text), text_string(text) + text->length };
+	struct rows rows = ROWS_EMPTY;
+	size_t count = 0;
+	bool good = take_record(&rest, ROWS_HEADER, strlen(ROWS_HEADER));
+
+	for (enum view view = 0; good && view < VIEW_COUNT; view++)
+		good = take_view(&rest, view, &rows, &count);
+	if (!good || !take_record(&rest, "end", sizeof("end")) || rest.at != rest.end) {
+		free(rows.values);
 		return false;
-	*data = NULL;
+	}
+	rows.text = *text;
+	*text = TEXT_EMPTY;
 	*ret_rows = rows;
 	return true;
 }
 
-/* What rows_take() has taken has no surprise left. */
-void rows_next(const struct rows *rows, enum view view, size_t *position, struct value ret_row[COLUMNS_MAX])
+const struct value *rows_row(const struct rows *rows, enum view view, size_t number)
 {
-	const char *data = rows->data + *position;
-
-	for (size_t i = 0; i < views[view].column_count; i++) {
-		enum value_type type = (enum value_type) *data++;
-		size_t length = 0;
-
-		while (*data != ' ')
-			length = length * 10 + (size_t) (*data++ - '0');
-		ret_row[i] = (struct value){ type, data + 1, length };
-		data += length + 2;
-	}
-	*position = (size_t) (data - rows->data);
+	return rows->values + rows->of[view].first + number * views[view].column_count;
 }
 
 void rows_done(struct rows *rows)
 {
-	free(rows->data);
-	*rows = (struct rows){ 0 };
+	text_done(&rows->text);
+	free(rows->values);
+	*rows = ROWS_EMPTY;
 }

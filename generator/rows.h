@@ -1,9 +1,9 @@
 /*
- * What the three views contain, unchecked: the form in which the reading child hands it to its parent, and in
- * which it is kept as the last good rows. A text that names its version, then records, each ended by a NUL:
+ * What the three views contain, unchecked: the form in which the reading child hands it to its parent and in which
+ * it is kept as the last good rows. A text that names its version, then records, each ended by a NUL:
  *
- *     generator_instances          a view's name; its rows follow, a value a record:
- *     s5 alpha   i5 27015   n0     type, length in bytes, a blank, that many bytes
+ *     generator_instances name port arguments enabled     a view with its columns; its rows follow, a value a record:
+ *     s5 alpha   i5 27015   s0    i1 1                    type, length in bytes, a blank, that many bytes
  *     end
  *
  * The child parsed a hostile file, so its parent trusts nothing in the form either.
@@ -15,21 +15,60 @@
 
 #include "base.h"
 
-#define ROWS_HEADER "left4me last-good 1\n"
+/*
+ * To be raised when the form changes, or what a value of a column means. A column more, less or elsewhere needs
+ * nothing: the columns are part of the form, so rows of another version do not pass for rows of this one.
+ */
+#define ROWS_HEADER "left4me last-good 2\n"
+
+/*
+ * The columns of each view, in the order in which they are read: number, name, and what is asked for where that is
+ * not the column itself. left4me-views(5) is their contract.
+ */
+#define INSTANCE_COLUMNS(COLUMN) \
+	COLUMN(INSTANCE_NAME, "name", NULL) \
+	COLUMN(INSTANCE_PORT, "port", NULL) \
+	COLUMN(INSTANCE_ARGUMENTS, "arguments", NULL) \
+	COLUMN(INSTANCE_ENABLED, "enabled", NULL)
+
+#define LAYER_COLUMNS(COLUMN) \
+	COLUMN(LAYER_INSTANCE, "instance", NULL) \
+	COLUMN(LAYER_POSITION, "position", NULL) \
+	COLUMN(LAYER_OVERLAY, "overlay", NULL)
+
+/*
+ * The script itself stays in the database: its length, or the name of a type that it must not have. As a blob,
+ * length() counts bytes and does not stop at a NUL.
+ */
+#define OVERLAY_COLUMNS(COLUMN) \
+	COLUMN(OVERLAY_ID, "id", NULL) \
+	COLUMN(OVERLAY_NAME, "name", NULL) \
+	COLUMN(OVERLAY_SCRIPT, "script", "CASE typeof(script) WHEN 'text' THEN length(CAST(script AS BLOB))" \
+					 " WHEN 'null' THEN NULL ELSE typeof(script) END")
+
+#define COLUMN_NUMBER(number, name, expression) number,
+enum { INSTANCE_COLUMNS(COLUMN_NUMBER) INSTANCE_COLUMN_COUNT };
+enum { LAYER_COLUMNS(COLUMN_NUMBER) LAYER_COLUMN_COUNT };
+enum { OVERLAY_COLUMNS(COLUMN_NUMBER) OVERLAY_COLUMN_COUNT };
 
 enum view { VIEW_INSTANCES, VIEW_LAYERS, VIEW_OVERLAYS, VIEW_COUNT };
 
-enum { COLUMNS_MAX = 4, VALUE_MAX = 4096, ROWS_SIZE_MAX = 64 * 1024 * 1024 };
+/* Bytes, but for the number of columns that a view may have. */
+enum { COLUMNS_MAX = 8, VALUE_MAX = 4096, ROWS_SIZE_MAX = 64 * 1024 * 1024 };
 
-/* A view's contract (design.md 4): its columns, the order its rows are read in, how many there may be. */
 struct view_info {
 	const char *name;
-	const char *columns[COLUMNS_MAX];      /* NULL after the last */
+	struct {
+		const char *name, *expression;
+	} columns[COLUMNS_MAX];
 	size_t column_count;
-	const char *query;
+	const char *order;             /* of its rows: what ORDER BY names */
 	size_t rows_max;
 };
 extern const struct view_info views[VIEW_COUNT];
+
+/* The query that reads a view's columns in their order; owned by the caller. */
+char *view_query(enum view view);
 
 enum value_type {
 	VALUE_NULL = 'n',
@@ -41,29 +80,30 @@ enum value_type {
 };
 
 struct value {
-	enum value_type type;
 	const char *text;      /* NUL-terminated; a VALUE_TEXT may hold NULs of its own */
-	size_t length;
+	unsigned length;       /* bytes, at most VALUE_MAX */
+	enum value_type type;
 };
 
 struct rows {
-	char *data;
-	size_t length;
+	struct text text;      /* the form above, as it came */
+	struct value *values;  /* of all views; their texts are in `text` */
 	struct {
-		size_t start;  /* offset of the first value */
-		size_t count;
+		size_t first;  /* of its values */
+		size_t count;  /* of its rows */
 	} of[VIEW_COUNT];
 };
+#define ROWS_EMPTY ((struct rows){ .text = TEXT_EMPTY })
 
 /* Writing: ROWS_HEADER, then a view and its values at a time, then the end. */
 void rows_put_view(struct text *out, enum view view);
 void rows_put_value(struct text *out, enum value_type type, const char *text, size_t length);
 void rows_put_end(struct text *out);
 
-/* Checks the form from the first to the last byte and takes data over; false when anything is off. */
-bool rows_take(char **data, size_t length, struct rows *ret_rows);
+/* Checks the form from the first to the last byte and takes the text over; false, and nothing taken, when it is off. */
+bool rows_take(struct text *text, struct rows *ret_rows);
 
-/* Reads the next row of a view; *position starts at rows->of[view].start. */
-void rows_next(const struct rows *rows, enum view view, size_t *position, struct value ret_row[COLUMNS_MAX]);
+/* The values of row `number`, from 0, by the numbers of the view's columns. Borrowed. */
+const struct value *rows_row(const struct rows *rows, enum view view, size_t number);
 
 void rows_done(struct rows *rows);

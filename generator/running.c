@@ -48,8 +48,8 @@ void running_read(const char *folder, struct report *report, struct running *ret
 	while (dir && (errno = 0, entry = readdir(dir)) != NULL) {
 		const char *file = entry->d_name;
 
-		add(instance_of(file, "invocation:left4me-server@"), valid_name, &running.servers, &running.server_count);
-		add(instance_of(file, "invocation:build-overlay@"), valid_id, &running.builds, &running.build_count);
+		add(instance_of(file, "invocation:" SERVER_UNIT), valid_name, &running.servers, &running.server_count);
+		add(instance_of(file, "invocation:" BUILD_UNIT), valid_id, &running.builds, &running.build_count);
 	}
 	if (dir) {
 		error = errno;

@@ -8,307 +8,378 @@
 #include "platform.h"
 #include "sink.h"
 
-enum { PLACES = 2, OPEN_FILES_MAX = 64 };
-
-/* A folder that files were written to, and whether this run has made it and so has to take it back. */
-struct folder {
-	enum artifact_place place;
-	const char *directory;
-	bool made;
+/* A file or link that this run has written. What replaces a file has a second name until the end. */
+struct written {
+	enum tree tree;
+	bool is_replacement;
+	size_t path, second;           /* where these paths below the tree begin in `paths` */
 };
 
-struct writer {
-	const struct bundle *bundle;
-	int base[PLACES];              /* -1: artifacts of that place are not written */
-	const char *base_path[PLACES];
+/* A directory that this run writes to. */
+struct directory {
+	enum tree tree;
+	const char *path;              /* below the tree; borrowed */
+	bool made;                     /* by this run, which so takes it back */
+};
+
+struct directory_sink {
+	struct sink sink;              /* first, so that one pointer is the other */
+	int base[TREE_COUNT];          /* -1: files of that tree are not written */
+	char *base_path[TREE_COUNT];
 	const volatile sig_atomic_t *give_up;
 	struct report *report;
-	bool can_name;                 /* a file that has none yet: to be tried */
-	bool is_last;                  /* the program ends behind it */
+	char *output;                  /* of sink_tree(), else NULL */
+	bool output_made;
 
-	size_t done;                   /* so many artifacts; what is left unfinished takes them back */
-	struct folder *folders;
-	size_t folder_count;
-	struct text text, path, target;        /* used again for each artifact */
+	struct written *written;
+	size_t written_count;
+	struct text paths;             /* of what was written, each ended by a NUL */
+	struct directory *directories;
+	size_t directory_count;
 
-	int open[OPEN_FILES_MAX];      /* what the end of the program closes, 0: none */
-	size_t open_count;
+	/* the file that is open */
+	struct text text;
+	bool is_skipped;               /* its text goes nowhere */
+	bool is_named;                 /* it could not be made without a name */
 };
 
-/*
- * The artifact's path below its place, whose folders belong to root and to this run; good until the next call.
- * What is replaced by rename has a second name first: sudo passes over names with a dot in an @includedir.
- */
-static const char *artifact_path(struct writer *writer, const struct artifact *artifact, bool temporary)
-{
-	struct text *path = &writer->path;
+/* --- paths ----------------------------------------------------------------------------------------------- */
 
-	path->length = 0;
-	if (*artifact->directory) {
-		text_puts(path, artifact->directory);
-		text_putc(path, '/');
+/* Adds a path and returns where it begins. sudo passes over names with a dot in an @includedir. */
+static size_t add_path(struct directory_sink *sink, const char *directory, const char *name, bool second)
+{
+	size_t start = sink->paths.length;
+
+	if (*directory) {
+		text_puts(&sink->paths, directory);
+		text_putc(&sink->paths, '/');
 	}
-	if (temporary)
-		text_putc(path, '.');
-	text_puts(path, artifact->name);
-	if (temporary)
-		text_puts(path, ".new");
-	return path->data;
+	if (second)
+		text_putc(&sink->paths, '.');
+	text_puts(&sink->paths, name);
+	if (second)
+		text_puts(&sink->paths, ".new");
+	text_putc(&sink->paths, '\0');
+	return start;
 }
 
-static bool is_replaced(const struct artifact *artifact)
+static const char *path_of(const struct directory_sink *sink, const struct written *written)
 {
-	return artifact->place == PLACE_STATE && artifact->kind == ARTIFACT_FILE;
+	return sink->paths.data + written->path;
 }
 
-static int fail(struct writer *writer, const struct artifact *artifact, int error)
+/* Where it is until the end. */
+static const char *first_path_of(const struct directory_sink *sink, const struct written *written)
 {
-	cleanup_free char *path = xconcat(writer->base_path[artifact->place], "/",
-					  artifact_path(writer, artifact, false));
+	return sink->paths.data + (written->is_replacement ? written->second : written->path);
+}
 
-	report_problem(writer->report, path, "%s", error == EEXIST ? "exists already" : strerror(error));
+static int fail(struct directory_sink *sink, enum tree tree, const char *path, int error)
+{
+	cleanup_free char *whole = xasprintf("%s/%s", sink->base_path[tree], path);
+
+	report_problem(sink->report, whole, "%s", error == EEXIST ? "exists already" : strerror(error));
 	return -1;
 }
 
-/* Makes the artifact's folder where it is missing. */
-static int make_folder(struct writer *writer, const struct artifact *artifact)
+static int fail_to_write(struct directory_sink *sink, const struct written *written, int error)
 {
-	struct folder folder = { artifact->place, artifact->directory, true };
+	return fail(sink, written->tree, path_of(sink, written), error);
+}
 
-	if (!*artifact->directory)
+/* --- directories ----------------------------------------------------------------------------------------- */
+
+static int make_directory(struct directory_sink *sink, enum tree tree, const char *path)
+{
+	struct directory directory = { tree, path, true };
+
+	if (!*path)
 		return 0;
-	for (size_t i = writer->folder_count; i > 0; i--) {
-		const struct folder *known = &writer->folders[i - 1];
-
-		if (known->place == folder.place && strcmp(known->directory, folder.directory) == 0)
+	for (size_t i = sink->directory_count; i > 0; i--)
+		if (sink->directories[i - 1].tree == tree && strcmp(sink->directories[i - 1].path, path) == 0)
 			return 0;
-	}
-	/* before there is something to take back */
-	writer->folders = grow_array(writer->folders, writer->folder_count, sizeof(folder));
-	if (mkdirat(writer->base[artifact->place], artifact->directory, 0755) < 0) {
+	/* room before the directory: without memory there is nothing to take back */
+	sink->directories = grow_array(sink->directories, sink->directory_count, sizeof(directory));
+	if (mkdirat(sink->base[tree], path, 0755) < 0) {
 		if (errno != EEXIST)
-			return fail(writer, artifact, errno);
-		folder.made = false;
+			return fail(sink, tree, path, errno);
+		directory.made = false;
 	}
-	writer->folders[writer->folder_count++] = folder;
+	sink->directories[sink->directory_count++] = directory;
 	return 0;
 }
 
-static int open_named(int base, const char *path, const struct artifact *artifact)
+/* What comes before each file, link and directory. */
+static int prepare(struct directory_sink *sink, enum tree tree, const char *directory)
+{
+	if (*sink->give_up)
+		return fail(sink, tree, directory, ETIMEDOUT);
+	return make_directory(sink, tree, directory);
+}
+
+/* --- files ----------------------------------------------------------------------------------------------- */
+
+/* To be called before there is a file of that name: should the program end in between, it is taken back. */
+static const struct written *remember(struct directory_sink *sink, enum tree tree, const char *directory,
+				      const char *name)
+{
+	struct written written = { .tree = tree, .is_replacement = tree == TREE_STATE };
+
+	written.path = add_path(sink, directory, name, false);
+	if (written.is_replacement)
+		written.second = add_path(sink, directory, name, true);
+	sink->written = grow_array(sink->written, sink->written_count, sizeof(written));
+	sink->written[sink->written_count] = written;
+	return &sink->written[sink->written_count++];
+}
+
+/* What was not written after all is somebody else's. */
+static void forget_last(struct directory_sink *sink)
+{
+	sink->paths.length = sink->written[--sink->written_count].path;
+}
+
+/* What is left of the second name of a replacement was left by a run that was killed. */
+static int open_named(const struct directory_sink *sink, const struct written *written, mode_t mode)
 {
 	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-	int fd = openat(base, path, flags, artifact->mode);
+	const char *path = first_path_of(sink, written);
+	int base = sink->base[written->tree], fd = openat(base, path, flags, mode);
 
-	if (fd < 0 && errno == EEXIST && is_replaced(artifact)) {      /* left by a run that was ended here */
+	if (fd < 0 && errno == EEXIST && written->is_replacement) {
 		(void) unlinkat(base, path, 0);
-		fd = openat(base, path, flags, artifact->mode);
+		fd = openat(base, path, flags, mode);
 	}
 	return fd;
 }
 
-static int give_name(int fd, int base, const char *path, const struct artifact *artifact)
+static int give_name(const struct directory_sink *sink, const struct written *written)
 {
-	int r = platform_give_name(fd, base, path);
+	const char *path = first_path_of(sink, written);
+	int base = sink->base[written->tree], r = platform_give_name(sink->text.fd, base, path);
 
-	if (r == -EEXIST && is_replaced(artifact)) {
+	if (r == -EEXIST && written->is_replacement) {
 		(void) unlinkat(base, path, 0);
-		r = platform_give_name(fd, base, path);
+		r = platform_give_name(sink->text.fd, base, path);
 	}
 	return r;
 }
 
-/* The end of a program closes its files for nothing, and of a run for a few units a tenth of the system calls is that. */
-static int close_file(struct writer *writer, int fd)
+static bool is_kept(const struct directory_sink *sink, const struct file *file)
 {
-	int *oldest = &writer->open[writer->open_count % OPEN_FILES_MAX];
-	int closed = writer->is_last ? *oldest : fd;
+	cleanup_free char *path = xconcat(file->directory, *file->directory ? "/" : "", file->name);
 
-	if (writer->is_last) {
-		*oldest = fd;
-		writer->open_count++;
-	}
-	return closed > 0 && close(closed) < 0 ? -errno : 0;
+	return faccessat(sink->base[file->tree], path, F_OK, 0) == 0;
 }
 
 /*
  * A file gets its name when it is whole, where the system can do that: a run may be killed at any moment, and half a
- * unit is worse than none, for which there is the template. And should two runs meet, none renames what the other has
- * just begun.
+ * unit is worse than none, for which there is the fallback template. Should two runs meet, neither renames what the
+ * other has just begun.
  */
-static int write_file(struct writer *writer, const struct artifact *artifact, const char *path)
+static struct text *directory_open(struct sink *base, const struct file *file)
 {
-	int base = writer->base[artifact->place];
-	int fd = writer->can_name ? platform_open_unnamed(base, artifact->mode) : -1;
-	bool named = fd < 0;
+	struct directory_sink *sink = (struct directory_sink *) base;
+	const struct written *written;
+
+	text_clear(&sink->text);
+	sink->is_skipped = sink->base[file->tree] < 0 || (file->keep && is_kept(sink, file));
+	if (sink->is_skipped)
+		return &sink->text;
+	if (prepare(sink, file->tree, file->directory) < 0)
+		return NULL;
+	written = remember(sink, file->tree, file->directory, file->name);
+	sink->text.fd = platform_open_unnamed(sink->base[file->tree], file->mode);
+	sink->is_named = sink->text.fd < 0;
+	if (sink->is_named)
+		sink->text.fd = open_named(sink, written, file->mode);
+	if (sink->text.fd >= 0)
+		return &sink->text;
+	(void) fail_to_write(sink, written, errno);
+	forget_last(sink);
+	return NULL;
+}
+
+static int directory_close(struct sink *base, const struct file *file)
+{
+	struct directory_sink *sink = (struct directory_sink *) base;
+	const struct written *written = &sink->written[sink->written_count - 1];
 	int r;
 
-	if (named)
-		fd = open_named(base, path, artifact);
-	if (fd < 0)
-		return fail(writer, artifact, errno);
-	writer->text.fd = fd;
-	artifact->write(artifact->maker, artifact, &writer->text);
-	r = text_flush(&writer->text);
-	if (r == 0 && !named) {
-		r = give_name(fd, base, path, artifact);
-		named = r == 0;
-		writer->can_name = r != -ENOENT;
+	(void) file;
+	if (sink->is_skipped)
+		return 0;
+	r = text_flush(&sink->text);
+	if (r == 0 && !sink->is_named) {
+		r = give_name(sink, written);
+		sink->is_named = r == 0;
 	}
-	if (r == 0)
-		r = close_file(writer, fd);
-	else
-		(void) close(fd);
+	if (close(sink->text.fd) < 0 && r == 0)
+		r = -errno;
+	sink->text.fd = -1;
 	if (r == 0)
 		return 0;
-	if (named)
-		(void) unlinkat(base, path, 0);
-	else if (!writer->can_name)
-		return write_file(writer, artifact, path);
-	return fail(writer, artifact, -r);
-}
-
-static bool is_kept(struct writer *writer, const struct artifact *artifact)
-{
-	return artifact->keep &&
-	       faccessat(writer->base[artifact->place], artifact_path(writer, artifact, false), F_OK, 0) == 0;
-}
-
-static int write_link(struct writer *writer, const struct artifact *artifact, const char *path)
-{
-	writer->target.length = 0;
-	text_puts(&writer->target, "../");
-	text_puts(&writer->target, artifact->name);
-	if (symlinkat(writer->target.data, writer->base[artifact->place], path) < 0)
-		return fail(writer, artifact, errno);
-	return 0;
-}
-
-static int write_artifact(struct writer *writer, const struct artifact *artifact)
-{
-	int base = writer->base[artifact->place];
-	const char *path;
-
-	if (*writer->give_up)
-		return fail(writer, artifact, ETIMEDOUT);
-	if (make_folder(writer, artifact) < 0)
-		return -1;
-	path = artifact_path(writer, artifact, is_replaced(artifact));
-	switch (artifact->kind) {
-	case ARTIFACT_LINK:
-		return write_link(writer, artifact, path);
-	case ARTIFACT_DIRECTORY:
-		return mkdirat(base, path, artifact->mode) < 0 && errno != EEXIST ? fail(writer, artifact, errno) : 0;
-	default:
-		return write_file(writer, artifact, path);
-	}
-}
-
-/* Removes what was written; an empty folder that stays behind does no harm. */
-static void take_back(struct writer *writer)
-{
-	for (size_t i = 0; i < writer->done; i++) {
-		const struct artifact *artifact = &writer->bundle->artifacts[i];
-		if (writer->base[artifact->place] >= 0 && !is_kept(writer, artifact))
-			(void) unlinkat(writer->base[artifact->place],
-					artifact_path(writer, artifact, is_replaced(artifact)), 0);
-	}
-	for (size_t i = writer->folder_count; i > 0; i--)
-		if (writer->folders[i - 1].made)
-			(void) unlinkat(writer->base[writer->folders[i - 1].place], writer->folders[i - 1].directory,
-					AT_REMOVEDIR);
-}
-
-/* Nothing but renames is left: each file is the old one or the new one, at every moment. */
-static int put_in_place(struct writer *writer)
-{
-	int base = writer->base[PLACE_STATE];
-
-	for (size_t i = 0; base >= 0 && i < writer->bundle->count; i++) {
-		const struct artifact *artifact = &writer->bundle->artifacts[i];
-		cleanup_free char *from = NULL;
-
-		if (!is_replaced(artifact) || is_kept(writer, artifact))
-			continue;
-		from = xstrdup(artifact_path(writer, artifact, true));
-		if (renameat(base, from, base, artifact_path(writer, artifact, false)) < 0)
-			return fail(writer, artifact, errno);
-	}
-	return 0;
-}
-
-static int open_base(struct writer *writer, enum artifact_place place, const char *path)
-{
-	writer->base_path[place] = path;
-	writer->base[place] = -1;
-	if (!path)
-		return 0;
-	writer->base[place] = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (writer->base[place] < 0 && errno == ENOENT && place == PLACE_STATE && mkdir(path, 0755) == 0)
-		writer->base[place] = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (writer->base[place] >= 0)
-		return 0;
-	report_problem(writer->report, path, "%s", strerror(errno));
+	(void) fail_to_write(sink, written, -r);
+	if (!sink->is_named)
+		forget_last(sink);
 	return -1;
 }
 
-static int write_all_artifacts(struct writer *writer)
+static int directory_link(struct sink *base, const struct file *unit, const char *directory)
 {
-	for (; writer->done < writer->bundle->count; writer->done++) {
-		const struct artifact *artifact = &writer->bundle->artifacts[writer->done];
+	struct directory_sink *sink = (struct directory_sink *) base;
+	const struct written *written;
 
-		if (writer->base[artifact->place] < 0 || is_kept(writer, artifact))
-			continue;
-		if (write_artifact(writer, artifact) < 0)
-			return -1;
-	}
-	return put_in_place(writer);
+	if (sink->base[unit->tree] < 0)
+		return 0;
+	if (prepare(sink, unit->tree, directory) < 0)
+		return -1;
+	written = remember(sink, unit->tree, directory, unit->name);
+	text_clear(&sink->text);
+	text_puts(&sink->text, "../");
+	text_puts(&sink->text, unit->name);
+	if (symlinkat(sink->text.data, sink->base[unit->tree], path_of(sink, written)) == 0)
+		return 0;
+	(void) fail_to_write(sink, written, errno);
+	forget_last(sink);
+	return -1;
 }
 
-/* The one at work, for a way out that is not a return: out_of_memory() calls exit(). */
-static struct writer *unfinished;
+static int directory_directory(struct sink *base, const struct file *directory)
+{
+	struct directory_sink *sink = (struct directory_sink *) base;
+
+	return sink->base[directory->tree] < 0 ? 0 : prepare(sink, directory->tree, directory->name);
+}
+
+/* --- the end --------------------------------------------------------------------------------------------- */
+
+/* Nothing but renames is left: each file is the old one or the new one at every moment. */
+static int put_in_place(struct directory_sink *sink)
+{
+	for (size_t i = 0; i < sink->written_count; i++) {
+		const struct written *written = &sink->written[i];
+		int base = sink->base[written->tree];
+
+		if (written->is_replacement &&
+		    renameat(base, first_path_of(sink, written), base, path_of(sink, written)) < 0)
+			return fail_to_write(sink, written, errno);
+	}
+	return 0;
+}
+
+/* An empty directory that stays behind does no harm. */
+static void take_back(const struct directory_sink *sink)
+{
+	for (size_t i = 0; i < sink->written_count; i++)
+		(void) unlinkat(sink->base[sink->written[i].tree], first_path_of(sink, &sink->written[i]), 0);
+	for (size_t i = sink->directory_count; i > 0; i--) {
+		const struct directory *directory = &sink->directories[i - 1];
+
+		if (directory->made)
+			(void) unlinkat(sink->base[directory->tree], directory->path, AT_REMOVEDIR);
+	}
+}
+
+/* The one at work, for an end of the program that is no return: out of memory it calls exit(). */
+static struct directory_sink *unfinished;
 
 static void take_back_unfinished(void)
 {
-	struct writer *writer = unfinished;
-
-	unfinished = NULL;
-	if (writer)
-		take_back(writer);
+	if (unfinished)
+		take_back(unfinished);
 }
 
-static int write_bundle(struct writer *writer, const char *units, const char *state)
+static void remove_output(const struct directory_sink *sink)
 {
-	int r = -1;
+	static const char *const directories[] = { "/systemd/generator", "/systemd", "/left4me", "" };
 
-	if (open_base(writer, PLACE_UNITS, units) == 0 && open_base(writer, PLACE_STATE, state) == 0) {
-		unfinished = writer;
-		(void) atexit(take_back_unfinished);
-		r = write_all_artifacts(writer);
-		if (r == 0)
-			unfinished = NULL;
-		take_back_unfinished();
+	for (size_t i = 0; i < ELEMENTS(directories); i++) {
+		cleanup_free char *path = xasprintf("%s%s", sink->output, directories[i]);
+
+		if (*directories[i] || sink->output_made)
+			(void) rmdir(path);
 	}
-	writer->text.fd = -1;
-	text_done(&writer->text);
-	text_done(&writer->path);
-	text_done(&writer->target);
-	free(writer->folders);
+}
+
+static void directory_free(struct directory_sink *sink)
+{
+	closep(&sink->text.fd);
+	text_done(&sink->text);
+	for (enum tree tree = 0; tree < TREE_COUNT; tree++) {
+		closep(&sink->base[tree]);
+		free(sink->base_path[tree]);
+	}
+	text_done(&sink->paths);
+	free(sink->written);
+	free(sink->directories);
+	free(sink->output);
+	free(sink);
+}
+
+static int directory_finish(struct sink *base, bool good)
+{
+	struct directory_sink *sink = (struct directory_sink *) base;
+	int r = good ? put_in_place(sink) : -1;
+
+	unfinished = NULL;
+	if (r < 0) {
+		take_back(sink);
+		if (sink->output)
+			remove_output(sink);
+	}
+	directory_free(sink);
 	return r;
 }
 
-int sink_folders(const struct bundle *bundle, const char *units, const char *state,
-		 const volatile sig_atomic_t *give_up, struct report *report)
-{
-	struct writer writer = {
-		.bundle = bundle, .base = { -1, -1 }, .give_up = give_up, .report = report,
-		.can_name = true, .is_last = true,
-		.text = TEXT_EMPTY, .path = TEXT_EMPTY, .target = TEXT_EMPTY,
-	};
+/* --- the beginning --------------------------------------------------------------------------------------- */
 
-	return write_bundle(&writer, units, state);
+static int open_base(struct directory_sink *sink, enum tree tree, const char *path)
+{
+	int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+
+	if (!path)
+		return 0;
+	sink->base_path[tree] = xstrdup(path);
+	sink->base[tree] = open(path, flags);
+	if (sink->base[tree] < 0 && errno == ENOENT && tree == TREE_STATE && mkdir(path, 0755) == 0)
+		sink->base[tree] = open(path, flags);
+	if (sink->base[tree] >= 0)
+		return 0;
+	report_problem(sink->report, path, "%s", strerror(errno));
+	return -1;
 }
 
-static bool is_empty_folder(const char *path)
+static struct directory_sink *make_sink(const volatile sig_atomic_t *give_up, struct report *report)
+{
+	struct directory_sink *sink = xcalloc(1, sizeof(*sink));
+
+	*sink = (struct directory_sink){
+		.sink = { directory_open, directory_close, directory_link, directory_directory, directory_finish },
+		.base = { -1, -1 }, .give_up = give_up, .report = report,
+		.text = TEXT_EMPTY, .paths = TEXT_EMPTY,
+	};
+	return sink;
+}
+
+static struct sink *start(struct directory_sink *sink, const char *units, const char *state)
+{
+	if (open_base(sink, TREE_UNITS, units) < 0 || open_base(sink, TREE_STATE, state) < 0) {
+		(void) directory_finish(&sink->sink, false);
+		return NULL;
+	}
+	unfinished = sink;
+	(void) atexit(take_back_unfinished);
+	return &sink->sink;
+}
+
+struct sink *sink_directories(const char *units, const char *state, const volatile sig_atomic_t *give_up,
+			      struct report *report)
+{
+	return start(make_sink(give_up, report), units, state);
+}
+
+static bool is_empty_directory(const char *path)
 {
 	DIR *dir = opendir(path);
 	const struct dirent *entry;
@@ -321,43 +392,33 @@ static bool is_empty_folder(const char *path)
 	return empty;
 }
 
-int sink_tree(const struct bundle *bundle, const char *output, struct report *report)
+static int make_path(const char *path, struct report *report)
+{
+	if (mkdir(path, 0755) == 0)
+		return 0;
+	report_problem(report, path, "%s", strerror(errno));
+	return -1;
+}
+
+struct sink *sink_tree(const char *output, struct report *report)
 {
 	static const volatile sig_atomic_t never = 0;
-	struct writer writer = {
-		.bundle = bundle, .base = { -1, -1 }, .give_up = &never, .report = report,
-		.text = TEXT_EMPTY, .path = TEXT_EMPTY, .target = TEXT_EMPTY,
-	};
-	static const char *const folders[] = { "", "/systemd", "/systemd/generator", "/left4me" };
+	cleanup_free char *systemd = xasprintf("%s/systemd", output);
 	cleanup_free char *units = xasprintf("%s/systemd/generator", output);
 	cleanup_free char *state = xasprintf("%s/left4me", output);
-	size_t made = 0;
-	int r = 0;
+	struct directory_sink *sink;
 
-	if (access(output, F_OK) == 0) {
-		if (!is_empty_folder(output)) {
-			report_problem(report, output, "is not an empty directory");
-			return -1;
-		}
-		made = 1;
+	if (access(output, F_OK) == 0 && !is_empty_directory(output)) {
+		report_problem(report, output, "is not an empty directory");
+		return NULL;
 	}
-	for (; r == 0 && made < ELEMENTS(folders); made++) {
-		cleanup_free char *path = xasprintf("%s%s", output, folders[made]);
-
-		r = mkdir(path, 0755);
-		if (r < 0) {
-			report_problem(report, path, "%s", strerror(errno));
-			break;
-		}
+	sink = make_sink(&never, report);
+	sink->output = xstrdup(output);
+	sink->output_made = access(output, F_OK) < 0;
+	if ((sink->output_made && make_path(output, report) < 0) || make_path(systemd, report) < 0 ||
+	    make_path(units, report) < 0) {
+		(void) directory_finish(&sink->sink, false);
+		return NULL;
 	}
-	if (r == 0)
-		r = write_bundle(&writer, units, state);
-	closep(&writer.base[PLACE_UNITS]);
-	closep(&writer.base[PLACE_STATE]);
-	while (r < 0 && made > 0) {
-		cleanup_free char *path = xasprintf("%s%s", output, folders[--made]);
-
-		(void) rmdir(path);
-	}
-	return r;
+	return start(sink, units, state);
 }

@@ -8,9 +8,18 @@
 #include "sink.h"
 
 /*
- * The finished text is split into its lines again, which shows too that each is what a unit file may hold;
- * SQLite's JSON functions make the document: nothing is pasted together. A link becomes Install.WantedBy.
+ * Each text is split into its lines again, which also shows that each is one that a unit file may hold. SQLite's
+ * JSON functions make the document: nothing is pasted together. A link becomes Install.WantedBy.
  */
+struct json_sink {
+	struct sink sink;              /* first, so that one pointer is the other */
+	const char *output;
+	struct report *report;
+	sqlite3 *db;
+	sqlite3_stmt *insert;
+	struct text text;
+};
+
 static const char schema[] =
 	"CREATE TABLE line (number INTEGER PRIMARY KEY, unit TEXT, section TEXT, key TEXT, value TEXT);";
 
@@ -58,63 +67,45 @@ static int split_line(sqlite3_stmt *statement, const char *unit, char *line, cha
 	return add_line(statement, unit, section, line, equals + 1);
 }
 
-static int split_unit(sqlite3_stmt *statement, const struct artifact *artifact, struct report *report)
+static struct text *json_open(struct sink *sink, const struct file *file)
 {
-	cleanup_text struct text text = TEXT_EMPTY;
-	cleanup_free char *unit = xasprintf("%s%s%s", artifact->directory, *artifact->directory ? "/" : "", artifact->name);
+	struct json_sink *json = (struct json_sink *) sink;
+
+	(void) file;
+	text_clear(&json->text);
+	return &json->text;
+}
+
+static int json_close(struct sink *sink, const struct file *file)
+{
+	struct json_sink *json = (struct json_sink *) sink;
+	cleanup_free char *unit = xasprintf("%s%s%s", file->directory, *file->directory ? "/" : "", file->name);
+	cleanup_free char *lines = xstrdup(text_string(&json->text));
 	char section[40] = "";
 	char *rest = NULL;
 
-	artifact->write(artifact->maker, artifact, &text);
-	for (char *line = strtok_r(text.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
-		if (split_line(statement, unit, line, section, sizeof(section)) < 0) {
-			report_problem(report, unit, "'%s' is no line of a unit file", line);
+	if (file->tree != TREE_UNITS)
+		return 0;
+	for (char *line = strtok_r(lines, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		if (split_line(json->insert, unit, line, section, sizeof(section)) < 0) {
+			report_problem(json->report, unit, "'%s' is no line of a unit file", line);
 			return -1;
 		}
 	return 0;
 }
 
-static int add_link(sqlite3_stmt *statement, const struct artifact *artifact)
+static int json_link(struct sink *sink, const struct file *unit, const char *directory)
 {
-	cleanup_free char *target = xasprintf("%.*s", (int) (strlen(artifact->directory) - strlen(".wants")),
-					      artifact->directory);
+	struct json_sink *json = (struct json_sink *) sink;
+	cleanup_free char *target = xasprintf("%.*s", (int) (strlen(directory) - strlen(".wants")), directory);
 
-	return add_line(statement, artifact->name, "Install", "WantedBy", target);
+	return add_line(json->insert, unit->name, "Install", "WantedBy", target);
 }
 
-static int collect(sqlite3 *db, const struct bundle *bundle, struct report *report)
+static int json_directory(struct sink *sink, const struct file *directory)
 {
-	sqlite3_stmt *statement = NULL;
-	int r = sqlite3_prepare_v2(db, insert, -1, &statement, NULL) == SQLITE_OK ? 0 : -1;
-
-	for (size_t i = 0; r == 0 && i < bundle->count; i++) {
-		const struct artifact *artifact = &bundle->artifacts[i];
-
-		if (!artifact->per_host || artifact->place != PLACE_UNITS)
-			continue;
-		r = artifact->kind == ARTIFACT_LINK ? add_link(statement, artifact)
-						    : split_unit(statement, artifact, report);
-	}
-	(void) sqlite3_finalize(statement);
-	return r;
-}
-
-static char *make_document(const struct bundle *bundle, struct report *report)
-{
-	sqlite3 *db = NULL;
-	sqlite3_stmt *statement = NULL;
-	char *json = NULL;
-
-	if (sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
-	    sqlite3_exec(db, schema, NULL, NULL, NULL) == SQLITE_OK && collect(db, bundle, report) == 0 &&
-	    sqlite3_prepare_v2(db, document, -1, &statement, NULL) == SQLITE_OK &&
-	    sqlite3_step(statement) == SQLITE_ROW)
-		json = xasprintf("%s\n", (const char *) sqlite3_column_text(statement, 0));
-	else
-		report_problem(report, "bundlewrap", "the document could not be made: %s", sqlite3_errmsg(db));
-	(void) sqlite3_finalize(statement);
-	(void) sqlite3_close(db);
-	return json;
+	(void) sink, (void) directory;
+	return 0;
 }
 
 /* Through a second name, so that a full disk leaves the file as it was; but into what is no regular file. */
@@ -122,7 +113,7 @@ static int write_output(const char *path, const char *text, struct report *repor
 {
 	struct stat st;
 	bool direct = lstat(path, &st) == 0 && !S_ISREG(st.st_mode);
-	cleanup_free char *temporary = xconcat(path, direct ? "" : ".new", "");
+	cleanup_free char *temporary = xasprintf("%s%s", path, direct ? "" : ".new");
 	int flags = O_WRONLY | O_CLOEXEC | (direct ? 0 : O_CREAT | O_TRUNC | O_NOFOLLOW);
 	int fd = open(temporary, flags, 0644);
 	int r = fd < 0 ? -errno : write_all(fd, text, strlen(text));
@@ -139,17 +130,53 @@ static int write_output(const char *path, const char *text, struct report *repor
 	return -1;
 }
 
-int sink_json(const struct bundle *bundle, const char *output, struct report *report)
+static int write_document(struct json_sink *json)
 {
-	cleanup_free char *json = make_document(bundle, report);
+	sqlite3_stmt *statement = NULL;
+	cleanup_free char *text = NULL;
 	int r;
 
-	if (!json)
+	if (sqlite3_prepare_v2(json->db, document, -1, &statement, NULL) == SQLITE_OK &&
+	    sqlite3_step(statement) == SQLITE_ROW)
+		text = xasprintf("%s\n", (const char *) sqlite3_column_text(statement, 0));
+	(void) sqlite3_finalize(statement);
+	if (!text) {
+		report_problem(json->report, "bundlewrap", "the document could not be made: %s", sqlite3_errmsg(json->db));
 		return -1;
-	if (output)
-		return write_output(output, json, report);
-	r = write_all(STDOUT_FILENO, json, strlen(json));
+	}
+	if (json->output)
+		return write_output(json->output, text, json->report);
+	r = write_all(STDOUT_FILENO, text, strlen(text));
 	if (r < 0)
-		report_problem(report, "standard output", "%s", strerror(-r));
+		report_problem(json->report, "standard output", "%s", strerror(-r));
 	return r < 0 ? -1 : 0;
+}
+
+static int json_finish(struct sink *sink, bool good)
+{
+	struct json_sink *json = (struct json_sink *) sink;
+	int r = good ? write_document(json) : -1;
+
+	(void) sqlite3_finalize(json->insert);
+	(void) sqlite3_close(json->db);
+	text_done(&json->text);
+	free(json);
+	return r;
+}
+
+struct sink *sink_json(const char *output, struct report *report)
+{
+	struct json_sink *json = xcalloc(1, sizeof(*json));
+
+	*json = (struct json_sink){
+		.sink = { json_open, json_close, json_link, json_directory, json_finish },
+		.output = output, .report = report, .text = TEXT_EMPTY,
+	};
+	if (sqlite3_open_v2(":memory:", &json->db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
+	    sqlite3_exec(json->db, schema, NULL, NULL, NULL) == SQLITE_OK &&
+	    sqlite3_prepare_v2(json->db, insert, -1, &json->insert, NULL) == SQLITE_OK)
+		return &json->sink;
+	report_problem(report, "bundlewrap", "the document could not be made: %s", sqlite3_errmsg(json->db));
+	(void) json_finish(&json->sink, false);
+	return NULL;
 }

@@ -1,26 +1,60 @@
-/* Where a bundle goes: folders of files, or the metadata of a configuration management tool. */
+/*
+ * Where what was made goes: directories of files, the metadata of a configuration management tool, or a comparison
+ * with files that are there. What makes a text pushes it into a sink, file by file; a sink calls nobody back and
+ * keeps no text, so that memory stays flat however many units there are.
+ */
 #pragma once
 
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
-#include "bundle.h"
 #include "report.h"
 
+/* The generator directory, which is emptied at every reload, or RUN/left4me, where files are replaced. */
+enum tree { TREE_UNITS, TREE_STATE, TREE_COUNT };
+
+struct file {
+	enum tree tree;
+	const char *directory;         /* below the tree, "" for the tree itself */
+	const char *name;
+	mode_t mode;
+	bool keep;                     /* leave an existing file as it is */
+};
+
+/* All of it reports what fails, with its path. After a failure only finish() may be called. */
+struct sink {
+	/* Begins a file: the text to append to, or NULL on failure. Good until close(), which ends the file. 0 or -1. */
+	struct text *(*open)(struct sink *sink, const struct file *file);
+	int (*close)(struct sink *sink, const struct file *file);
+
+	/* A link in `directory` to the unit ../NAME; an empty directory. 0 or -1. */
+	int (*link)(struct sink *sink, const struct file *unit, const char *directory);
+	int (*directory)(struct sink *sink, const struct file *directory);
+
+	/* Puts all in place or, when not `good`, takes back what was written; frees the sink. 0 or -1. */
+	int (*finish)(struct sink *sink, bool good);
+};
+
 /*
- * Writes below two folders: `units`, which exists, gets PLACE_UNITS, `state`, made if missing, PLACE_STATE (NULL: not written).
- * Files of `state` are replaced by rename(2), once all else is written. What fails is reported and what was
- * written is taken back. 0 or -1. Gives up where *give_up is set by a signal handler. To be called last: some files
- * are left open for the end of the program.
+ * Files below two directories: `units`, which exists, for TREE_UNITS and `state`, made if missing, for TREE_STATE
+ * (NULL: not written). A file gets its name when it is whole; those of `state` are replaced by rename(2) in finish().
+ * Gives up once *give_up is set by a signal handler. NULL when a directory cannot be opened.
  */
-int sink_folders(const struct bundle *bundle, const char *units, const char *state,
-		 const volatile sig_atomic_t *give_up, struct report *report);
+struct sink *sink_directories(const char *units, const char *state, const volatile sig_atomic_t *give_up,
+			      struct report *report);
 
 /* The same below `output`, which must be empty or missing: output/systemd/generator and output/left4me. */
-int sink_tree(const struct bundle *bundle, const char *output, struct report *report);
+struct sink *sink_tree(const char *output, struct report *report);
 
 /*
- * The units of the host as {"systemd": {"units": {NAME: {SECTION: {KEY: VALUE}}}}}, to the file `output` or,
+ * The units as {"systemd": {"units": {NAME: {SECTION: {KEY: VALUE}}}}}, written by finish() to the file `output` or,
  * when NULL, to standard output. A value is a string or, for a repeated key, a list of strings.
  */
-int sink_json(const struct bundle *bundle, const char *output, struct report *report);
+struct sink *sink_json(const char *output, struct report *report);
+
+/*
+ * Reports each regular file below one of the directories (a list that ends with NULL, borrowed) that has the name of
+ * a unit or drop-in of ours and says something else.
+ */
+struct sink *sink_compare(const char *const *directories, struct report *report);

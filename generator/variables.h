@@ -1,43 +1,45 @@
 /*
- * The variables of templates/: what each placeholder is called, and struct config -> the texts of those that are
- * the same in all units of a host.
+ * The variables of templates/: one for each key of the configuration, those that follow from keys, and those of a
+ * unit of its own, which render.c fills.
  */
 #pragma once
 
 #include "config.h"
 #include "template.h"
 
-/* Every @PLACEHOLDER@. */
-#define VARIABLES(X) \
-	X(ROOT) X(DATABASE) X(SOURCE) X(USER) X(GROUP) \
-	X(VENV) X(WEB_BIND) X(WEB_WORKERS) X(WEB_THREADS) X(REFRESH) \
-	X(GAME_MEMORY_HIGH) X(GAME_MEMORY_MAX) X(GAME_TASKS_MAX) X(GAME_NICE) X(GAME_CPUS) X(RESERVED_CPUS) \
-	X(BUILD_MEMORY_MAX) X(BUILD_TASKS_MAX) X(BUILD_CPU_QUOTA) X(BUILD_TIMEOUT) X(BUILD_ADDRESS_FAMILIES) X(SOCKETPAIR) \
-	X(RESOLV_CONF) X(DENIED_ADDRESSES) X(SOCKET_BIND_ALLOW) X(SOCKET_BIND_DENY) \
-	X(ROOT_TO_MASK) X(DATABASE_TO_MASK) X(HELPERS_TO_BIND) X(UMOUNT) \
-	/* of one unit; from here on free in the templates */ \
-	X(DESCRIPTION) X(ENVIRONMENT) X(MOUNT) X(FETCH) X(RESTART) X(REFUSED) X(FALSE) X(COLLECT) \
-	/* lists of units */ \
-	X(SERVERS) X(BUILDS) X(STOPPABLE) X(LOGGED)
+/* What follows from the configuration; variables.c says how. */
+#define DERIVED_VARIABLES(X) \
+	X(GAME_CPUS) X(RESERVED_CPUS) X(STRICT_PORTS) X(STRICT_DENY) \
+	X(BUILD_ADDRESS_FAMILIES) X(SOCKETPAIR) \
+	X(ROOT_TO_MASK) X(DATABASE_TO_MASK) X(HELPERS_TO_BIND) X(UMOUNT)
 
-#define VARIABLE_AS_NUMBER(name) VAR_##name,
-enum { VARIABLES(VARIABLE_AS_NUMBER) VARIABLE_COUNT, VAR_FIRST_FREE = VAR_DESCRIPTION };
+/* Of one server or build. */
+#define UNIT_VARIABLES(X) \
+	X(DESCRIPTION) X(ENVIRONMENT) X(MOUNT) X(FETCH) X(RESTART) X(REFUSED) X(FALSE) X(COLLECT)
 
-extern const char *const variable_names[];     /* by number, ends with NULL */
+/* Of the sudo rules: names and ids; rules.h. */
+#define RULE_VARIABLES(X) X(SERVERS) X(BUILDS) X(STOPPABLE_SERVERS) X(STOPPABLE_BUILDS)
 
-/* Refers to itself and to the configuration: must not be moved, nor outlive that. */
-struct host_variables {
-	struct variable of[VARIABLE_COUNT];
-	const char *texts[VARIABLE_COUNT];
-	const char *bind_rules[2];
-	char *owned[4];
+#define KEY_NUMBER(section, name, type, fallback, placeholder, ...) VAR_##placeholder,
+#define VARIABLE_NUMBER(name) VAR_##name,
+enum {
+	KEYS(KEY_NUMBER)
+	DERIVED_VARIABLES(VARIABLE_NUMBER)
+	UNIT_VARIABLES(VARIABLE_NUMBER)
+	RULE_VARIABLES(VARIABLE_NUMBER)
+	VARIABLE_COUNT
 };
 
-void host_variables_set(const struct config *config, struct host_variables *ret_variables);
-void host_variables_done(struct host_variables *variables);
+/* The texts of all variables; `owned` is what of them is not the configuration's or the model's. */
+struct variables {
+	struct variable of[VARIABLE_COUNT];
+	char *overlay, *fetch;         /* the helpers' command lines */
+};
 
-/* Gives a variable one text, borrowed with the pointer to it; a NULL text leaves it without any. */
-static inline void variable_set(struct variable *variables, unsigned number, const char *const *text)
-{
-	variables[number] = (struct variable){ text, *text ? 1 : 0 };
-}
+/* Those of keys and what follows from keys; borrows the configuration. The others have no text yet. */
+void variables_set(const struct config *config, struct variables *ret_variables);
+
+/* Gives a variable one text, borrowed, or with NULL none. */
+void variable_set(struct variables *variables, unsigned number, const char *text);
+
+void variables_done(struct variables *variables);

@@ -86,10 +86,10 @@ for units in 0 10 100 1000; do
 	elif counted=$(instructions "$units") && [ "$counted" = busy ]; then
 		skip "three times out of time under valgrind: the machine is too busy" "instructions at $units units"
 	else
-		at_most "$counted" $((2600000 + 14000 * units)) "instructions at $units units"
+		at_most "$counted" $((2600000 + 15000 * units)) "instructions at $units units"
 	fi
 	if command -v strace >/dev/null && run "$units" strace -qq -o /dev/null 2>/dev/null; then
-		at_most "$(system_calls "$units")" $((230 + 5 * units)) "system calls at $units units"
+		at_most "$(system_calls "$units")" $((260 + 52 * units / 10)) "system calls at $units units"
 	else
 		skip "no strace, or it may not trace" "system calls at $units units"
 	fi

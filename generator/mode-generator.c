@@ -1,0 +1,136 @@
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "run.h"
+
+/*
+ * Seconds. Reading may hang: when its time is over the process ends. What follows can only be slow, on a machine
+ * that swaps say, and its result is wanted even then; when its time is over the tree is taken back, well before
+ * systemd's own 90 seconds.
+ */
+enum { READ_PATIENCE = 5, WRITE_PATIENCE = 30, LAST_PATIENCE = 1 };
+
+enum { LOGGED_LINES_MAX = 20 };
+
+static volatile sig_atomic_t is_writing, out_of_time;
+
+/* The first alarm of the writing asks for the tree to be taken back; any other ends the process where it is. */
+static void on_alarm(int signal)
+{
+	static const char message[] = "<3>left4me-generator: gave up, it takes too long\n";
+	int fd;
+
+	(void) signal;
+	if (is_writing && !out_of_time) {
+		out_of_time = 1;
+		(void) alarm(LAST_PATIENCE);
+		return;
+	}
+	fd = open("/dev/kmsg", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0)
+		(void) !write(fd, message, sizeof(message) - 1);
+	_exit(EXIT_PROBLEMS);
+}
+
+/* ".../systemd/generator" -> ".../NAME", owned by the caller; NULL for any other directory. */
+static char *run_directory(const char *units, const char *name)
+{
+	static const char suffix[] = "/systemd/generator";
+	size_t length = strlen(units);
+
+	while (length > 1 && units[length - 1] == '/')
+		length--;
+	if (length < sizeof(suffix) || strncmp(units + length - sizeof(suffix) + 1, suffix, sizeof(suffix) - 1) != 0)
+		return NULL;
+	return xasprintf("%.*s/%s", (int) (length - sizeof(suffix) + 1), units, name);
+}
+
+/* In an initrd and for a user manager there is nothing to do (systemd.generator(7), "Environment"). */
+static bool is_not_for_us(void)
+{
+	const char *initrd = getenv("SYSTEMD_IN_INITRD"), *scope = getenv("SYSTEMD_SCOPE");
+
+	return (initrd && strcmp(initrd, "1") == 0) || (scope && strcmp(scope, "user") == 0);
+}
+
+/* What was reported since there were `from` lines. */
+static void log_report(const struct report *report, size_t from)
+{
+	size_t end = report->count < from + LOGGED_LINES_MAX ? report->count : from + LOGGED_LINES_MAX;
+
+	for (size_t i = from; i < end && i < REPORT_LINES_MAX; i++)
+		log_line(LOG_WARNING, "%s", report->lines[i]);
+	if (report->count > end)
+		log_line(LOG_WARNING, "and %zu more: left4me-generator check", report->count - end);
+}
+
+static int put_text(struct sink *sink, const char *name, mode_t mode, const struct text *text)
+{
+	const struct file file = { .tree = TREE_STATE, .directory = "", .name = name, .mode = mode };
+	struct text *out = sink->open(sink, &file);
+
+	if (!out)
+		return -1;
+	text_append(out, text_string(text), text->length);
+	return sink->close(sink, &file);
+}
+
+/* What is kept beside units and rules: for the worker what this run refused, for the next one its rows. */
+static int put_state(const struct run *run, struct sink *sink)
+{
+	cleanup_text struct text lines = TEXT_EMPTY;
+
+	report_write(&run->report, &lines);
+	if (put_text(sink, "report", 0644, &lines) < 0)
+		return -1;
+	return run->origin == ROWS_DATABASE ? put_text(sink, "last-good", 0600, &run->rows.text) : 0;
+}
+
+static int write_tree(struct run *run, const char *units, const char *state)
+{
+	struct sink *sink = sink_directories(units, state, &out_of_time, &run->report);
+
+	if (!sink)
+		return -1;
+	return sink->finish(sink, run_render(run, sink) == 0 && put_state(run, sink) == 0);
+}
+
+int mode_generator(const struct options *options)
+{
+	const char *units = options->directories[0];
+	cleanup_free char *state = run_directory(units, "left4me");
+	cleanup_free char *started = run_directory(units, "systemd/units");
+	cleanup_free char *last_good = state ? xasprintf("%s/last-good", state) : NULL;
+	cleanup(run_done) struct run run = RUN_EMPTY;
+	size_t logged;
+	int r;
+
+	if (is_not_for_us())
+		return EXIT_CLEAN;
+	(void) sigaction(SIGALRM, &(struct sigaction){ .sa_handler = on_alarm }, NULL);
+	(void) alarm(READ_PATIENCE);
+	run_read_config(&run, options, true);
+	if (getenv("SYSTEMD_SCOPE") && !*options->prefix)
+		log_to_kernel();
+	(void) run_read_rows(&run, options, last_good);
+	is_writing = 1;
+	(void) alarm(WRITE_PATIENCE);
+	run_build_model(&run);
+	if (started)
+		running_read(started, &run.report, &run.running);
+	/* Before there is a tree: a line that fails for want of memory ends the run with status 1. */
+	log_line(LOG_INFO, "%zu servers, %zu overlays, %zu refused", run.model.instance_count,
+		 run.model.overlay_count, run.model.refused);
+	log_report(&run.report, 0);
+	logged = run.report.count;
+	r = write_tree(&run, units, state);
+	if (r < 0)
+		log_report(&run.report, logged);
+	reader_wait(&run.reader);
+	/* Straight out: tidying up what ends anyway, libraries included, takes a twentieth of a short run. */
+	_exit(r < 0 ? EXIT_PROBLEMS : EXIT_CLEAN);
+}

@@ -1,0 +1,27 @@
+/*
+ * What left4me-generator does, by the first word of its command line; each returns the exit status of the program.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { EXIT_CLEAN = 0, EXIT_PROBLEMS = 1, EXIT_NOTHING = 2 };
+
+/* The command line. Strings are arguments or NULL; prefix is "" without --root. */
+struct options {
+	const char *format, *output, *config, *database;
+	const char *prefix;
+	bool no_database;
+	const char *const *directories;        /* of the generator mode */
+	size_t directory_count;
+};
+
+/* As a systemd generator (systemd.generator(7)): 0 once the tree is written, 1 when it could not be. */
+int mode_generator(const struct options *options);
+
+/* The same artifacts elsewhere: 0, 1 when rows were refused, 2 when nothing was written. */
+int mode_render(const struct options *options);
+
+/* Every problem of sources and host: 0 for none, 1 for some, 2 when something could not be looked at. */
+int mode_check(const struct options *options);

@@ -1,0 +1,90 @@
+#include "run.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "last-good.h"
+
+void run_done(struct run *run)
+{
+	running_done(&run->running);
+	model_done(&run->model);
+	rows_done(&run->rows);
+	reader_done(&run->reader);
+	config_done(&run->config);
+	report_done(&run->report);
+}
+
+void run_read_config(struct run *run, const struct options *options, bool on_target)
+{
+	const struct config_source source = {
+		.prefix = options->prefix, .path = options->config, .on_target = on_target,
+		/* a check by another user on the host itself judges as root would */
+		.root_owned = geteuid() == 0 || (on_target && !*options->prefix && !options->config),
+	};
+
+	if (!options->no_database)
+		reader_fork(&run->reader);
+	config_load(&source, &run->report, &run->config);
+}
+
+/* Takes the last good rows where there are any; reports what became of the database. */
+static void fall_back(struct run *run, const char *database, const char *reason, const char *last_good)
+{
+	int r = last_good ? last_good_read(last_good, &run->rows) : -ENOENT;
+	long age = last_good ? last_good_age(last_good) : -1;
+
+	run->origin = r == 0 ? ROWS_LAST_GOOD : ROWS_NONE;
+	if (r == 0 || (r == -EACCES && age >= 0))      /* a check by another user than root says what root would */
+		report_problem(&run->report, database, "%s; the rows of %ld seconds ago are used", reason, age);
+	else if (last_good)
+		report_problem(&run->report, database, "%s; there are no servers until it can be read", reason);
+	else
+		report_problem(&run->report, database, "%s", reason);
+}
+
+int run_read_rows(struct run *run, const struct options *options, const char *last_good)
+{
+	const char *database = options->database ? options->database : run->config.host.database;
+	cleanup_free char *path = xasprintf("%s%s", options->prefix, database);
+	cleanup_free char *reason = NULL;
+	bool denied;
+
+	run->origin = ROWS_DATABASE;
+	reader_start(&run->reader, path);
+	if (reader_finish(&run->reader, &run->rows, &reason, &denied) == 0)
+		return 0;
+	run->report.blind |= denied;
+	fall_back(run, database, reason, last_good);
+	return -1;
+}
+
+void run_build_model(struct run *run)
+{
+	model_build(&run->config, &run->rows, &run->report, &run->model);
+}
+
+int run_render(const struct run *run, struct sink *sink)
+{
+	const struct picture picture = { &run->config, &run->model, &run->running, run->origin };
+
+	return render(&picture, sink);
+}
+
+int run_render_host(const struct run *run, struct sink *sink)
+{
+	static const struct model no_rows;
+	static const struct running nothing_runs;
+	const struct picture picture = { &run->config, &no_rows, &nothing_runs, ROWS_OMITTED };
+
+	return render(&picture, sink);
+}
+
+void run_print_report(const struct run *run, FILE *file)
+{
+	cleanup_text struct text lines = TEXT_EMPTY;
+
+	report_write(&run->report, &lines);
+	(void) fputs(text_string(&lines), file);
+	(void) fflush(file);
+}

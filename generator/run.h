@@ -1,0 +1,46 @@
+/*
+ * What every mode begins with: reading the configuration and the rows, and what they mean.
+ */
+#pragma once
+
+#include "config.h"
+#include "model.h"
+#include "modes.h"
+#include "reader.h"
+#include "render.h"
+#include "report.h"
+#include "rows.h"
+
+struct run {
+	struct report report;
+	struct config config;
+	struct reader reader;
+	struct rows rows;
+	enum rows_origin origin;
+	struct model model;
+	struct running running;
+};
+#define RUN_EMPTY ((struct run){ .reader = READER_NONE, .rows = ROWS_EMPTY, .origin = ROWS_OMITTED })
+
+/*
+ * The configuration. The child that will read the rows is made first: what the configuration holds of the web
+ * application's secrets is never in it. `on_target`: this machine is the host that the configuration speaks of.
+ */
+void run_read_config(struct run *run, const struct options *options, bool on_target);
+
+/*
+ * The rows, or the last good ones from the file `last_good` (NULL where none are kept); reports what kept it from
+ * reading. 0, or -1 when they are not the database's.
+ */
+int run_read_rows(struct run *run, const struct options *options, const char *last_good);
+
+/* What configuration and rows mean, and all of it as it is pushed into a sink. The latter 0 or -1. */
+void run_build_model(struct run *run);
+int run_render(const struct run *run, struct sink *sink);
+
+/* Only what the configuration says: no instances, no builds, no sudo rules. 0 or -1. */
+int run_render_host(const struct run *run, struct sink *sink);
+
+void run_print_report(const struct run *run, FILE *file);
+
+void run_done(struct run *run);

@@ -115,7 +115,7 @@ is "$(sed -n 's/^nameserver //p' deploy/etc/left4me/sandbox-resolv.conf | xargs)
 unlike "$(grep -v '^#' deploy/etc/left4me/web.env)" . "web.env ships no secret"
 
 if command -v mandoc >/dev/null; then
-	for page in deploy/man/* helpers/*.8; do
+	for page in deploy/man/*; do
 		# Which other pages are installed here is not the page's business.
 		is "$(mandoc -Tlint -Wstyle "$page" 2>&1 | grep -Ev 'referenced manual not found|mandoc\.db')" "" "mandoc has nothing to say about ${page##*/}"
 	done

@@ -23,7 +23,7 @@ has()
 # id VERB-RESULT: the MESSAGE_ID that the manual page gives
 id()
 {
-	sed -n "/^\\.It Li $1\$/{n;s/^\\.Li //p;}" helpers/left4me-overlay.8
+	sed -n "/^\\.It Li $1\$/{n;s/^\\.Li //p;}" deploy/man/left4me-overlay.8
 }
 
 told mount a 2 1 installation

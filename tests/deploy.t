@@ -114,6 +114,10 @@ is "$(cat deploy/sudoers.d/left4me)" "@includedir /run/left4me/sudoers.d" "the s
 is "$(sed -n 's/^nameserver //p' deploy/etc/left4me/sandbox-resolv.conf | xargs)" "1.1.1.1 8.8.8.8" "public resolvers (S90)"
 unlike "$(grep -v '^#' deploy/etc/left4me/web.env)" . "web.env ships no secret"
 
+installs=$(make -n install DESTDIR=/nowhere 2>&1)
+for page in deploy/man/*; do
+	like "$installs" "/man${page##*.} .*/man/${page##*/}( |\$)" "make install has ${page##*/}"
+done
 if command -v mandoc >/dev/null; then
 	for page in deploy/man/*; do
 		# Which other pages are installed here is not the page's business.

@@ -1,10 +1,10 @@
 """The views that left4me-generator reads: skeleton of an Alembic migration.
 
 Copy this file and web-views.sql into the application's versions/ directory, adapt the SQL to its tables, and set
-down_revision to the present head. A later change of the views is a new migration with a new SQL file.
+down_revision to the current head. A later change of the views is a new migration with an SQL file of its own.
 
-SQLite refuses to rename or rebuild a table (batch_alter_table does) of which a view reads: such a migration calls
-drop_views() first and create_views() last. While there are no views the generator goes on with the last good rows.
+SQLite refuses to rename or rebuild a table that a view reads, and batch_alter_table rebuilds: such a migration calls
+drop_views() first and create_views() last. While the views are missing the generator uses the last good rows.
 """
 from pathlib import Path
 
@@ -19,14 +19,14 @@ SQL = Path(__file__).with_name("web-views.sql")
 
 
 def statements(text):
-    """One by one, as SQLite's driver takes them; no text of the file's has a semicolon within a statement."""
+    """SQLite's driver takes one statement at a time. No statement of the file has a semicolon inside."""
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("--")]
     return [part.strip() for part in "\n".join(lines).split(";") if part.strip()]
 
 
 def transaction(commands):
-    """The driver begins no transaction for CREATE or DROP; without one a reader could see half of the views. In one
-    that the migrations before have begun, or that env.py begins, these commands take part."""
+    """The driver begins no transaction for CREATE or DROP, and without one a reader could see half of the views. Where
+    an earlier migration or env.py has begun one, these commands become part of it."""
     begun = op.get_bind().connection.in_transaction
     for command in commands:
         if command not in ("BEGIN IMMEDIATE", "COMMIT") or not begun:

@@ -1,12 +1,12 @@
--- Example schema of a web application that left4me-generator serves. The application owns it and may have any other:
--- the generator reads only the three views of views.sql. What the tables refuse here never has to be refused there.
+-- An example of a web application's schema. The application may have any other: left4me-generator reads only the three
+-- views of views.sql. What these constraints refuse, the generator never has to refuse.
 
 PRAGMA journal_mode = WAL;
 PRAGMA foreign_keys = ON;
 
 BEGIN;
 
--- The name is the instance: a unit name, a directory name and a word in sudoers. What people read is the title.
+-- The name is that of the instance: part of a unit's name, name of a directory, word in sudoers. People read the title.
 CREATE TABLE servers (
 	name      TEXT    NOT NULL PRIMARY KEY
 	          CHECK (name GLOB '[a-z0-9]*' AND name NOT GLOB '*[^a-z0-9_-]*' AND length(name) <= 64),
@@ -16,7 +16,7 @@ CREATE TABLE servers (
 	enabled   INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1))
 ) WITHOUT ROWID;
 
--- AUTOINCREMENT: an id never comes back, so a new overlay never inherits the directory of a deleted one (S16).
+-- AUTOINCREMENT: an id is never used again, so that a new overlay does not inherit the directory of a deleted one.
 CREATE TABLE overlays (
 	id        INTEGER PRIMARY KEY AUTOINCREMENT,
 	name      TEXT    NOT NULL UNIQUE CHECK (length(CAST(name AS BLOB)) BETWEEN 1 AND 200),
@@ -25,7 +25,7 @@ CREATE TABLE overlays (
 	CHECK ((kind = 'script') = (script IS NOT NULL))
 );
 
--- Position 1 is topmost. The key is the order in which the generator reads.
+-- Position 1 is topmost. The primary key has the order in which the generator reads.
 CREATE TABLE server_overlays (
 	server    TEXT    NOT NULL REFERENCES servers (name) ON UPDATE CASCADE ON DELETE CASCADE,
 	position  INTEGER NOT NULL CHECK (typeof(position) = 'integer' AND position BETWEEN 1 AND 499),
@@ -34,7 +34,7 @@ CREATE TABLE server_overlays (
 	UNIQUE (server, overlay)
 ) WITHOUT ROWID;
 
--- For the foreign key: deleting an overlay looks for servers that use it.
+-- For the foreign key: when an overlay is deleted, SQLite looks for servers that use it.
 CREATE INDEX server_overlays_by_overlay ON server_overlays (overlay);
 
 COMMIT;

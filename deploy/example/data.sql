@@ -1,4 +1,5 @@
--- What a web application has written: five servers of which one is disabled, two more that the generator refuses, six overlays.
+-- Rows as a web application writes them: five servers, one of them disabled, two more that the generator refuses, and
+-- six overlays.
 
 BEGIN;
 
@@ -67,7 +68,7 @@ INSERT INTO servers (name, title, port, arguments, enabled) VALUES
 	('training', 'Training: the installation alone', 27018, '+map tutorial_standards +sv_cheats 1', 1),
 	('event', 'Event server, off until Friday', 27019, '+map c2m1_highway', 0);
 
--- No constraint of a schema knows the host's port range, and a form may well paste a line break.
+-- No constraint of the schema knows the host's port range, and a line break is easily pasted into a form.
 INSERT INTO servers (name, title, port, arguments, enabled) VALUES
 	('far-port', 'Port outside the range of this host', 28500, '+map c1m1_hotel', 1),
 	('two-lines', 'Arguments with a line break', 27021, '+map c1m1_hotel' || char(10) || 'ExecStartPost=+/bin/sh', 1);

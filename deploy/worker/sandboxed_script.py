@@ -1,8 +1,8 @@
-"""run_sandboxed_script(): builds an overlay by its unit. To be copied into the web application; standard library only.
+"""run_sandboxed_script(): runs the unit that builds an overlay. For copying into a web application; standard library only.
 
-Everything privileged goes through sudo, by commands that are letter for letter those of /run/left4me/sudoers.d/left4me.
-A build writes to one stream: on_stdout gets all its lines in their order, on_stderr what systemd says of a failure. All three
-callbacks run in the caller's thread, should_cancel about ten times a second.
+Everything privileged goes through sudo, with the very commands of /run/left4me/sudoers.d/left4me. A build writes to one
+stream: on_stdout gets its lines in their order, on_stderr what systemd says about a failure. All three callbacks run in the
+caller's thread, should_cancel about ten times a second.
 """
 import contextlib
 import json
@@ -18,7 +18,7 @@ UNIT_STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"  # sd-messages.h
 
 
 class ScriptFailed(Exception):
-    """The text says whether the build failed, was cancelled or not started, with Result, ExecMainStatus and the reason."""
+    """The text says whether the build failed, was cancelled or never started, with Result, ExecMainStatus and the reason."""
 
 
 def sudo(*command, stdout=subprocess.DEVNULL, **streams):
@@ -34,15 +34,16 @@ def read_journal(unit):
 
 
 def follow_journal(unit):
-    """None when it follows; then up to 200 entries of the past and without a gap those that come, with a None every 0.1 s."""
+    """Yields None once it follows the log, then up to 200 past entries and, without a gap, the new ones. While there is
+    none it yields None every 0.1 s."""
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
         boot = file.read().strip().replace("-", "")
-    # -f knows this boot only. When it finds nothing there, systemd 257 passes over the first lines to come, but not with "all".
+    # -f looks at this boot only. If it finds nothing there, that of systemd 257 skips the first new lines, except with "all".
     number = "200" if any(entry["_BOOT_ID"] == boot for entry in read_journal(unit)) else "all"
     tail = sudo(*JOURNAL, number, "-u", unit, "-f", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     rest = b""
     try:
-        if number != "all":  # from its first line on it misses none; with "all" it may come when it likes
+        if number != "all":  # once it has printed a line it misses none; with "all" it may be late
             select.select([tail.stdout], [], [], 10)
         while True:
             yield None
@@ -53,25 +54,25 @@ def follow_journal(unit):
                 *lines, rest = (rest + data).split(b"\n")
                 yield from map(json.loads, lines)
     finally:
-        # It is root's and takes no signal from here, but it ends when nobody reads. Else a later Popen() reaps it.
+        # It runs as root and cannot be killed from here, but ends when nobody reads. If late, the next Popen() reaps it.
         tail.stdout.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             tail.wait(5)
 
 
 def run_of(entry):
-    """Its invocation. The manager's own lines have it under another name; a last line may come without."""
+    """The entry's invocation id. The manager's own entries have it in another field; a last line may have none."""
     return entry.get("INVOCATION_ID" if entry.get("_PID") == "1" else "_SYSTEMD_INVOCATION_ID")
 
 
 def text(entry):
-    """Its line. One that is no UTF-8 comes as a list of bytes, one of 4 KiB or more not at all."""
+    """The entry's line. One that is not UTF-8 comes as a list of bytes, one of 4 KiB or more not at all."""
     message = entry.get("MESSAGE") or "(a line too long to be shown)"
     return message if isinstance(message, str) else bytes(message).decode("utf-8", "replace")
 
 
 def stop(unit, start):
-    """Again until the start has ended: a stop that overtakes it finds nothing to stop."""
+    """Repeated until `systemctl start` has ended: a stop that overtakes it finds nothing to stop."""
     while start.poll() is None:
         sudo("/usr/bin/systemctl", "stop", unit).wait()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -79,7 +80,7 @@ def stop(unit, start):
 
 
 def run_sandboxed_script(overlay_id, on_stdout, on_stderr, should_cancel):
-    """Returns when the build has succeeded, else raises ScriptFailed. What a callback raises stops the build, too."""
+    """Returns when the build has succeeded, raises ScriptFailed otherwise. An exception of a callback stops the build, too."""
     unit = f"build-overlay@{int(overlay_id)}.service"
     with contextlib.closing(follow_journal(unit)) as entries:
         next(entries)
@@ -105,7 +106,7 @@ def run_sandboxed_script(overlay_id, on_stdout, on_stderr, should_cancel):
                     heard = time.monotonic()
                     if not canceller.ident and should_cancel():
                         canceller.start()
-                # The last lines may come behind the manager's, and -f lags behind the journal: that says where the end is.
+                # The last lines may follow those of the manager, and -f lags behind the journal: ask the latter for the end.
                 elif (quiet := time.monotonic() - heard) > (0.1 if is_over else 2) and (
                         quiet > 10 or [entry["__CURSOR"] for entry in read_journal(unit)[-1:]] in ([], [last])):
                     break
@@ -114,7 +115,7 @@ def run_sandboxed_script(overlay_id, on_stdout, on_stderr, should_cancel):
             error = start.communicate()[1].partition("\n")[0]
             if canceller.ident:
                 canceller.join()
-    if start.returncode != 0:  # first of all: a failed Assert leaves Result=success
+    if start.returncode != 0:  # not Result: it is success after a failed Assert
         state = subprocess.check_output(["/usr/bin/systemctl", "show", "--property=Result,ExecMainStatus", unit], text=True)
         how = "cancelled" if canceller.ident else "failed" if run else "not started"
         raise ScriptFailed(f"{unit} {how}: {' '.join(state.split())}: {error}")

@@ -1,4 +1,4 @@
-# left4me: configuration, the program itself, and a reload when one of them changed. The units are the systemd bundle's.
+# left4me: the configuration, the program, and a reload when one of them changed. The systemd bundle delivers the units.
 RELOAD = 'action:left4me_daemon_reload'
 CHECKOUT = '/opt/left4me/generator'
 
@@ -14,7 +14,7 @@ directories = {
 }
 
 files = {
-    # Nothing secret is in it, and the check runs as left4me. The generator refuses it if others than root may write.
+    # It holds no secret and the check, which runs as left4me, reads it. The generator refuses it if others than root may write.
     '/etc/left4me/left4me.conf': {
         'content': node.metadata.get('left4me/conf'),
         'owner': 'root',
@@ -61,7 +61,7 @@ actions = {
 
 if install == 'checkout':
     actions['left4me_install'] = {
-        # A new checkout has no build/ any more; what failed half-way is tried again by the next apply.
+        # A new checkout has no build/. What has failed half-way is tried again by the next apply.
         'command': (
             f'cd {CHECKOUT} && deploy/packages build && make all && make install && '
             'systemd-sysusers && systemd-tmpfiles --create /usr/local/lib/tmpfiles.d/left4me.conf && '
@@ -74,7 +74,7 @@ if install == 'checkout':
     }
 
 svc_systemd = {
-    # A reload starts nothing. The generator links the target; a generated unit cannot be enabled.
+    # A reload starts nothing. The generator makes the link for boot; a generated unit cannot be enabled.
     'left4me.target': {
         'enabled': None,
         'running': True,

@@ -1,4 +1,4 @@
-# left4me: the units of the host as `systemd/units` metadata, made by `left4me-generator render`. See README.md.
+# left4me: the units of the host as `systemd/units` metadata, from `left4me-generator render`. See README.md.
 from functools import lru_cache
 from json import loads
 from shutil import which
@@ -12,8 +12,8 @@ REFRESH = 'left4me-workshop-refresh'
 
 def fail(message):
     """
-    The message is the last line that bw prints. Not an Exception: below one that passes through an items.py, as it
-    does in every command but `bw metadata`, bundlewrap 4.13 prints a text of its own. Nothing prints a SystemExit.
+    The message is the last line that bw prints. Not by an Exception: where one passes through an items.py, as in all
+    commands but `bw metadata`, bundlewrap 4.13 prints a text of its own below it. A SystemExit is never printed.
     """
     io.stderr(f'!!! left4me: no units for node {node.name}:')
     io.stderr(message)
@@ -23,7 +23,7 @@ def fail(message):
 
 
 def spelled(path, value):
-    """A value of metadata as left4me.conf(5) has it. What has no order of its own is sorted, numbers as numbers."""
+    """A metadata value in the syntax of left4me.conf(5). What has no order of its own is sorted, numbers numerically."""
     if isinstance(value, bool):
         return 'yes' if value else 'no'
     if isinstance(value, (set, list, tuple)):
@@ -37,12 +37,12 @@ def spelled(path, value):
 
 
 def settings(metadata):
-    """{section: {key: value}} of left4me.conf, None for what is not set. left4me/SECTION/KEY wins over other names."""
+    """{section: {key: value}} of left4me.conf, None for unset keys. left4me/SECTION/KEY has precedence over other names."""
     host = metadata.get('left4me/host', {})
     first = metadata.get('left4me/port_range_start', None)
     short = {
         'host': {
-            # For another host than this one the number must be given; without any, bundlewrap names the missing key.
+            # For a host other than this machine it must be given; without it bundlewrap names the missing key.
             'cpus': host.get('cpus') or metadata.get('vm/threads', None) or metadata.get('vm/cores'),
             'system_cpus': metadata.get('left4me/system_cpus', None),
         },
@@ -61,7 +61,7 @@ def settings(metadata):
 
 
 def configuration(metadata):
-    """Text of left4me.conf: what the renderer gets here and, by items.py, what the generator reads on the host."""
+    """Text of left4me.conf: what is rendered from here and, through items.py, what the generator reads on the host."""
     lines = ['# From bundlewrap: the metadata below left4me/ and vm/. left4me.conf(5)']
     for section, keys in settings(metadata).items():
         given = [
@@ -76,7 +76,7 @@ def configuration(metadata):
 
 @lru_cache(maxsize=None)
 def rendered(conf):
-    """JSON text of the units for that configuration: a text, so that every caller parses objects of its own."""
+    """The units for that configuration as JSON text: each caller parses it into objects of its own."""
     program = which('left4me-generator')
     if not program:
         fail('left4me-generator not found: build it with make and put it on PATH')
@@ -89,7 +89,7 @@ def rendered(conf):
         fail(f'{program}: {error.strerror}')
     said = done.stderr.decode(errors='replace').splitlines()
     if done.returncode != 0:
-        # On one line, since the last one is what is seen.
+        # All on one line: only the last one is seen.
         problems = [line for line in said if not line.startswith('warning: ')]
         fail('; '.join(problems or said) or f'{program}: exit status {done.returncode}')
     for line in said:
@@ -99,8 +99,8 @@ def rendered(conf):
 
 def installed(name, sections):
     """
-    Install= as sets, which merge with those of the systemd bundle. A service without WantedBy= would get a default
-    one there: the empty word is an empty assignment in the unit file, which means the same as none.
+    The values of Install as sets, which are merged with those of the systemd bundle. A service without WantedBy= would
+    get a default one there; the empty string is an empty assignment in the unit file, which means none.
     """
     install = {
         key: set(value) if isinstance(value, list) else {value}
@@ -124,7 +124,7 @@ def units(metadata):
     }
     services = {}
     if f'{REFRESH}.timer' in units:
-        # Started, not enabled: the generator links it; before the first reload a link in /etc would come of it.
+        # Started, not enabled: the generator makes its link. Enabling it before the first reload would make one in /etc.
         services[f'{REFRESH}.timer'] = {
             'enabled': None,
             'running': True,
@@ -142,7 +142,7 @@ def units(metadata):
 
 
 def forget_timer(stack):
-    """Takes the timer out of every layer of this node's metadata; what nodes have in common is copied, not changed."""
+    """Removes the timer from every layer of this node's metadata; what nodes share is copied, not changed."""
     for index, partition in enumerate(stack._partitions):
         for identifier, layer in partition.items():
             timers = layer.get('systemd-timers', {})
@@ -161,8 +161,8 @@ times_forgotten = 0
 )
 def no_second_timer(metadata):
     """
-    The timer of hosts from before the generator would clash with the unit of that name. Reactors can only add, hence
-    the look at bundlewrap's own layers; should they be others one day, a person has to take the timer out.
+    A timer that a host has from before the generator would clash with the unit of the same name. Reactors can only add,
+    so this changes bundlewrap's own layers; should these change one day, somebody has to remove the timer by hand.
     """
     global times_forgotten
     if REFRESH in metadata.get('systemd-timers', {}):
@@ -173,5 +173,5 @@ def no_second_timer(metadata):
         if REFRESH in metadata.get('systemd-timers'):
             fail(f'systemd-timers/{REFRESH}: take it out, the timer comes from left4me-generator now')
         times_forgotten += 1
-    # Another answer after each time, so that bundlewrap runs again what has read the timer already. It adds nothing.
+    # A different result after each removal, so that bundlewrap runs again what has already read the timer. It adds nothing.
     return {'systemd-timers': {}} if times_forgotten % 2 else {}

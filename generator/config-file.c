@@ -63,7 +63,6 @@ static char *read_all(int fd, size_t size, const char *label, struct report *rep
 	size_t length = 0;
 
 	text[0] = '\0';
-
 	while (length <= CONFIG_FILE_MAX) {
 		ssize_t n = read(fd, text + length, CONFIG_FILE_MAX + 1 - length);
 
@@ -111,7 +110,7 @@ struct ini_state {
 	struct report *report;
 };
 
-static char *place(const char *label, unsigned line)
+static char *where_of(const char *label, unsigned line)
 {
 	return xasprintf("%s:%u", label, line);
 }
@@ -119,7 +118,7 @@ static char *place(const char *label, unsigned line)
 static int on_key(void *userdata, const char *section, const char *key, const char *value)
 {
 	const struct ini_state *state = userdata;
-	cleanup_free char *where = place(state->label, state->line);
+	cleanup_free char *where = where_of(state->label, state->line);
 
 	if (state->section_known)
 		state->handler->set(state->handler->userdata, section, key, value, where);
@@ -145,7 +144,7 @@ static void on_section(struct ini_state *state, const char *line, const char *wh
 /* Whether inih may see the line, which a comment of any length need not be; reports it otherwise. */
 static bool check_line(struct ini_state *state, const char *line, size_t length, size_t limit)
 {
-	cleanup_free char *where = place(state->label, state->line);
+	cleanup_free char *where = where_of(state->label, state->line);
 
 	if (*line == '#' || *line == ';')
 		return false;
@@ -232,7 +231,7 @@ void config_file_parse_env(const char *text, const char *label,
 	for (const char *next = text; *next; next += *next == '\n') {
 		size_t length = strcspn(next, "\n");
 		cleanup(config_file_freep) char *line = xasprintf("%.*s", (int) length, next);
-		cleanup_free char *where = place(label, ++number);
+		cleanup_free char *where = where_of(label, ++number);
 		char *equals = strchr(line, '=');
 
 		next += length;

@@ -12,32 +12,12 @@
 #include "platform.h"
 #include "value.h"
 
-static const struct type {
-	bool (*valid)(const char *value);
-	const char *what;
-} TYPE_PATH = { value_is_path, "an absolute, normalised path without blank, %, $, quote, \\ or :" },
-  TYPE_USER = { value_is_user, "a name of the form [a-z_][a-z0-9_-]*" },
-  TYPE_ID = { value_is_id, "an id from 1 to 4294967294" },
-  TYPE_CPU_COUNT = { value_is_cpu_count, "a number of CPUs from 1 to 8192" },
-  TYPE_CPU_LIST = { value_is_cpu_list, "a list of CPUs such as 0,4 or 0-1" },
-  TYPE_YES_OR_NO = { value_is_yes_or_no, "yes or no" },
-  TYPE_BIND = { value_is_bind, "a numeric address and port such as 127.0.0.1:8000" },
-  TYPE_WORKERS = { value_is_workers, "a number from 1 to 1024" },
-  TYPE_PORTS = { value_is_ports, "a range of ports such as 27000-27999, within 1024 to 65535" },
-  TYPE_SIZE = { value_is_size, "a size such as 512M, 1.5G or infinity" },
-  TYPE_TASKS = { value_is_tasks, "a number from 1 to 4194304" },
-  TYPE_NICE = { value_is_nice, "a number from -20 to 19" },
-  TYPE_QUOTA = { value_is_quota, "a percentage such as 200%" },
-  TYPE_TIME = { value_is_time, "a time such as 90s, 15min or 1h, a year at most" },
-  TYPE_ADDRESSES = { value_is_addresses, "a list of addresses with prefix length, such as 203.0.113.7/32" },
-  TYPE_CALENDAR = { value_is_calendar, "a calendar expression such as *-*-* 04:00:00" };
-
 #define KEY_ROW(section, name, type, fallback, ...) \
-	{ #section, #name, &(type), offsetof(struct config, section.name), fallback },
+	{ #section, #name, type, offsetof(struct config, section.name), fallback },
 
 static const struct key {
 	const char *section, *name;
-	const struct type *type;
+	enum value_grammar grammar;
 	size_t offset;
 	const char *fallback;
 } keys[] = { KEYS(KEY_ROW) };
@@ -80,16 +60,16 @@ static void set_key(void *userdata, const char *section, const char *name, const
 	for (const struct key *key = keys; key < keys + ELEMENTS(keys); key++) {
 		if (strcmp(key->section, section) != 0 || strcmp(key->name, name) != 0)
 			continue;
-		if (key->type == &TYPE_CPU_LIST) {
+		if (key->grammar == TYPE_CPU_LIST) {
 			free(loader->cpus_place);
 			loader->cpus_place = xstrdup(where);
 		}
-		if (key->type->valid(value)) {
+		if (value_is(key->grammar, value)) {
 			assign(&loader->config, key, value);
 			return;
 		}
 		report_problem(loader->report, where, "[%s] %s '%.100s' is not %s",
-			       section, name, value, key->type->what);
+			       section, name, value, value_what(key->grammar));
 		assign(&loader->config, key, key->fallback);
 		return;
 	}
@@ -105,7 +85,7 @@ static void set_database_url(struct loader *loader, const char *url, const char 
 	static const char scheme[] = "sqlite:///";
 	const char *path = url + sizeof(scheme) - 1;
 
-	if (strncmp(url, scheme, sizeof(scheme) - 1) == 0 && value_is_path(path) && !strchr(path, '?'))
+	if (strncmp(url, scheme, sizeof(scheme) - 1) == 0 && value_is(TYPE_PATH, path) && !strchr(path, '?'))
 		set_key(loader, "host", "database", path, where);
 	else
 		report_problem(loader->report, where, "DATABASE_URL is not of the form sqlite:////absolute/path");
@@ -129,10 +109,10 @@ static void set_from_env(void *userdata, const char *key, const char *value, con
 	struct loader *loader = userdata;
 
 	if (strcmp(key, "LEFT4ME_ROOT") == 0) {
-		if (value_is_path(value))
+		if (value_is(TYPE_PATH, value))
 			set_key(loader, "host", "root", value, where);
 		else
-			report_problem(loader->report, where, "%s '%.100s' is not %s", key, value, TYPE_PATH.what);
+			report_problem(loader->report, where, "%s '%.100s' is not %s", key, value, value_what(TYPE_PATH));
 	} else if (strcmp(key, "DATABASE_URL") == 0)
 		set_database_url(loader, value, where);
 	else if (strcmp(key, "LEFT4ME_PORT_RANGE_START") == 0)
@@ -262,7 +242,7 @@ static void resolve_paths(struct config *config)
 		config->web.venv = xasprintf("%s/.venv", config->host.root);
 }
 
-/* A core's threads share its caches: to reserve one of them leaves the other beside a game (F18). */
+/* The threads of a core share its caches: to reserve one of them leaves the other beside a game. */
 static void warn_of_split_cores(struct loader *loader, const struct cpuset *reserved)
 {
 	for (int cpu = 0; cpu <= cpuset_highest(reserved); cpu++) {

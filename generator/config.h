@@ -36,7 +36,7 @@ struct config {
 	char *reserved_cpus, *game_cpus;       /* AllowedCPUs= lists, both NULL when nothing is pinned */
 };
 
-/* Where the configuration comes from and how far this machine is its target. */
+/* Where the configuration comes from, and whether this machine is the host that it speaks of. */
 struct config_source {
 	const char *prefix;    /* put before every path that is read, "" or a directory */
 	const char *path;      /* NULL: /etc/left4me; "-": standard input; else a file or a directory */
@@ -45,8 +45,8 @@ struct config_source {
 };
 
 /*
- * Reads everything and reports every fault with its place; an assignment that is refused costs its own key
- * only, which then has its default. Always leaves a complete, valid configuration in *ret_config.
+ * Reads everything and reports every fault with its place. An assignment that is refused costs its own key only,
+ * which then has its default: *ret_config always is a complete, valid configuration. The caller frees it.
  */
 void config_load(const struct config_source *source, struct report *report, struct config *ret_config);
 

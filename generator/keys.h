@@ -2,7 +2,7 @@
  * Every key of left4me.conf(5), once. From this list come struct config, what reads and checks it (config.c), the
  * variables of the templates (variables.h), and the commented left4me.conf (deploy/left4me.conf.awk).
  *
- *     KEY(section, name, grammar of config.c, default, placeholder, shown instead of a default, comment)
+ *     KEY(section, name, grammar of value.h, default, placeholder, shown instead of a default, comment)
  *
  * A key without a comment stands under the comment of the one above it. The default is NULL where it follows from
  * other keys or from the host (resolve_paths() and pin_cpus() in config.c); an empty value fills no placeholder.

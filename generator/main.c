@@ -1,6 +1,7 @@
 /* left4me-generator: the command line. Each mode has a file of its own; modes.h. */
 
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -51,102 +52,118 @@ static int print(const char *text)
 	return fflush(stdout) == 0 ? EXIT_CLEAN : EXIT_PROBLEMS;
 }
 
+/* --- what each mode takes -------------------------------------------------------------------------------- */
+
 static int run_generator(const struct options *options)
 {
 	if (options->directory_count != 1 && options->directory_count != 3)
 		return misused("a generator takes one or three directories");
 	if (!strchr(options->directories[0], '/'))
 		return misused("there is no mode '%s'", options->directories[0]);
-	if (options->format || options->output || options->no_database)
-		return misused("--format, --output and --no-database are for render");
 	return mode_generator(options);
 }
 
 static int run_render(const struct options *options)
 {
-	if (options->directory_count > 0)
-		return misused("unexpected argument '%s'", options->directories[0]);
+	bool tree = options->format && strcmp(options->format, "tree") == 0;
+
 	if (!options->format)
 		return misused("render needs --format=tree or --format=bundlewrap");
-	if (strcmp(options->format, "tree") != 0 && strcmp(options->format, "bundlewrap") != 0)
+	if (!tree && strcmp(options->format, "bundlewrap") != 0)
 		return misused("unknown format '%s'", options->format);
-	if (strcmp(options->format, "tree") == 0 && !options->output)
+	if (tree && !options->output)
 		return misused("--format=tree needs --output=DIR");
-	if (options->no_database && options->database)
-		return misused("--database and --no-database exclude each other");
 	return mode_render(options);
 }
 
-static int run_check(const struct options *options)
-{
-	if (options->directory_count > 0)
-		return misused("unexpected argument '%s'", options->directories[0]);
-	if (options->format || options->output)
-		return misused("--format and --output are for render");
-	if (options->no_database && options->database)
-		return misused("--database and --no-database exclude each other");
-	return mode_check(options);
-}
+static const struct mode {
+	const char *name;
+	int (*run)(const struct options *options);
+	const char *takes;             /* options, by the letters of known_options[] */
+	bool takes_directories;
+} modes[] = {
+	{ "render", run_render, "focdrn", false },
+	{ "check", mode_check, "cdrn", false },
+	{ NULL, run_generator, "cdr", true },          /* what systemd calls has no word of its own */
+};
 
-/* The option that was looked at last, as it stands on the command line. */
-static int parse_options(int argc, char **argv, struct options *options)
+/* --- the command line ------------------------------------------------------------------------------------ */
+
+static const struct option known_options[] = {
+	{ "format", required_argument, NULL, 'f' }, { "output", required_argument, NULL, 'o' },
+	{ "config", required_argument, NULL, 'c' }, { "database", required_argument, NULL, 'd' },
+	{ "root", required_argument, NULL, 'r' },   { "no-database", no_argument, NULL, 'n' },
+	{ "help", no_argument, NULL, 'h' },         { "version", no_argument, NULL, 'v' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static void set_option(struct options *options, int letter, const char *value)
 {
-	static const struct option known[] = {
-		{ "format", required_argument, NULL, 'f' }, { "output", required_argument, NULL, 'o' },
-		{ "config", required_argument, NULL, 'c' }, { "database", required_argument, NULL, 'd' },
-		{ "root", required_argument, NULL, 'r' },   { "no-database", no_argument, NULL, 'n' },
-		{ "help", no_argument, NULL, 'h' },         { "version", no_argument, NULL, 'v' },
-		{ NULL, 0, NULL, 0 },
-	};
 	const char **const values[] = {
 		['f'] = &options->format, ['o'] = &options->output, ['c'] = &options->config,
 		['d'] = &options->database, ['r'] = &options->prefix,
 	};
-	int option;
+
+	if (letter == 'n')
+		options->no_database = true;
+	else
+		*values[letter] = value;
+}
+
+/*
+ * The letters of all options in `seen`; returns 'h' or 'v' at once, '?' for what is no option, lacks its value or has
+ * an empty one, else 0.
+ */
+static int parse_options(int argc, char **argv, struct options *options, bool seen[CHAR_MAX])
+{
+	int letter;
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1)
-		switch (option) {
-		case 'n':
-			options->no_database = true;
-			break;
-		case 'h':
-		case 'v':
-			return option;
-		default:
-			if (option == '?' || !*optarg)
-				return '?';
-			*values[option] = optarg;
-		}
+	while ((letter = getopt_long(argc, argv, "", known_options, NULL)) != -1) {
+		if (letter == 'h' || letter == 'v')
+			return letter;
+		if (letter == '?' || (optarg && !*optarg))
+			return '?';
+		seen[letter] = true;
+		set_option(options, letter, optarg);
+	}
 	return 0;
+}
+
+static int run_mode(const struct mode *mode, const struct options *options, const bool *seen)
+{
+	const char *name = mode->name ? mode->name : "a generator";
+
+	for (const struct option *option = known_options; option->name; option++)
+		if (seen[option->val] && !strchr(mode->takes, option->val))
+			return misused("--%s is not for %s", option->name, name);
+	if (options->directory_count > 0 && !mode->takes_directories)
+		return misused("unexpected argument '%s'", options->directories[0]);
+	if (options->no_database && options->database)
+		return misused("--database and --no-database exclude each other");
+	return mode->run(options);
 }
 
 int main(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		int (*run)(const struct options *options);
-	} modes[] = { { "render", run_render }, { "check", run_check } };
 	struct options options = { .prefix = "" };
-	int (*mode)(const struct options *) = run_generator;
-	int option = parse_options(argc, argv, &options);
+	bool seen[CHAR_MAX] = { false };
+	int letter = parse_options(argc, argv, &options, seen);
+	const struct mode *mode = modes;
 
 	(void) umask(022);
-	if (option == 'h')
+	if (letter == 'h')
 		return print(usage);
-	if (option == 'v')
+	if (letter == 'v')
 		return print("left4me-generator " VERSION "\n");
-	if (option == '?')
+	if (letter == '?')
 		return misused("cannot make sense of '%s'", argv[optind - 1]);
 	if (optind == argc)
 		return misused("a mode or a directory is missing");
-	for (size_t i = 0; i < ELEMENTS(modes); i++)
-		if (strcmp(argv[optind], modes[i].name) == 0) {
-			mode = modes[i].run;
-			optind++;
-			break;
-		}
+	while (mode->name && strcmp(argv[optind], mode->name) != 0)
+		mode++;
+	optind += mode->name != NULL;
 	options.directories = (const char *const *) argv + optind;
 	options.directory_count = (size_t) (argc - optind);
-	return mode(&options);
+	return run_mode(mode, &options, seen);
 }

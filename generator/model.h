@@ -1,7 +1,7 @@
 /*
- * struct rows -> struct model: what the rows mean once every one of them was checked. A row that is bad is
- * refused with its place and reason and stops no other; with a valid name or id it stays, marked `refused`,
- * because its unit must not vanish under a running server. Code after this does not validate.
+ * struct rows -> struct model: what the rows mean once each of them was checked. A bad row is refused with its place
+ * and reason and stops no other; with a valid name or id it stays, marked `refused`, because its unit must not vanish
+ * under a running server. Code behind the model does not validate.
  */
 #pragma once
 
@@ -16,7 +16,7 @@ enum { OVERLAY_NAME_MAX = 200, ARGUMENTS_MAX = 4096 };         /* bytes */
 struct instance {
 	const char *name;              /* valid_name() */
 	size_t row;                    /* of its view, from 1 */
-	char *refused;                 /* why, printable; NULL for a good one, only then the rest is set */
+	char *refused;                 /* why, printable; NULL for a good one, for which alone the rest is set */
 	unsigned port;
 	const char *port_text;         /* the same in digits */
 	bool enabled;
@@ -51,7 +51,7 @@ struct model {
 	size_t refused;                /* instances, overlays, and rows that became neither */
 };
 
-/* Texts are borrowed from the rows, which must live as long. */
+/* Reports every row that is refused. Texts are borrowed from the rows, which must live as long. */
 void model_build(const struct config *config, const struct rows *rows, struct report *report,
 		 struct model *ret_model);
 

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* "500 lower layers" is the kernel's limit (overlayfs, F21); one of them is always the installation. */
+/* The kernel takes 500 lower layers (OVL_MAX_STACK in overlayfs); one of them is always the installation. */
 enum { LAYERS_MAX = 500, OVERLAYS_MAX = LAYERS_MAX - 1 };
 
 /* The longest script of an overlay, in bytes. */
@@ -21,7 +21,7 @@ enum { SCRIPT_MAX = 1024 * 1024 };
 #define SERVER_UNIT "left4me-server@"
 #define BUILD_UNIT "build-overlay@"
 
-/* An instance name: [a-z0-9][a-z0-9_-]{0,63} (F21). It is a file name, a unit name and a word in sudoers. */
+/* An instance name: [a-z0-9][a-z0-9_-]{0,63}. It is a file name, a unit name and a word in sudoers. */
 bool valid_name(const char *name);
 
 /* Decimal digits only: no sign, blank or leading zero; within min..max. *ret_number is set on success only. */

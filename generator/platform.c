@@ -34,30 +34,30 @@ int platform_become(uid_t uid, gid_t gid)
 	return 0;
 }
 
-int platform_open_unnamed(int folder, mode_t mode)
+int platform_open_unnamed(int directory, mode_t mode)
 {
 #ifdef O_TMPFILE
-	return openat(folder, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
+	return openat(directory, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
 #else
-	(void) folder, (void) mode;
+	(void) directory, (void) mode;
 	return -1;
 #endif
 }
 
-int platform_give_name(int fd, int folder, const char *path)
+int platform_give_name(int fd, int directory, const char *path)
 {
 #ifdef AT_EMPTY_PATH
 	char nameless[40];
 
-	if (linkat(fd, "", folder, path, AT_EMPTY_PATH) == 0)
+	if (linkat(fd, "", directory, path, AT_EMPTY_PATH) == 0)
 		return 0;
 	if (errno != ENOENT)
 		return -errno;
 	/* without CAP_DAC_READ_SEARCH by the detour that linkat(2) names */
 	(void) snprintf(nameless, sizeof(nameless), "/proc/self/fd/%d", fd);
-	return linkat(AT_FDCWD, nameless, folder, path, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+	return linkat(AT_FDCWD, nameless, directory, path, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
 #else
-	(void) fd, (void) folder, (void) path;
+	(void) fd, (void) directory, (void) path;
 	return -ENOENT;
 #endif
 }

@@ -12,11 +12,11 @@ unsigned platform_online_cpus(void);           /* at least 1 */
 int platform_become(uid_t uid, gid_t gid);
 
 /*
- * A new file without a name below the folder, for writing, which is gone with its descriptor unless it is given a name.
- * -1 where there is no such thing; 0 or -errno: -EEXIST for a name that is taken.
+ * A new file below the directory that has no name, for writing, gone with its descriptor unless it is given a name.
+ * The descriptor, or -1 where there is no such thing; 0 or -errno: -EEXIST for a name that is taken.
  */
-int platform_open_unnamed(int folder, mode_t mode);
-int platform_give_name(int fd, int folder, const char *path);
+int platform_open_unnamed(int directory, mode_t mode);
+int platform_give_name(int fd, int directory, const char *path);
 
 /* The calling process gets SIGKILL when its parent ends. */
 void platform_die_with_parent(void);

@@ -38,10 +38,10 @@ static void add(char *name, bool (*valid)(const char *), char ***names, size_t *
 	(*names)[(*count)++] = name;
 }
 
-void running_read(const char *folder, struct report *report, struct running *ret_running)
+void running_read(const char *directory, struct report *report, struct running *ret_running)
 {
 	struct running running = { NULL, 0, NULL, 0 };
-	DIR *dir = opendir(folder);
+	DIR *dir = opendir(directory);
 	int error = dir ? 0 : errno;
 	const struct dirent *entry;
 
@@ -56,7 +56,7 @@ void running_read(const char *folder, struct report *report, struct running *ret
 		(void) closedir(dir);
 	}
 	if (error != 0 && error != ENOENT)
-		report_problem(report, folder, "%s; what runs without a row may lack its rule to stop it", strerror(error));
+		report_problem(report, directory, "%s; what runs without a row may lack its rule to stop it", strerror(error));
 	*ret_running = running;
 }
 

@@ -1,7 +1,7 @@
 /*
- * Which of our units run, row or no row: one whose row was deleted must still be stopped and its log read by the web
- * application. A generator cannot ask systemd (design.md 7), but systemd keeps a link RUN/systemd/units/invocation:UNIT
- * from the start of a unit until its last command, ExecStopPost= included, has ended.
+ * Which of our units run, with or without a row: the web application must be able to stop one whose row was deleted
+ * and to read its log. A generator cannot ask systemd, which waits for it, but systemd keeps a link
+ * RUN/systemd/units/invocation:UNIT from the start of a unit until its last command, ExecStopPost= included, has ended.
  */
 #pragma once
 
@@ -16,7 +16,10 @@ struct running {
 	size_t build_count;
 };
 
-/* In no order; none where there is no such folder. */
-void running_read(const char *folder, struct report *report, struct running *ret_running);
+/*
+ * Reads RUN/systemd/units, the directory given; reports when that fails. In no order; none where there is no such
+ * directory. The names are the caller's to free, by running_done().
+ */
+void running_read(const char *directory, struct report *report, struct running *ret_running);
 
 void running_done(struct running *running);

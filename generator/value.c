@@ -27,7 +27,7 @@ bool value_is_yes(const char *value)
 	return is_one_of(value, yes, ELEMENTS(yes));
 }
 
-bool value_is_yes_or_no(const char *value)
+static bool is_yes_or_no(const char *value)
 {
 	return value_is_yes(value) || is_one_of(value, no, ELEMENTS(no));
 }
@@ -41,7 +41,7 @@ static size_t leading_digits(const char *s, size_t max)
 }
 
 /* systemd refuses a limit of 0 or from 2^63 on with a warning and then has none (systemd.resource-control(5)). */
-bool value_is_size(const char *value)
+static bool is_size(const char *value)
 {
 	static const char units[] = "KMGT";
 	size_t whole, fraction;
@@ -68,7 +68,7 @@ bool value_is_size(const char *value)
 	return whole > 0 && (*value == '\0' || (unit && value[1] == '\0')) && bytes >= 1 && bytes < 9e18;
 }
 
-bool value_is_time(const char *value)
+static bool is_time(const char *value)
 {
 	static const struct {
 		const char *unit;
@@ -87,7 +87,7 @@ bool value_is_time(const char *value)
 	return false;
 }
 
-bool value_is_quota(const char *value)
+static bool is_quota(const char *value)
 {
 	size_t digits = leading_digits(value, 6);
 
@@ -98,13 +98,13 @@ bool value_is_quota(const char *value)
  * '%' starts a specifier, ':' separates the two halves of BindPaths=, and '$' has no escape in the path of a
  * program (systemd.service(5) expands variables in arguments only).
  */
-bool value_is_path(const char *value)
+static bool is_path(const char *value)
 {
 	return valid_path(value) && valid_text(value, strlen(value)) && !strpbrk(value, " %$\"'\\:") &&
 	       strlen(value) < 200;
 }
 
-bool value_is_user(const char *value)
+static bool is_user(const char *value)
 {
 	static const char first[] = "abcdefghijklmnopqrstuvwxyz_";
 	static const char others[] = "abcdefghijklmnopqrstuvwxyz_0123456789-";
@@ -116,35 +116,12 @@ static bool is_number(const char *value, int64_t min, int64_t max)
 {
 	int64_t number;
 
-	return parse_decimal(value, min, max, &number);
+	if (*value == '-' && min < 0)
+		return parse_decimal(value + 1, 1, -min, &number);
+	return parse_decimal(value, min > 0 ? min : 0, max, &number);
 }
 
-bool value_is_id(const char *value)
-{
-	return is_number(value, 1, (int64_t) UINT32_MAX - 1);
-}
-
-bool value_is_cpu_count(const char *value)
-{
-	return is_number(value, 1, CPUS_MAX);
-}
-
-bool value_is_tasks(const char *value)
-{
-	return is_number(value, 1, 4194304); /* the kernel's own PID limit */
-}
-
-bool value_is_nice(const char *value)
-{
-	return *value == '-' ? is_number(value + 1, 1, 20) : is_number(value, 0, 19);
-}
-
-bool value_is_workers(const char *value)
-{
-	return is_number(value, 1, 1024);
-}
-
-bool value_is_ports(const char *value)
+static bool is_ports(const char *value)
 {
 	const char *dash = strchr(value, '-');
 	char first[8] = "";
@@ -164,7 +141,7 @@ void value_split_ports(const char *value, unsigned *ret_first, unsigned *ret_las
 	*ret_last = (unsigned) strtoul(dash + 1, NULL, 10);
 }
 
-bool value_is_bind(const char *value)
+static bool is_bind(const char *value)
 {
 	const char *colon = strrchr(value, ':');
 	char host[INET6_ADDRSTRLEN + 2] = "";
@@ -197,7 +174,7 @@ static bool is_prefix(char *word)
 	return inet_pton(v6 ? AF_INET6 : AF_INET, word, address) == 1;
 }
 
-bool value_is_addresses(const char *value)
+static bool is_addresses(const char *value)
 {
 	cleanup_free char *copy = xstrdup(value);
 	char *rest = NULL;
@@ -208,16 +185,51 @@ bool value_is_addresses(const char *value)
 	return true;
 }
 
-bool value_is_calendar(const char *value)
+static bool is_calendar(const char *value)
 {
 	static const char allowed[] = DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ*:,./~ -";
 
 	return value[strspn(value, allowed)] == '\0' && strlen(value) <= 100;
 }
 
-bool value_is_cpu_list(const char *value)
+static bool is_cpu_list(const char *value)
 {
 	struct cpuset set;
 
 	return *value == '\0' || cpuset_parse(value, &set);
+}
+
+static const struct {
+	bool (*valid)(const char *value);
+	int64_t min, max;              /* of a whole number, which has no function */
+	const char *what;
+} grammars[] = {
+	[TYPE_YES_OR_NO] = { is_yes_or_no, 0, 0, "yes or no" },
+	[TYPE_PATH] = { is_path, 0, 0, "an absolute, normalised path without blank, %, $, quote, \\ or :" },
+	[TYPE_USER] = { is_user, 0, 0, "a name of the form [a-z_][a-z0-9_-]*" },
+	[TYPE_ID] = { NULL, 1, UINT32_MAX - 1, "an id from 1 to 4294967294" },
+	[TYPE_CPU_COUNT] = { NULL, 1, CPUS_MAX, "a number of CPUs from 1 to 8192" },
+	[TYPE_CPU_LIST] = { is_cpu_list, 0, 0, "a list of CPUs such as 0,4 or 0-1" },
+	[TYPE_BIND] = { is_bind, 0, 0, "a numeric address and port such as 127.0.0.1:8000" },
+	[TYPE_WORKERS] = { NULL, 1, 1024, "a number from 1 to 1024" },
+	[TYPE_PORTS] = { is_ports, 0, 0, "a range of ports such as 27000-27999, within 1024 to 65535" },
+	[TYPE_SIZE] = { is_size, 0, 0, "a size such as 512M, 1.5G or infinity" },
+	[TYPE_TASKS] = { NULL, 1, 4194304, "a number from 1 to 4194304" },
+	[TYPE_NICE] = { NULL, -20, 19, "a number from -20 to 19" },
+	[TYPE_QUOTA] = { is_quota, 0, 0, "a percentage such as 200%" },
+	[TYPE_TIME] = { is_time, 0, 0, "a time such as 90s, 15min or 1h, a year at most" },
+	[TYPE_ADDRESSES] = { is_addresses, 0, 0, "a list of addresses with prefix length, such as 203.0.113.7/32" },
+	[TYPE_CALENDAR] = { is_calendar, 0, 0, "a calendar expression such as *-*-* 04:00:00" },
+};
+
+bool value_is(enum value_grammar grammar, const char *value)
+{
+	if (grammars[grammar].valid)
+		return grammars[grammar].valid(value);
+	return is_number(value, grammars[grammar].min, grammars[grammar].max);
+}
+
+const char *value_what(enum value_grammar grammar)
+{
+	return grammars[grammar].what;
 }

@@ -1,28 +1,37 @@
 /*
- * The grammar of configuration values (left4me.conf(5)). It is narrower than systemd's where systemd would
- * ignore a value with a warning: MemoryMax=lots means no limit at all. Pure checks.
+ * The grammar of configuration values (left4me.conf(5)); pure checks. It is narrower than systemd's where systemd
+ * would ignore a value with a warning: MemoryMax=lots means no limit at all.
  */
 #pragma once
 
 #include <stdbool.h>
 
-bool value_is_yes_or_no(const char *value);
-bool value_is_yes(const char *value);                  /* of a value that is one of the two */
-bool value_is_size(const char *value);                 /* bytes: 512M, 1.5G, infinity; at least 1 */
-bool value_is_time(const char *value);                 /* 90s, 15min, 1h; at least 1 s, at most a year */
-bool value_is_quota(const char *value);                /* 200%; at least 1% */
-bool value_is_path(const char *value);                 /* a name.h path that no unit syntax can misread */
-bool value_is_user(const char *value);
-bool value_is_id(const char *value);                   /* uid or gid: 1 to 2^32-2 */
-bool value_is_cpu_count(const char *value);
-bool value_is_tasks(const char *value);
-bool value_is_nice(const char *value);
-bool value_is_workers(const char *value);
-bool value_is_ports(const char *value);                /* FIRST-LAST within 1024 to 65535 */
-bool value_is_bind(const char *value);                 /* ADDRESS:PORT, [ADDRESS]:PORT */
-bool value_is_addresses(const char *value);            /* prefixes, separated by blanks; may be empty */
-bool value_is_calendar(const char *value);             /* the characters of systemd.time(7); may be empty */
-bool value_is_cpu_list(const char *value);             /* 0,4 or 0-1; may be empty */
+enum value_grammar {
+	TYPE_YES_OR_NO,
+	TYPE_PATH,             /* a path (name.h) that no unit syntax can misread */
+	TYPE_USER,             /* or group */
+	TYPE_ID,               /* uid or gid */
+	TYPE_CPU_COUNT,
+	TYPE_CPU_LIST,         /* 0,4 or 0-1; may be empty */
+	TYPE_BIND,             /* ADDRESS:PORT or [ADDRESS]:PORT */
+	TYPE_WORKERS,
+	TYPE_PORTS,            /* FIRST-LAST within 1024 to 65535 */
+	TYPE_SIZE,             /* bytes: 512M, 1.5G, infinity; at least 1 */
+	TYPE_TASKS,            /* up to the kernel's own limit of PIDs */
+	TYPE_NICE,
+	TYPE_QUOTA,            /* 200%; at least 1% */
+	TYPE_TIME,             /* 90s, 15min, 1h; at least 1 s, at most a year */
+	TYPE_ADDRESSES,        /* prefixes, separated by blanks; may be empty */
+	TYPE_CALENDAR,         /* the characters of systemd.time(7); may be empty */
+};
 
-/* Splits a value that value_is_ports() accepts. */
+bool value_is(enum value_grammar grammar, const char *value);
+
+/* What a value has to be, for the message "'VALUE' is not ...". */
+const char *value_what(enum value_grammar grammar);
+
+/* Of a value of TYPE_YES_OR_NO: whether it is the former. */
+bool value_is_yes(const char *value);
+
+/* Splits a value of TYPE_PORTS. */
 void value_split_ports(const char *value, unsigned *ret_first, unsigned *ret_last);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "escape.h"
+#include "name.h"
 
 #define PROGRAM "left4me-overlay"
 
@@ -107,7 +108,7 @@ static bool send_entry(int priority, const char *message_id, const char *message
 	if (about.instance) {
 		add_field(fields, &count, xasprintf("LEFT4ME_INSTANCE=%s", about.instance));
 		add_field(fields, &count,
-			  xasprintf("OBJECT_SYSTEMD_UNIT=left4me-server@%s.service", about.instance));
+			  xasprintf("OBJECT_SYSTEMD_UNIT=" SERVER_UNIT "%s.service", about.instance));
 	}
 	if (about.layers)
 		add_field(fields, &count, xasprintf("LEFT4ME_LAYERS=%s", about.layers));

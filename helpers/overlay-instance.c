@@ -1,0 +1,58 @@
+#include "overlay-instance.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "overlay-mount.h"
+#include "overlay-say.h"
+
+void instance_done(struct instance_directory *instance)
+{
+	closep(&instance->root);
+	closep(&instance->runtime);
+	closep(&instance->directory);
+	free(instance->path);
+}
+
+int opened(int fd, bool may_be_missing, const char *directory, const char *name)
+{
+	if (fd == -ELOOP)
+		die(EXIT_FAILED, ELOOP, "'%s/%s' leads through a symbolic link, which is not followed", directory,
+		    name);
+	if (fd == -EACCES)
+		die(EXIT_FAILED, EACCES, "cannot make '%s/%s' as the owner of runtime", directory, name);
+	if (fd < 0 && !(may_be_missing && fd == -ENOENT))
+		die(EXIT_FAILED, -fd, "cannot open '%s/%s'", directory, name);
+	return fd;
+}
+
+void open_instance(const char *root, const char *name, bool create, struct instance_directory *instance)
+{
+	bool may_be_missing = !create;
+	int fd;
+
+	*instance = (struct instance_directory){
+		.root = open_root(root),
+		.directory = -ENOENT,
+		.path = xasprintf("%s/runtime/%s", root, name),
+	};
+	fd = open_beneath(instance->root, "runtime", O_PATH | O_DIRECTORY, 0);
+	instance->runtime = opened(fd, may_be_missing, root, "runtime");
+	if (instance->runtime < 0)
+		return;
+	fd = create ? make_beneath(instance->runtime, name, instance->runtime, O_RDONLY | O_DIRECTORY)
+		    : open_beneath(instance->runtime, name, O_RDONLY | O_DIRECTORY, 0);
+	instance->directory = opened(fd, may_be_missing, root, instance->path + strlen(root) + 1);
+}
+
+int open_part(const struct instance_directory *instance, const char *name, bool create)
+{
+	int fd = -ENOENT;
+
+	if (create)
+		fd = make_beneath(instance->directory, name, instance->runtime, O_PATH | O_DIRECTORY);
+	else if (instance->directory >= 0)
+		fd = open_beneath(instance->directory, name, O_PATH | O_DIRECTORY, 0);
+	return opened(fd, !create, instance->path, name);
+}

@@ -1,7 +1,7 @@
 /*
- * left4me-overlay: mounts and unmounts the overlay of one server instance; see left4me-overlay(8).
- * This file is the clean start and the command line; the verbs are in overlay-verbs.c, and what needs privilege
- * in overlay-mount.c.
+ * left4me-overlay mounts and unmounts the overlay of one server instance; see left4me-overlay(8).
+ * This file has the clean start and the command line, overlay-verbs.c the verbs, overlay-mount.c what needs
+ * privilege.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -22,10 +22,10 @@ static const char usage[] =
 	"LAYER is the id of an overlay, topmost first; the last one is the word installation.\n"
 	"\n"
 	"  --root=DIR  instead of " DEFAULT_ROOT "\n"
-	"  --dry-run   say what would be done, change nothing\n"
+	"  --dry-run   print what would be done, change nothing\n"
 	"  --help, --version\n";
 
-/* Each layer takes a descriptor; the soft limit may be too low for 500. */
+/* There is a descriptor for each layer, and the soft limit may be lower than 500. */
 static void allow_descriptors(void)
 {
 	struct rlimit files;
@@ -64,7 +64,7 @@ _Noreturn static void print_and_exit(const char *text)
 	exit(0);
 }
 
-/* Returns the index of the verb. */
+/* Sets root and dry_run of the request; returns the index in argv of the first word that is no option. */
 static int parse_options(int argc, char **argv, struct request *request)
 {
 	static const struct option options[] = {

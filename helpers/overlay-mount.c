@@ -1,23 +1,23 @@
 /*
- * The privileged system calls, in the order of a mount, and why each is safe; those of enter_host() and
- * open_beneath(), which come first, are in privileged.c. Descriptors are O_PATH or for reading a directory.
+ * The privileged system calls in the order in which a mount makes them, and why each is safe. Those of enter_host()
+ * and open_beneath(), which come first, are listed in privileged.c. No descriptor allows writing.
  *
- *   setfsuid, setfsgid,  Missing directories are made with the rights of ROOT/runtime's owner and no more, so they
- *   mkdirat              belong to it from the start and there is no chown to be aimed at something else.
- *   flock                On the instance's directory: one of us at a time.
- *   fsopen, fsconfig     The new mount API (fsopen(2)). Layers, upper and work are given as /proc/self/fd/N, that
- *                        is, as what was opened and checked; a swap afterwards gains nothing. Nothing is quoted or
- *                        parsed: each is one string of its own, and no name of the file system occurs in them.
- *   fsmount              With nosuid and nodev. The mount is nowhere yet; if we are killed here it is gone.
- *   move_mount           By descriptor onto the opened merged directory: no path is looked up.
- *   umount2              With UMOUNT_NOFOLLOW on one name below a descriptor. Not by libmount, which follows a
- *                        symbolic link there unless it runs setuid (do_umount() in context_umount.c), and may run
+ *   setfsuid, setfsgid,  Missing directories are made with the rights of the owner of ROOT/runtime and no more. They
+ *   mkdirat              belong to that owner from the start, so there is no chown that could hit something else.
+ *   flock                On the instance's directory, so that one instance is mounted or unmounted once at a time.
+ *   fsopen, fsconfig     The new mount API (fsopen(2)). Layers, upper and work are given as /proc/self/fd/N, which is
+ *                        the directory that was opened and checked, whatever its name means by now. Each is a string
+ *                        of its own without a name from the file system, so there is nothing to quote.
+ *   fsmount              With nosuid and nodev. The mount is not attached yet, and goes if this process is killed.
+ *   move_mount           Attaches it to the opened merged directory by descriptor, without looking up a path.
+ *   umount2              With UMOUNT_NOFOLLOW, on a single name below a descriptor. libmount would follow a symbolic
+ *                        link there unless it ran setuid (do_umount() in context_umount.c), and might execute
  *                        /sbin/umount.overlay. A descriptor of the mount itself would make it busy.
- *   unlinkat             In overlay-tree.c: work/work, by descriptors, after the unmount.
+ *   unlinkat             In overlay-tree.c: removes work/work by descriptors, after the unmount.
  *
- * Capabilities are kept: overlayfs keeps the mounter's credentials and uses them for all later work on the
- * layers (Documentation/filesystems/overlayfs.rst, "Permission model"). A helper that drops CAP_CHOWN makes
- * a mount where nothing owned by somebody else can be copied up.
+ * No capability is dropped: overlayfs keeps the credentials of the process that mounts, and uses them for all later
+ * work on the layers (Documentation/filesystems/overlayfs.rst, "Permission model"). Without CAP_CHOWN, for
+ * example, no file of another owner could be copied up.
  */
 #include "overlay-mount.h"
 
@@ -34,7 +34,7 @@
 
 #include "overlay-say.h"
 
-/* Well below TimeoutStopSec=15s of the server unit. */
+/* Much less than TimeoutStopSec= of the server unit, which is 15 s. */
 enum { LOCK_SECONDS = 5 };
 
 #define FD_PATH "/proc/self/fd/%d"
@@ -48,7 +48,7 @@ int open_root(const char *path)
 	return fd;
 }
 
-/* The calls report no error, but the next one tells what is set. */
+/* setfsuid(2) and setfsgid(2) report no error; a call with -1 returns the present value. */
 static bool act_as(uid_t uid, gid_t gid)
 {
 	(void) setfsgid(gid);
@@ -87,7 +87,7 @@ void lock_directory(int directory, const char *path)
 	deadline(0);
 }
 
-/* The kernel keeps its messages, "e overlay: …", in the file system context (fsopen(2)). */
+/* The file system context keeps the kernel's messages, such as "e overlay: …", for read(2); see fsopen(2). */
 _Noreturn static void die_explained(int context, const char *path, int error)
 {
 	cleanup_text struct text log = TEXT_EMPTY;
@@ -109,7 +109,7 @@ static void configure(int context, const char *path, const char *key, int fd)
 		die_explained(context, path, errno);
 }
 
-/* Where the kernel cannot make work/work, on a full disk say, it mounts read-only and reports success. */
+/* If the kernel cannot make work/work, on a full disk for example, it mounts read-only and reports success. */
 static void refuse_read_only(int mount, const char *path)
 {
 	struct statvfs state;
@@ -147,8 +147,8 @@ int mount_stack(const struct stack *stack, const char *path)
 }
 
 /*
- * Detached, because our own descriptor makes it busy and no other name for it is safe. S27 is about a server's
- * mount; this one has existed for an instant, and nobody was told of it.
+ * MNT_DETACH, because our own descriptor makes the mount busy and there is no other safe name for it. A server's
+ * mount is never detached: processes would go on in it unseen. This one is an instant old, and nobody knows of it.
  */
 void undo_mount(int mount)
 {

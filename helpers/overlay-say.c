@@ -17,14 +17,14 @@
 
 #define PROGRAM "left4me-overlay"
 
-/* journald takes a datagram at once; if it is stuck, a server's start must not be stuck with it */
+/* journald takes a datagram at once. If it hangs, a server's start must not hang with it. */
 enum { JOURNAL_SECONDS = 2 };
 
 static struct {
 	const char *instance;
 	const char *layers;
-	bool host;              /* in PID 1's mount namespace, where the journal's socket is the real one */
-	bool on_stderr;         /* stderr is a stream to the journal */
+	bool host;              /* the journal's socket can be reached */
+	bool on_stderr;         /* stderr is connected to the journal */
 } about;
 
 void say_about(const char *instance, const char *layers)
@@ -33,7 +33,7 @@ void say_about(const char *instance, const char *layers)
 	about.layers = layers;
 }
 
-/* systemd's own sign for this, $JOURNAL_STREAM, is out: no environment variable steers this program. */
+/* systemd.exec(5) offers $JOURNAL_STREAM for this, but the environment of the caller is not to be trusted. */
 static bool stderr_is_journal(void)
 {
 	struct sockaddr_un peer = { .sun_family = AF_UNSPEC };
@@ -52,13 +52,13 @@ void say_to_journal(void)
 
 static void on_alarm(int signal_number)
 {
-	(void) signal_number;   /* it is enough that the system call returns */
+	(void) signal_number;   /* The interrupted system call returns; that is all. */
 }
 
 void deadline(unsigned seconds)
 {
 	struct sigaction action = { .sa_handler = on_alarm };   /* no SA_RESTART */
-	/* again each second, should the first signal come just before the call that may block */
+	/* Again each second, in case the first signal arrives just before the call that blocks. */
 	struct itimerval timer = { .it_value.tv_sec = (time_t) seconds, .it_interval.tv_sec = seconds > 0 };
 	sigset_t set;
 
@@ -70,9 +70,8 @@ void deadline(unsigned seconds)
 }
 
 /*
- * sd_journal_sendv(3). Loaded where there is a journal and something to say: libsystemd and what it needs in turn
- * (six libraries on Debian 12) would otherwise be a third of the whole run. It comes by its soname from the system's
- * directories; LD_LIBRARY_PATH could say no more here than for a library that is linked.
+ * Calls sd_journal_sendv(3). libsystemd is loaded only when there is a message to send: linked in, it would cost a
+ * third of a run that has nothing to say. dlopen(3) finds it as the dynamic linker finds the other libraries.
  */
 static int send_fields(const struct iovec *fields, int count)
 {
@@ -84,15 +83,15 @@ static int send_fields(const struct iovec *fields, int count)
 	return send ? send(fields, count) : -ENOSYS;
 }
 
-/* Takes over `field`. */
+/* Appends `field`, which send_entry() frees. */
 static void add_field(struct iovec *fields, int *count, char *field)
 {
 	fields[(*count)++] = (struct iovec){ .iov_base = field, .iov_len = strlen(field) };
 }
 
 /*
- * OBJECT_SYSTEMD_UNIT= makes `journalctl -u` and `systemctl status` find the entry: journald looks up the
- * sender's unit in /proc and often comes too late for a process as short as this one (systemd.journal-fields(7)).
+ * By OBJECT_SYSTEMD_UNIT= `journalctl -u` and `systemctl status` find the entry (systemd.journal-fields(7)).
+ * journald also looks up the sender's unit in /proc, but this process has often ended by then.
  */
 static bool send_entry(int priority, const char *message_id, const char *message)
 {

@@ -1,6 +1,6 @@
 /*
- * What left4me-overlay says and how it ends. Failures go to stderr, everything goes to the journal with
- * fields to search for; where stderr already is the journal, each message is shown there once.
+ * Messages of left4me-overlay. Failures go to stderr; all messages go to the journal, with fields to search for.
+ * Where stderr is the journal, a failure is written there once.
  */
 #pragma once
 
@@ -8,23 +8,29 @@
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-/* MESSAGE_ID of the journal entries; left4me-overlay(8) lists them. */
+/* MESSAGE_ID= of the journal entries. left4me-overlay(8) lists them, so they must not change. */
 #define MESSAGE_MOUNTED "d5195222da6b4f15b317c515c7d1cdab"
 #define MESSAGE_UNMOUNTED "9094f5426db14d66806ccab9664dc36a"
 #define MESSAGE_UNCHANGED "eef681f7b62b418c89b14f879a01bfdf"
 #define MESSAGE_FAILED "391409fa38524c1bbdb65128dfa98d92"
 
-/* Fields of every later entry: LEFT4ME_INSTANCE= and, unless NULL, LEFT4ME_LAYERS=. Kept, not copied. */
+/*
+ * Sets the fields LEFT4ME_INSTANCE= and LEFT4ME_LAYERS= of all later entries; NULL means no such field. The strings
+ * are not copied and must stay until they are replaced.
+ */
 void say_about(const char *instance, const char *layers);
 
-/* To be called in PID 1's mount namespace: from now on /run/systemd is the host's. */
+/*
+ * From now on messages go to the journal, if it runs. Call it in PID 1's mount namespace, where /run/systemd is the
+ * host's.
+ */
 void say_to_journal(void);
 
-/* One informational entry in the journal. */
+/* Writes one entry of level info to the journal, none elsewhere. Failure to write it is ignored. */
 void say(const char *message_id, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* The only way out of a failure: one line, with the text of `error` unless that is 0, then exit(status). */
+/* Reports a failure in one line, which ends in the text of `error` (an errno value) unless that is 0; exits. */
 _Noreturn void die(int status, int error, const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* Whatever may block for long (flock, a stuck journal) gives EINTR after `seconds`; 0 ends that. */
+/* After `seconds`, blocking system calls such as flock(2) fail with EINTR, again each second; 0 ends that. */
 void deadline(unsigned seconds);

@@ -41,7 +41,7 @@ static bool is_overlay_of(struct libmnt_fs *fs, const char *source)
 	return type && from && strcmp(type, "overlay") == 0 && strcmp(from, source) == 0;
 }
 
-/* mountinfo has paths free of links, so ROOT has to be asked for its own; the same name may live in two roots. */
+/* mountinfo shows paths without links. Only those below our ROOT count: another root may have the same instance. */
 static char *real_path(int root)
 {
 	cleanup_free char *link = xasprintf("/proc/self/fd/%d", root);
@@ -54,7 +54,7 @@ static char *real_path(int root)
 	return xstrdup(path);
 }
 
-/* Below the root, but not where this instance's overlay belongs. */
+/* Whether `path` lies below the root, but is not where this instance's overlay belongs. */
 static bool is_elsewhere(const char *path, const char *root, const char *name)
 {
 	cleanup_free char *merged = xasprintf("%s/runtime/%s/merged", root, name);

@@ -1,6 +1,6 @@
 /*
- * What the mount table says about an instance. It is read from mountinfo, through libmount; a device number
- * cannot tell (S33).
+ * What the mount table, /proc/self/mountinfo, says about an instance; it is parsed by libmount. Comparing device
+ * numbers instead would miss a bind mount within one file system.
  */
 #pragma once
 
@@ -8,12 +8,13 @@
 
 #include <stdint.h>
 
-/* The id in mountinfo's first column of the mount that `fd` lies in. */
+/* Returns the id of the mount that `fd` lies in, the first column of proc_pid_mountinfo(5). Dies of an error. */
 uint64_t mount_id(int fd);
 
 /*
- * Whether what is open as `merged` is our overlay of this instance. Dies where anything else is mounted there,
- * and where our overlay turns up at another place below `root`: its upper directory is in use then.
- * merged may be negative: it does not exist.
+ * Returns whether the directory `merged` is the overlay that this program mounted for the instance `name`.
+ * `root` and `instance` are descriptors of ROOT and ROOT/runtime/NAME; a negative `merged` means that there is no
+ * such directory. Dies if anything else is mounted on merged, and if the instance's overlay is mounted elsewhere
+ * below ROOT, since its upper directory is then in use.
  */
 bool mounted_by_us(const char *name, int root, int instance, int merged);

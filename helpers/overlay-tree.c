@@ -14,8 +14,8 @@
 #include "overlay-say.h"
 
 /*
- * Each level holds a descriptor, and nobody's game files are nested this deep. Overlayfs itself cleans its
- * work directory two levels down (ovl_workdir_cleanup()), so there is never more left.
+ * UPPER_DEPTH: each level of the walk holds a descriptor, and no game nests its files this deep.
+ * LEFTOVER_DEPTH: the kernel puts at most two levels below work/work (ovl_workdir_cleanup() in fs/overlayfs).
  */
 enum { UPPER_DEPTH = 200, LEFTOVER_DEPTH = 2 };
 
@@ -27,7 +27,7 @@ static void closedirp(DIR **directory)
 		(void) closedir(*directory);
 }
 
-/* The next entry that is not "." or ".."; NULL at the end. Dies on a read error. */
+/* Returns the next entry but "." and "..", NULL at the end. Dies of a read error. */
 static const struct dirent *next_entry(DIR *directory, const char *path)
 {
 	const struct dirent *entry;
@@ -51,9 +51,9 @@ static DIR *directory_of(int fd, const char *path)
 }
 
 /*
- * llistxattr(2) does not follow a link in the last component, and there is but one component here below a
- * descriptor. Nothing is opened, so neither a FIFO nor a lease holds us up. What vanishes meanwhile, or lies
- * on a file system without attributes, is not tainted.
+ * llistxattr(2) does not follow a symbolic link in the last component of a path, and below the descriptor there is
+ * only one. It opens nothing, so that a FIFO or a lease cannot block it. A file that has just been removed, or
+ * whose file system has no attributes, is not tainted.
  */
 static void refuse_tainted_file(int fd, const char *name, const char *path)
 {
@@ -114,13 +114,13 @@ static int empty_directory(int fd, const char *path, int depth)
 	return 0;
 }
 
-/* Never into another mount: whoever owns `work` can move a directory with a mount below it in here. */
+/* Does not enter other mounts: the owner of `work` can move a directory into it that has a mount below. */
 static int remove_at(int fd, const char *name, const char *path, int depth)
 {
 	struct stat entry;
 	int child, r;
 
-	/* first, since on a read-only file system removing nothing is an error too */
+	/* Asked first: on a read-only file system unlinkat() fails even if there is nothing to remove. */
 	if (fstatat(fd, name, &entry, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : -errno;
 	if (unlinkat(fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)

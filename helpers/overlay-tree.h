@@ -1,14 +1,18 @@
 /*
- * Walks below upper and work, by descriptors and single names, so that no symbolic link is ever followed.
+ * Walks through an instance's upper and work directories, by descriptors and single names, so that no symbolic
+ * link is followed.
  */
 #pragma once
 
 /*
- * Dies on the first file or directory in the open directory `upper` that has a user.fuseoverlayfs.* attribute:
- * the kernel knows nothing of those, and what fuse-overlayfs had deleted would come back (S39).
- * Consumes upper; `path` is for the message.
+ * Dies if any file or directory in `upper` has a user.fuseoverlayfs.* attribute. fuse-overlayfs marks deleted files
+ * by these; the kernel's overlayfs does not know them, and the deleted files would be back.
+ * `upper` is a readable descriptor and is closed; `path` names it in messages.
  */
 void refuse_taint(int upper, const char *path);
 
-/* Removes the directory "work" that overlayfs leaves in the open directory `work`. Dies when that fails. */
+/*
+ * Removes the directory `work` that overlayfs leaves in the directory with descriptor `work`, which `path` names in
+ * messages. Dies if it cannot be removed.
+ */
 void remove_leftover(int work, const char *path);

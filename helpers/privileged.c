@@ -1,12 +1,12 @@
 /*
- * The system calls, and why each is safe.
+ * The privileged system calls that both helpers make, and why each is safe.
  *
- *   close_range          Nothing that the caller had open can be reached by mistake.
- *   pidfd_open, setns    Into PID 1's mount namespace, before anything is opened. PID 1 is named by its number,
- *                        which needs no /proc and cannot be another process. setns(2) also moves root and working
- *                        directory there. It is done always: in that namespace already, it changes nothing (S22).
- *   openat2              With RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS: whoever may write below the directory
- *                        cannot lead out of it (openat2(2)).
+ *   close_range          Closes what the caller left open, so that nothing of it is used by mistake.
+ *   pidfd_open, setns    Enters PID 1's mount namespace, before anything is opened. The number 1 always means
+ *                        init, and needs no /proc. setns(2) also moves the root and the working directory. In
+ *                        PID 1's namespace already, the call changes nothing.
+ *   openat2              With RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS, so that nobody who may write below the
+ *                        directory can lead the path out of it (openat2(2)).
  */
 #include "privileged.h"
 
@@ -24,7 +24,7 @@
 
 #include "base.h"
 
-/* Without 0, 1 and 2, the next file opened would become stderr. */
+/* If descriptors 0 to 2 were closed, the next file to be opened would become stdin, stdout or stderr. */
 static int have_standard_descriptors(void)
 {
 	int fd;

@@ -1,19 +1,24 @@
 /*
- * What the privileged helpers have in common: a clean start, the way into the host's mount namespace, and
- * opening files below a directory. privileged.c lists the system calls. Nothing here prints or exits.
+ * What the two privileged helpers share: the clean start, entering the host's mount namespace, and opening files
+ * below a directory. The head of privileged.c lists the system calls. Nothing here prints or exits.
  */
 #pragma once
 
 #include <stdint.h>
 
 /*
- * Gives up what came along from the caller: descriptors above 2, environment, umask, SIGPIPE; 0 to 2 are open
- * afterwards. There is nothing to execute later, so no_new_privs is set. 0 or -errno.
+ * Drops what the process inherited: closes descriptors above 2, opens /dev/null for those of 0 to 2 that are
+ * closed, empties the environment, sets umask 022, ignores SIGPIPE and sets no_new_privs, since the helpers execute
+ * nothing. Returns 0 or -errno.
  */
 int start_clean(void);
 
-/* From whatever mount namespace the unit has into PID 1's. 0 or -errno. */
+/* Moves this process from the unit's mount namespace into PID 1's. Returns 0 or -errno. */
 int enter_host(void);
 
-/* A path below an open directory, through no symbolic link; O_CLOEXEC is added. The descriptor or -errno. */
+/*
+ * Opens `path` below the open directory `directory`, without following any symbolic link. `flags` are those of
+ * open(2), O_CLOEXEC is added; `resolve` adds to RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS (openat2(2)). Returns a
+ * descriptor, which the caller closes, or -errno.
+ */
 int open_beneath(int directory, const char *path, int flags, uint64_t resolve);

@@ -108,7 +108,7 @@ ok "changes and deletions are there after the next mount"
 
 # --- idempotent, dry run
 
-# Not those of guests that are booted beside: where their folder goes, their mount goes from every namespace.
+# Without those of guests that run beside: their mounts vanish from every namespace when their directory is removed.
 mount_table() { grep -v '/ns\.' /proc/self/mountinfo; }
 before=$(mount_table)
 run mount a 2 1 installation

@@ -1,6 +1,7 @@
 /*
- * The database -> struct rows, read in a child that has given up root for the file's owner before it looks at
- * the first byte. Nothing in the parent touches the file or its folder: a file system that hangs hangs a child.
+ * The database -> struct rows. A child process reads it: it has given up root for the owner of the file before it
+ * opens anything, and if it is stuck in a file system that does not respond, its parent goes on without it. The
+ * parent itself never touches the file or its directory.
  */
 #pragma once
 
@@ -9,32 +10,35 @@
 
 #include "rows.h"
 
-/* A read under way: the child does it while the caller goes on. */
+/* A read in progress. */
 struct reader {
 	pid_t child;                   /* 0: none */
 	int paths[2], answers;         /* pipes to and from the child, -1: none */
+	char *copy;                    /* directory for database_read(); the parent removes what a killed child left */
 	struct timespec deadline;
 };
 #define READER_NONE ((struct reader){ .paths = { -1, -1 }, .answers = -1 })
 
 /*
- * Makes the child. To be called first of all: what the parent has read or opened is the child's as well, and each
- * page that it has written to is copied as soon as either of them writes to it again.
+ * Forks the child, which then waits for a path. Call this before anything else is read: the child gets a copy of
+ * the parent's memory and descriptors, and must hold no secret of the configuration; and every page that the parent
+ * has written by then is copied when either of them writes to it again. Errors are left to reader_finish().
  */
 void reader_fork(struct reader *ret_reader);
 
-/* Has the child read the three views of the database at `path`. */
+/* Tells the child to read the three views of the database at `path`, and does not wait for it. */
 void reader_start(struct reader *reader, const char *path);
 
 /*
- * Waits for the answer, READER_PATIENCE seconds from the start at most. 0 with the rows, or -1 with the reason and
- * whether it was a lack of permission; the caller frees either.
+ * Waits for the answer until READER_PATIENCE seconds after reader_start(). Returns 0 with the rows, or -1 with the
+ * reason, a clause that follows the path, and whether a missing permission was that reason. Rows and reason belong to
+ * the caller.
  */
 enum { READER_PATIENCE = 3 };
 int reader_finish(struct reader *reader, struct rows *ret_rows, char **ret_reason, bool *ret_denied);
 
-/* Waits for the child, which has answered and takes a moment to go, so that none is left behind. */
+/* Ends the child if it is still there: no process outlives its reader. */
 void reader_wait(struct reader *reader);
 
-/* The same, and closes what was open. */
+/* The same, and frees what the reader holds. */
 void reader_done(struct reader *reader);

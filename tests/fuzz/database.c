@@ -15,9 +15,9 @@
 #include "oracle.h"
 
 /*
- * A clock that goes only while somebody looks at it or sleeps, so that patience runs out soon and at the same place each
- * time. That SQLite may sleep for longer than a reading child lives (10 s over a log with a broken head) is its parent's
- * to end: tests/fuzz.t.
+ * A clock that advances only when it is read or somebody sleeps, so that timeouts come soon and always at the same point.
+ * SQLite may sleep for longer than a reading child may live (10 s over a log with a broken header); its parent ends that,
+ * see tests/fuzz.t.
  */
 static struct timespec virtual_time;
 
@@ -50,22 +50,17 @@ int nanosleep(const struct timespec *time, struct timespec *rest)
 	return 0;
 }
 
-#define copy_file database_copy_file   /* both files have such names of their own */
-#define copy db_copy
-
 #include "../../generator/database.c"
 #include "../../generator/reader.c"
 #include "../../helpers/fetch-row.c"
-
-#undef copy
 
 /* What SQLite found is news to libFuzzer, which does not see into it. */
 __attribute__((section("__libfuzzer_extra_counters"), used)) static uint8_t found[4096];
 
 static const char *const names[PARTS] = { "db-wal", "db-shm", "db-journal", "db" };
 static struct {
-	char *folder, *copy, *path[PARTS], *index[2];
-	int here;              /* the working directory, which database_read() leaves */
+	char *directory, *copy, *path[PARTS], *index[2];
+	int here;              /* the working directory, which database_read() changes */
 } place;
 
 /* Another process with a lock on the index, as every open connection has one (wal.c, WAL_SHM_DMS). */
@@ -92,15 +87,15 @@ static void hold_index(const char *path)
 
 static void make_place(void)
 {
-	if (place.folder)
+	if (place.directory)
 		return;
 	configure_sqlite();
 	place.here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	place.folder = xasprintf("%s/lib", fuzz_folder());
+	place.directory = xasprintf("%s/lib", fuzz_folder());
 	place.copy = xasprintf("%s/copy", fuzz_folder());
-	EXPECT(mkdir(place.folder, 0700) == 0, "mkdir");
+	EXPECT(mkdir(place.directory, 0700) == 0, "mkdir");
 	for (int i = 0; i < PARTS; i++)
-		place.path[i] = xasprintf("%s/%s", place.folder, names[i]);
+		place.path[i] = xasprintf("%s/%s", place.directory, names[i]);
 	place.index[0] = xasprintf("%s/index", fuzz_folder());
 	place.index[1] = xasprintf("%s/live-index", fuzz_folder());
 	hold_index(place.index[1]);
@@ -129,7 +124,7 @@ static void check_files(const struct input *input)
 {
 	static uint8_t bytes[1 << 20];
 	size_t count = 0, wanted = 0;
-	DIR *dir = opendir(place.folder);
+	DIR *dir = opendir(place.directory);
 
 	for (struct dirent *entry; (entry = readdir(dir)) != NULL; count++)
 		;
@@ -144,7 +139,7 @@ static void check_files(const struct input *input)
 		       "%s was changed", names[i]);
 		closep(&fd);
 	}
-	EXPECT(count == wanted + 2, "%zu entries in the folder, not %zu", count - 2, wanted);
+	EXPECT(count == wanted + 2, "%zu entries in the directory, not %zu", count - 2, wanted);
 	EXPECT(access(place.copy, F_OK) < 0, "the copy is left");
 }
 
@@ -166,12 +161,11 @@ static void read_rows(void)
 	struct rows rows;
 	int r;
 
-	(void) text_extend(&out, LENGTH_SIZE);
 	r = database_read(place.path[PART_DATABASE], place.copy, read_views, &out, &reason, &denied);
 	EXPECT((r < 0) == (reason != NULL) && (r == 0 || *reason), "%d with the reason '%s'", r, reason ? reason : "none");
 	EXPECT(!denied, "no permission: %s", reason);
 	if (r == 0) {
-		reason = judge(&out, &rows, &denied);
+		reason = judge(NULL, &out, &rows, &denied);
 		EXPECT(!reason, "the parent does not take its child's rows: %s", reason);
 		for (enum view view = 0; view < VIEW_COUNT; view++)
 			found[view * 64 + (rows.of[view].count < 63 ? rows.of[view].count : 63)] = 1;

@@ -11,7 +11,7 @@
 
 enum {
 	COPY_MAX = 64 * 1024 * 1024,           /* bytes of database and log together */
-	VALUE_LENGTH_MAX = 64 * 1024 * 1024,   /* bytes; more makes the whole read fail */
+	VALUE_LENGTH_MAX = 64 * 1024 * 1024,   /* bytes; a longer value makes the whole read fail */
 	BUSY_MILLISECONDS = 200,
 	RETRY_MILLISECONDS = 20,
 	OPCODES_BETWEEN_LOOKS = 20000,
@@ -21,21 +21,21 @@ enum sidecar { WAL, SHM, JOURNAL, SIDECARS };
 
 static const char *const suffixes[SIDECARS] = { "-wal", "-shm", "-journal" };
 
-/* The database and its sidecars as they lie there; two looks that are equal saw no writer in between. */
+/* The database and its sidecars at one moment; if two looks are equal, no writer was there in between. */
 struct look {
 	struct stat file;
-	unsigned char header[100];             /* holds the change counter (SQLite file format 1.3) */
+	unsigned char header[100];             /* with the change counter (SQLite's file format, 1.3) */
 	bool has[SIDECARS];
 	off_t size[SIDECARS];
 };
 
-/* How to open what was seen; choose_way() says when. */
+/* How to open what a look has found, see choose_way(). */
 enum way { PLAIN, IMMUTABLE, COPY };
 
 struct attempt {
 	const char *path;
 	const char *copy;
-	database_query reader;
+	database_query query;
 	void *userdata;
 	struct timespec start;
 	char *reason;
@@ -69,7 +69,7 @@ static char *sidecar_path(const char *path, enum sidecar sidecar)
 	return xasprintf("%s%s", path, suffixes[sidecar]);
 }
 
-/* The file as it is under its name, its header by the descriptor: another file of that name has another inode. */
+/* Looks at the name, and takes the header from the open file: if the name is given to another file, the inode tells. */
 static int look_at(struct attempt *attempt, int fd, struct look *ret_look)
 {
 	struct look look = { 0 };
@@ -103,7 +103,7 @@ static bool same_look(const struct look *a, const struct look *b)
 	       memcmp(a->size, b->size, sizeof(a->size)) == 0;
 }
 
-/* SQLite reads the missing end of a last page as zeros. With a writer about, a page may be on its way. */
+/* Whether the last page is incomplete: SQLite would read zeros in its place. A live writer may just be writing it. */
 static bool is_cut(const struct look *look)
 {
 	off_t page = look->header[16] << 8 | look->header[17];
@@ -112,9 +112,9 @@ static bool is_cut(const struct look *look)
 }
 
 /*
- * With a log and its index a writer may be at work: plain reading, never anything else. A log alone was left
- * by a crash; its index cannot be made without a trace. A journal is a writer's or, after a crash, hot:
- * plain reading tells which. With neither the file is all there is, and a plain open would make sidecars.
+ * -wal and -shm: a writer may be at work, so nothing but a plain read is right. -wal alone was left by a crash, and SQLite
+ * would have to create -shm to read it. -journal belongs to a writer or, after a crash, is hot; a plain read tells which.
+ * Without any of them the file is complete, and a plain read of a WAL database would create sidecars.
  */
 static enum way choose_way(const struct look *look)
 {
@@ -127,17 +127,17 @@ static enum way choose_way(const struct look *look)
 	return IMMUTABLE;
 }
 
-/* By descriptor: the folder may be another user's, and /tmp is anybody's. */
+/* Through a descriptor: what stands at that path in /tmp may be somebody else's link. */
 void database_remove_copy(const char *copy)
 {
 	static const char *const names[] = { "db", "db-wal", "db-shm", "db-journal" };
-	int folder = open(copy, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int directory = open(copy, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (folder < 0)
+	if (directory < 0)
 		return;
 	for (size_t i = 0; i < ELEMENTS(names); i++)
-		(void) unlinkat(folder, names[i], 0);
-	(void) close(folder);
+		(void) unlinkat(directory, names[i], 0);
+	(void) close(directory);
 	(void) rmdir(copy);
 }
 
@@ -165,7 +165,7 @@ static int copy_file(const char *from, const char *to, off_t *budget)
 	}
 }
 
-/* 0, 1 when the sidecar has gone, or -1 with the reason. */
+/* Copies the database and one sidecar: 0, 1 if the sidecar is gone, or -1 with the reason. */
 static int make_copy(struct attempt *attempt, enum sidecar sidecar)
 {
 	cleanup_free char *from = sidecar_path(attempt->path, sidecar);
@@ -190,12 +190,12 @@ static int make_copy(struct attempt *attempt, enum sidecar sidecar)
 		set_reason(attempt, "is larger than 64 MiB with its log and would have to be copied");
 		return -1;
 	}
-	if (r == -ENOENT)      /* its writer has just come back */
+	if (r == -ENOENT)      /* a writer has come and recovered the database */
 		return 1;
 	return r < 0 ? fail(attempt, -r) : 0;
 }
 
-/* SELECT and nothing else: no PRAGMA, no ATTACH, no write, whatever a view's text says. */
+/* Allows SELECT and nothing else: no PRAGMA, no ATTACH, no write, whatever the text of a view says. */
 static int authorize(void *userdata, int action, const char *a, const char *b, const char *c, const char *d)
 {
 	(void) userdata, (void) a, (void) b, (void) c, (void) d;
@@ -215,7 +215,7 @@ static int look_at_clock(void *userdata)
 	return is_over(userdata, DATABASE_PATIENCE);
 }
 
-/* Each line answers one way in which a file or its schema can turn on its reader (SQLite, "Defense Against The Dark Arts"). */
+/* Each line closes one way in which a file or its schema can attack its reader (sqlite.org, "Defense Against The Dark Arts"). */
 static int harden(sqlite3 *db, struct attempt *attempt, bool check_integrity)
 {
 	static const struct {
@@ -225,7 +225,7 @@ static int harden(sqlite3 *db, struct attempt *attempt, bool check_integrity)
 		{ SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
 		{ SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0 },
 		{ SQLITE_DBCONFIG_ENABLE_TRIGGER, 0 },
-		{ SQLITE_DBCONFIG_DQS_DML, 0 },        /* SELECT "port" is an error without the column, no text */
+		{ SQLITE_DBCONFIG_DQS_DML, 0 },        /* without a column port, SELECT "port" is an error, not a text */
 		{ SQLITE_DBCONFIG_DQS_DDL, 0 },
 	}, limits[] = {
 		{ SQLITE_LIMIT_LENGTH, VALUE_LENGTH_MAX },
@@ -241,14 +241,14 @@ static int harden(sqlite3 *db, struct attempt *attempt, bool check_integrity)
 		{ SQLITE_LIMIT_WORKER_THREADS, 0 },
 	};
 	sqlite3_stmt *check = NULL;
-	static const char *harmless_modules[] = { "json_each", NULL };         /* reads its argument, and no table */
+	static const char *harmless_modules[] = { "json_each", NULL };         /* reads nothing but its argument */
 	int rc;
 
 	for (size_t i = 0; i < ELEMENTS(settings); i++)
 		(void) sqlite3_db_config(db, settings[i].setting, settings[i].value, NULL);
 	for (size_t i = 0; i < ELEMENTS(limits); i++)
 		(void) sqlite3_limit(db, limits[i].setting, limits[i].value);
-	/* A view may use full-text and spatial indexes even so: newer SQLite calls them innocuous, and the authorizer is not asked. */
+	/* Newer SQLite calls full-text and spatial indexes innocuous: views may use them, and the authorizer is not asked. */
 	(void) sqlite3_drop_modules(db, harmless_modules);
 	(void) sqlite3_busy_timeout(db, BUSY_MILLISECONDS);
 	sqlite3_progress_handler(db, OPCODES_BETWEEN_LOOKS, look_at_clock, attempt);
@@ -263,7 +263,7 @@ static int harden(sqlite3 *db, struct attempt *attempt, bool check_integrity)
 	return rc;
 }
 
-/* A "file:" URI for the path; what a URI gives a meaning is written as %XX. */
+/* A "file:" URI for the path, with the characters that mean something in a URI as %XX; owned by the caller. */
 static char *make_uri(const char *path, const char *parameters)
 {
 	struct text uri = TEXT_EMPTY;
@@ -279,8 +279,8 @@ static char *make_uri(const char *path, const char *parameters)
 }
 
 /*
- * readonly_shm: on a writable file system SQLite would rebuild the index of a crashed writer in place; so it
- * takes the way it has for a read-only one and leaves no trace on either (https://sqlite.org/wal.html, 5).
+ * readonly_shm=1: otherwise SQLite rebuilds the -shm of a crashed writer in place where it may write. With it, SQLite reads
+ * as on a read-only file system (https://sqlite.org/wal.html, section 5) and leaves no trace.
  */
 static int open_and_read(struct attempt *attempt, enum way way)
 {
@@ -293,7 +293,7 @@ static int open_and_read(struct attempt *attempt, enum way way)
 	int rc;
 
 	rc = sqlite3_open_v2(uri, &db, flags | (copied ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY), NULL);
-	if (db)                                /* else memory ran out */
+	if (db)                                /* NULL: out of memory */
 		(void) sqlite3_extended_result_codes(db, 1);
 	if (rc == SQLITE_OK)
 		rc = harden(db, attempt, copied);
@@ -301,15 +301,15 @@ static int open_and_read(struct attempt *attempt, enum way way)
 		rc = sqlite3_set_authorizer(db, authorize, NULL);
 	freep(&attempt->reason);
 	if (rc == SQLITE_OK)
-		rc = attempt->reader(db, attempt->userdata, &attempt->reason);
+		rc = attempt->query(db, attempt->userdata, &attempt->reason);
 	if (rc != SQLITE_OK && !attempt->reason)
 		set_reason(attempt, rc == SQLITE_INTERRUPT ? "could not be read within 2 seconds" : sqlite3_errmsg(db));
 	(void) sqlite3_close_v2(db);
 	return rc;
 }
 
-/* What a writer that is just opening, closing, checkpointing or committing lets a reader see. */
-static bool is_passing(int rc)
+/* Errors that a reader gets while a writer opens, closes, checkpoints or commits: the next attempt may succeed. */
+static bool is_transient(int rc)
 {
 	switch (rc & 0xff) {
 	case SQLITE_BUSY:
@@ -323,7 +323,7 @@ static bool is_passing(int rc)
 	}
 }
 
-/* Reads a private copy with its log or journal: 0 done, 1 try again, -1 give up. */
+/* Reads a private copy of the database and one sidecar: 0 done, 1 try again, -1 give up. */
 static int read_copy(struct attempt *attempt, enum sidecar sidecar, int *ret_rc)
 {
 	int r = make_copy(attempt, sidecar);
@@ -335,8 +335,8 @@ static int read_copy(struct attempt *attempt, enum sidecar sidecar, int *ret_rc)
 }
 
 /*
- * The file itself, checked; it stays open until SQLite is done, since to close it ends all locks of this process on it
- * (fcntl(2)).
+ * Opens and checks the file itself; -1 with the reason. It must stay open until SQLite is done: closing any descriptor of a
+ * file drops all locks that the process has on it (fcntl(2)).
  */
 static int open_file(struct attempt *attempt)
 {
@@ -386,30 +386,30 @@ static int try_once(struct attempt *attempt)
 		return -1;
 	if (way != PLAIN && !same_look(&before, &after))
 		return 1;
-	return rc == SQLITE_OK ? 0 : is_passing(rc) ? 1 : -1;
+	return rc == SQLITE_OK ? 0 : is_transient(rc) ? 1 : -1;
 }
 
 /*
- * The folder may be reached through links that an operator made; the file itself must be none. To go there
- * also holds it still: what is renamed above it in the meantime does not matter.
+ * An operator may reach the directory through links; the file itself must not be one. From inside the directory, a rename
+ * above it makes no difference.
  */
-static int enter_folder(struct attempt *attempt)
+static int enter_directory(struct attempt *attempt)
 {
 	const char *slash = strrchr(attempt->path, '/');
-	cleanup_free char *folder = NULL;
+	cleanup_free char *directory = NULL;
 
 	if (!slash)
 		return 0;
-	folder = xasprintf("%.*s", (int) (slash - attempt->path) + 1, attempt->path);
+	directory = xasprintf("%.*s", (int) (slash - attempt->path) + 1, attempt->path);
 	attempt->path = slash + 1;
-	return chdir(folder) < 0 ? fail(attempt, errno) : 0;
+	return chdir(directory) < 0 ? fail(attempt, errno) : 0;
 }
 
-int database_read(const char *path, const char *copy, database_query reader, void *userdata, char **ret_reason,
+int database_read(const char *path, const char *copy, database_query query, void *userdata, char **ret_reason,
 		  bool *ret_denied)
 {
-	struct attempt attempt = { .path = path, .copy = copy, .reader = reader, .userdata = userdata };
-	int r = enter_folder(&attempt) < 0 ? -1 : 1;
+	struct attempt attempt = { .path = path, .copy = copy, .query = query, .userdata = userdata };
+	int r = enter_directory(&attempt) < 0 ? -1 : 1;
 
 	(void) clock_gettime(CLOCK_MONOTONIC, &attempt.start);
 	while (r == 1) {

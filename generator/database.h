@@ -1,7 +1,7 @@
 /*
- * Reads a database that somebody else writes, without leaving a trace in its folder and whatever state its
- * writer left it in. The file is hostile: call this in a process that has given up root for its owner.
- * Also used by left4me-fetch-script.
+ * Reads a database that somebody else writes, whatever state its writer has left it in, and leaves no trace in its
+ * directory. The file is hostile: call this in a process that has given up root. Used by the generator's reading
+ * child and by left4me-fetch-script.
  */
 #pragma once
 
@@ -9,23 +9,24 @@
 #include <stdbool.h>
 
 /*
- * A reader is called with an open, hardened database inside one read transaction. It returns an SQLite
- * result code, SQLITE_OK when it has all it wants, and is called anew, from the start, when a writer came in
- * between. With *ret_reason set (owned by the caller) that text says what is wrong, else SQLite's does.
+ * Called with an open, hardened database inside one read transaction. Returns an SQLite result code, SQLITE_OK when
+ * it has all it wants. If a writer interfered it is called again and starts over. It may set *ret_reason (owned by
+ * database_read()) to say what is wrong; otherwise SQLite's message does.
  */
 typedef int (*database_query)(sqlite3 *db, void *userdata, char **ret_reason);
 
 /*
- * Opens the file at `path` (followed to its folder, then no symlink) and calls the reader until one run saw
- * nothing but committed rows of one moment. Waits DATABASE_LOCK_PATIENCE seconds for a writer and reads for
- * DATABASE_PATIENCE seconds at most. Changes the working directory of the process.
- * What a crashed writer left may have to be copied first: into the folder `copy`, an absolute path at which
- * nothing is, made for that and removed again.
- * Returns 0, or -1 with the reason in *ret_reason and in *ret_denied whether permissions were it.
+ * Opens the file at `path` and calls the query until one run saw nothing but committed rows of one moment. Links on the
+ * way to its directory are followed; the file itself must not be one. Waits DATABASE_LOCK_PATIENCE seconds for a writer
+ * and reads for DATABASE_PATIENCE seconds at most. Changes the working directory of the process.
+ * What a crashed writer left may have to be copied first: into the directory `copy`, an absolute path at which
+ * nothing exists, which is made and removed again.
+ * Returns 0, or -1 with the reason in *ret_reason, owned by the caller: a clause that follows the path. *ret_denied says
+ * whether a missing permission was the reason.
  */
 enum { DATABASE_LOCK_PATIENCE = 1, DATABASE_PATIENCE = 2 };
-int database_read(const char *path, const char *copy, database_query reader, void *userdata, char **ret_reason,
+int database_read(const char *path, const char *copy, database_query query, void *userdata, char **ret_reason,
 		  bool *ret_denied);
 
-/* Removes the copy of a database_read() that was ended, if there is one. */
+/* Removes the copy that a database_read() left because its process was killed, if there is one. */
 void database_remove_copy(const char *copy);

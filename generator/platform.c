@@ -22,7 +22,7 @@ unsigned platform_online_cpus(void)
 
 int platform_become(uid_t uid, gid_t gid)
 {
-	/* from root, setgid() and setuid() set the real, effective and saved ids (setuid(2)) */
+	/* for root, setgid() and setuid() set the real, effective and saved id (setuid(2)) */
 	if (setgroups(0, NULL) < 0 || setgid(gid) < 0 || setuid(uid) < 0)
 		return -errno;
 	if (uid != 0 && setuid(0) == 0)

@@ -1,22 +1,25 @@
-/* What POSIX does not have. The only file of the core that knows Linux. */
+/* What POSIX lacks. platform.c is the only file of the core that uses Linux interfaces, and compiles without them. */
 #pragma once
 
 #include <sys/types.h>
 
-unsigned platform_online_cpus(void);           /* at least 1 */
+/* How many CPUs are online; 1 if that cannot be told. */
+unsigned platform_online_cpus(void);
 
 /*
- * Gives up root for good: no supplementary groups, uid and gid real, effective and saved, no way to more
- * privileges through a program (no_new_privs). 0 or -errno; on failure the caller must not go on.
+ * Gives up root for good: no supplementary groups; real, effective and saved ids changed; no_new_privs set, so that no
+ * program brings privileges back. 0 or -errno; after an error the caller must not go on.
  */
 int platform_become(uid_t uid, gid_t gid);
 
 /*
- * A new file below the directory that has no name, for writing, gone with its descriptor unless it is given a name.
- * The descriptor, or -1 where there is no such thing; 0 or -errno: -EEXIST for a name that is taken.
+ * Opens a new file below `directory` for writing that has no name yet: unless it gets one, it is gone when it is closed.
+ * The descriptor, or -1 where the system or the file system has no such files.
  */
 int platform_open_unnamed(int directory, mode_t mode);
+
+/* Gives that file its name, relative to `directory`. 0 or -errno: -EEXIST if the name is taken. */
 int platform_give_name(int fd, int directory, const char *path);
 
-/* The calling process gets SIGKILL when its parent ends. */
+/* Has the kernel kill the calling process when its parent ends. A change of user cancels it (prctl(2)). */
 void platform_die_with_parent(void);

@@ -10,7 +10,7 @@
 
 #include "base.h"
 
-/* "discard": nobody minds an empty datagram, should one come through */
+/* discard (RFC 863): an empty datagram that does come through does no harm */
 enum { PORT = 9 };
 
 static void free_addresses(struct ifaddrs **addresses)
@@ -19,10 +19,10 @@ static void free_addresses(struct ifaddrs **addresses)
 }
 
 /*
- * A unit's filters see a datagram as it is sent: EPERM (bpf-cgroup, IPAddressDeny= and RestrictNetworkInterfaces=
- * in systemd.resource-control(5)). TCP tells nothing: its packets vanish and connect(2) waits. EADDRNOTAVAIL is an
- * IPv6 address that has not passed duplicate detection, for as long as its interface has no carrier: the host does
- * not answer to it. Any other error is no proof of a filter.
+ * The filters of a unit (IPAddressDeny=, RestrictNetworkInterfaces=; systemd.resource-control(5)) refuse a datagram when it
+ * is sent, with EPERM. TCP would tell nothing: the packets are dropped and connect(2) waits. EADDRNOTAVAIL comes from an
+ * IPv6 address that has not passed duplicate address detection, as long as its interface has no carrier; the host does
+ * not answer on it. Any other error proves no filter.
  */
 static bool is_refused(int family, const struct sockaddr *address, socklen_t size)
 {

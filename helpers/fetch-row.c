@@ -11,7 +11,7 @@ static void finalizep(sqlite3_stmt **statement)
 	(void) sqlite3_finalize(*statement);
 }
 
-/* Returns what is wrong with the script in the current row, or NULL. */
+/* Appends the script in the current row; returns what is wrong with it, owned by the caller, or NULL. */
 static char *take_script(sqlite3_stmt *statement, struct text *script)
 {
 	int type = sqlite3_column_type(statement, 0);
@@ -30,7 +30,7 @@ static char *take_script(sqlite3_stmt *statement, struct text *script)
 	return NULL;
 }
 
-/* A database_query. Whatever it finds wrong is looked at again if a writer came in between. */
+/* A database_query. */
 static int read_row(sqlite3 *db, void *userdata, char **ret_reason)
 {
 	cleanup(finalizep) sqlite3_stmt *statement = NULL;
@@ -56,7 +56,7 @@ static int read_row(sqlite3 *db, void *userdata, char **ret_reason)
 	}
 	if (*ret_reason)
 		return SQLITE_MISMATCH;
-	/* SQLITE_ERROR: the view or a column is missing. With the others database_read() has the better words. */
+	/* SQLITE_ERROR: the view or a column is missing. For all others SQLite's own message is the better one. */
 	if ((rc & 0xff) == SQLITE_ERROR)
 		*ret_reason = xasprintf("view generator_overlays: %s; deploy/schema/views.sql creates it",
 					sqlite3_errmsg(db));

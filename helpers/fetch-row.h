@@ -1,6 +1,5 @@
 /*
- * The one row that left4me-fetch-script wants, read through database.h. To be called with the rights of an
- * unprivileged user: the file is hostile.
+ * The one row that left4me-fetch-script wants. The database is hostile: call this as an unprivileged user.
  */
 #pragma once
 
@@ -10,8 +9,12 @@
 
 struct query {
 	int64_t id;
-	struct text script;     /* the answer; NULL in the row is an empty text */
+	struct text script;     /* the answer; empty if the row has NULL */
 };
 
-/* `copy` is for database_read(). 0, or -1 with the reason, of one row too few or too many as well; owned by the caller. May hold any byte but NUL. */
+/*
+ * Reads the script of the overlay query->id from generator_overlays; `copy` is database_read()'s. Exactly one row must have
+ * that id, with a text of at most SCRIPT_MAX bytes without a NUL, or NULL. 0, or -1 with the reason: a clause that follows
+ * the path, owned by the caller, which quotes the database and may contain any byte but NUL.
+ */
 int fetch_row(const char *database, const char *copy, struct query *query, char **ret_reason);

@@ -1,7 +1,6 @@
 /*
- * left4me-fetch-script: hands the script of one overlay from the database to the unit that builds it; see
- * left4me-fetch-script(8). This file is the command line, the order of things and the script's file; what is done
- * as root is in fetch-unit.c, what is read in fetch-row.c.
+ * left4me-fetch-script(8): copies the script of one overlay from the database to the unit that builds it. This file has
+ * the command line, the order of the steps and the script's file; fetch-unit.c does what needs root, fetch-row.c reads.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +23,7 @@
 #define RUNTIME_ROOT "/run/left4me/build/"
 #define SCRIPT "script"
 
-/* Reading takes DATABASE_PATIENCE; this is for a file system that hangs. */
+/* Seconds. Reading takes DATABASE_PATIENCE at most; the rest is for a file system that does not respond. */
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2, ALL_PATIENCE = 10 };
 
 static const char usage[] =
@@ -36,7 +35,7 @@ static const char usage[] =
 	"  --database=FILE  instead of DIR/left4me.db\n"
 	"  --help, --version\n";
 
-/* Under the build unit stderr is the unit's log. What SQLite says may quote the database. */
+/* stderr is the unit's log. The message may quote the database, and so is escaped. */
 _Noreturn static void die(int status, int error, const char *format, ...) PRINTF_LIKE(3, 4);
 _Noreturn static void die(int status, int error, const char *format, ...)
 {
@@ -136,7 +135,7 @@ static void parse_command_line(int argc, char **argv, struct request *request)
 	request->database = database ? xstrdup(database) : xasprintf("%s/left4me.db", root);
 }
 
-/* systemd sets it from RuntimeDirectory=left4me/build/%i. More than one directory, or another's, is not this unit. */
+/* systemd sets it from RuntimeDirectory=left4me/build/%i. Anything else means that another unit calls. */
 static void check_runtime_directory(struct request *request, const char *directory)
 {
 	request->directory = xasprintf(RUNTIME_ROOT "%s", request->id);
@@ -148,7 +147,7 @@ static void check_runtime_directory(struct request *request, const char *directo
 		die(EXIT_FAILED, 0, "RUNTIME_DIRECTORY is '%s', not '%s'", directory, request->directory);
 }
 
-/* The file gets its name when it is whole; like O_EXCL, linkat(2) takes no name that exists (O_TMPFILE in open(2)). */
+/* The file gets its name when it is complete; linkat(2) fails if the name exists (O_TMPFILE in open(2)). */
 static void write_script(const struct request *request, int directory)
 {
 	const struct text *script = &request->query.script;

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """
-The database file as it is found (design.md §4, §7; facts.md e, n; S11, S12, S13): every state a writer can leave it in,
-on a writable and on a read-only mount, read as root, as root without CAP_CHOWN and as the owner; and what else can be in
-its place. What takes time is time.t's, busy writers are writer.t's, the last good rows themselves lastgood.t's.
+The database file in every state that a writer can leave it in (S11, S12, S13), on a writable and on a read-only mount, read
+as root, as root without CAP_CHOWN and as the owner; and what else can stand in its place. time.t has what takes long,
+writer.t busy writers, lastgood.t the last good rows themselves.
 
-Pinned: exactly the committed rows; the directory stays as it was, byte for byte and owner for owner; the reader is
-unprivileged; no run takes 5 s, leaves a process behind or a file in /tmp; what cannot be read is a named error, for
-which the last good rows stand in, while `render` writes nothing and `check` fails.
+Pinned: exactly the committed rows are read; the directory stays as it was, byte for byte and owner for owner; the reader is
+unprivileged; no run takes 5 s or leaves a process or a file in /tmp behind; what cannot be read is an error that says why,
+and then the last good rows are used, `render` writes nothing and `check` fails.
 """
 
 import os
@@ -60,7 +60,7 @@ for state in STATES:
     tap.none(found, "%s: render and check" % state)
 
 # ---------------------------------------------------------------------------------------------------------------------
-# What else can stand there: a named error, quickly; nothing of it in the tree
+# What else can stand in its place: an error that says so, soon; nothing of it in the tree
 
 INSTANCES, LAYERS, OVERLAYS = VIEWS
 

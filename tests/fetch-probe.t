@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """
-left4me-fetch-script refuses while the build could reach the host it runs on (design.md §8; facts of the address and
-interface filters: a unit's filter is a BPF program on its control group, which refuses with EPERM).
+left4me-fetch-script refuses while the build could reach the host it runs on. The address and interface filters of a unit
+are BPF programs on its control group, which refuse with EPERM.
 
 In a network namespace whose only interface is lo, with the addresses that a test gives it; and in a control group of
 its own with filters like systemd's: one that refuses everything, one that refuses one family only.
@@ -134,8 +134,8 @@ class Group:
                                  ctypes.addressof(license_), 0, 0, 0, 0, 0)
         try:
             loaded = bpf(BPF_PROG_LOAD, attributes)
-            folder = os.open(self.path, os.O_RDONLY)
-            bpf(BPF_PROG_ATTACH, struct.pack("IIII", folder, loaded, BPF_CGROUP_INET_EGRESS, BPF_F_ALLOW_MULTI))
+            directory = os.open(self.path, os.O_RDONLY)
+            bpf(BPF_PROG_ATTACH, struct.pack("IIII", directory, loaded, BPF_CGROUP_INET_EGRESS, BPF_F_ALLOW_MULTI))
         except OSError:
             os.rmdir(self.path)
             raise

@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """
-left4me-fetch-script: its command line, the database in every state, the row, the file it writes (design.md §8;
-S68, S70, S71, S110).
+left4me-fetch-script: its command line, the database in every state, the row, the file it writes (S68, S70, S71, S110).
 
-Pinned for every run: the database's folder stays as it was, byte for byte and owner for owner; nothing is left in /tmp
+Pinned for every run: the database's directory stays as it was, byte for byte and owner for owner; nothing is left in /tmp
 or mounted; there is either the whole script, mode 0400 and the build user's, or no file; a failure is one line.
 """
 
@@ -126,7 +125,7 @@ for what, steps in (("a busy writer", "busy"), ("a writer that opens and closes 
     os.kill(writer.pid, signal.SIGKILL)
     writer.end()
     owners = {os.stat(os.path.join(FOLDER, name)).st_uid for name in os.listdir(FOLDER)}
-    found += [] if owners == {OWNER} else ["owners in the folder: %r" % owners]
+    found += [] if owners == {OWNER} else ["owners in the directory: %r" % owners]
     none(found[:5] + ([] if len(seen) > 3 else ["not busy: %r" % seen]), "%s: 60 whole scripts" % what)
 
 fresh()
@@ -160,7 +159,7 @@ for what, change, pattern in (("missing", lambda: None, "cannot look at '.*': No
 
 database((7, "echo"), owner=0)
 os.chmod(DATABASE, 0o644)
-Run().gives("echo", "a root-owned database in its owner's folder, readable")
+Run().gives("echo", "a root-owned database in its owner's directory, readable")
 fresh_runtime()
 os.chmod(DATABASE, 0o600)
 Run().fails("cannot read '.*': Permission denied|unable to open", "a root-owned database that only root may read: not read as root")
@@ -178,10 +177,10 @@ os.chown(RUNTIME, 981, 981)
 Run().fails("belongs to user 980, but '%s' to user 981" % RUNTIME, "another user's runtime directory")
 fresh_runtime()
 os.chmod(FOLDER, 0o700)
-Run().gives("echo", "a folder that only its owner may enter")
+Run().gives("echo", "a directory that only its owner may enter")
 os.chown(FOLDER, 0, 0)
 fresh_runtime()
-Run().fails("Permission denied", "a folder that only root may enter: not entered as root")
+Run().fails("Permission denied", "a directory that only root may enter: not entered as root")
 fresh()
 database((7, "echo"))
 Run(preexec_fn=as_owner).fails("cannot enter PID 1's mount namespace: Operation not permitted", "without root")

@@ -313,7 +313,7 @@ class Run:
         if os.listdir("/tmp"):
             self.wrong.append("left in /tmp: %r" % os.listdir("/tmp"))
         if still and state_of(FOLDER) != folder:
-            self.wrong.append("the database's folder was\n%r\nis\n%r" % (folder, state_of(FOLDER)))
+            self.wrong.append("the database's directory was\n%r\nis\n%r" % (folder, state_of(FOLDER)))
         if self.status != 0 and not before and not re.fullmatch(r"left4me-fetch-script: [^\x00-\x1f\x7f-\x9f]+\n", self.error):
             self.wrong.append("not one line on stderr: %r" % self.error)
 

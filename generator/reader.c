@@ -58,13 +58,6 @@ static int become_owner(const char *path)
 	return st.st_uid == 0 ? 0 : platform_become(st.st_uid, st.st_gid);
 }
 
-static void put_length(struct text *out, enum value_type type, size_t length)
-{
-	cleanup_free char *digits = xasprintf("%zu", length);
-
-	rows_put_value(out, type, digits, strlen(digits));
-}
-
 static void put_column(struct text *out, sqlite3_stmt *statement, int column)
 {
 	static const enum value_type types[] = {
@@ -72,11 +65,17 @@ static void put_column(struct text *out, sqlite3_stmt *statement, int column)
 		[SQLITE_BLOB] = VALUE_BLOB, [SQLITE_NULL] = VALUE_NULL,
 	};
 	enum value_type type = types[sqlite3_column_type(statement, column)];
-	const char *text = type == VALUE_BLOB ? NULL : (const char *) sqlite3_column_text(statement, column);
-	size_t length = text || type == VALUE_BLOB ? (size_t) sqlite3_column_bytes(statement, column) : 0;
+	const char *text;
+	size_t length;
 
+	if (type == VALUE_INTEGER) {
+		rows_put_number(out, type, sqlite3_column_int64(statement, column));
+		return;
+	}
+	text = type == VALUE_BLOB ? "" : (const char *) sqlite3_column_text(statement, column);
+	length = text ? (size_t) sqlite3_column_bytes(statement, column) : 0;
 	if (type == VALUE_BLOB || length > VALUE_MAX)
-		put_length(out, type == VALUE_BLOB ? type : VALUE_TOO_LONG, length);
+		rows_put_number(out, type == VALUE_BLOB ? type : VALUE_TOO_LONG, (long long) length);
 	else
 		rows_put_value(out, type, text ? text : "", length);
 }

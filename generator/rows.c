@@ -48,22 +48,38 @@ void rows_put_view(struct text *out, enum view view)
 	text_putc(out, '\0');
 }
 
+/* The number's digits, written to end where `end` points; returns where they begin. */
+static char *put_digits(char *end, unsigned long long number)
+{
+	do
+		*--end = (char) ('0' + number % 10);
+	while ((number /= 10) > 0);
+	return end;
+}
+
 void rows_put_value(struct text *out, enum value_type type, const char *text, size_t length)
 {
-	char digits[24];
-	size_t start = sizeof(digits), rest = length;
-	char *record;
+	char head[24], *end = head + sizeof(head), *start, *record;
+	size_t size;
 
-	digits[--start] = ' ';
-	do
-		digits[--start] = (char) ('0' + rest % 10);
-	while ((rest /= 10) > 0);
-	digits[--start] = (char) type;
-	record = text_extend(out, sizeof(digits) - start + length + 1);
-	memcpy(record, digits + start, sizeof(digits) - start);
-	record += sizeof(digits) - start;
-	memcpy(record, text, length);
-	record[length] = '\0';
+	end[-1] = ' ';
+	start = put_digits(end - 1, length);
+	*--start = (char) type;
+	size = (size_t) (end - start);
+	record = text_extend(out, size + length + 1);
+	memcpy(record, start, size);
+	memcpy(record + size, text, length);
+	record[size + length] = '\0';
+}
+
+void rows_put_number(struct text *out, enum value_type type, long long number)
+{
+	char digits[24], *end = digits + sizeof(digits), *start;
+
+	start = put_digits(end, number < 0 ? -(unsigned long long) number : (unsigned long long) number);
+	if (number < 0)
+		*--start = '-';
+	rows_put_value(out, type, start, (size_t) (end - start));
 }
 
 void rows_put_end(struct text *out)

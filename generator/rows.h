@@ -98,6 +98,7 @@ struct rows {
 /* Writing: ROWS_HEADER, then a view and its values at a time, then the end. */
 void rows_put_view(struct text *out, enum view view);
 void rows_put_value(struct text *out, enum value_type type, const char *text, size_t length);
+void rows_put_number(struct text *out, enum value_type type, long long number);
 void rows_put_end(struct text *out);
 
 /* Checks the form from the first to the last byte and takes the text over; false, and nothing taken, when it is off. */

@@ -139,6 +139,7 @@ static void spill(struct text *text)
 
 	if (r < 0)
 		text->error = -r;
+	text->spilled += text->length;
 	text->length = 0;
 }
 
@@ -184,6 +185,7 @@ int text_flush(struct text *text)
 		spill(text);
 	error = text->error;
 	text->error = 0;
+	text->spilled = 0;
 	text_clear(text);
 	return -error;
 }

@@ -50,6 +50,7 @@ struct text {
 	size_t length;
 	size_t capacity;
 	int fd;
+	size_t spilled;                /* bytes that went to the file already */
 	int error;
 };
 

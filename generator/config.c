@@ -316,6 +316,8 @@ void config_load(const struct config_source *source, struct report *report, stru
 	resolve_paths(config);
 	pin_cpus(&loader);
 	value_split_ports(config->game.ports, &config->port_first, &config->port_last);
+	config->server_limit = strtoul(config->host.servers, NULL, 10);
+	config->overlay_limit = strtoul(config->host.overlays, NULL, 10);
 	config->web_enabled = value_is_yes(config->web.enabled);
 	config->strict_ports = value_is_yes(config->game.strict_ports);
 	config->unix_sockets = value_is_yes(config->build.unix_sockets);

@@ -32,6 +32,7 @@ struct config {
 	} workshop;
 
 	unsigned port_first, port_last;
+	size_t server_limit, overlay_limit;    /* so many rows get a unit */
 	bool web_enabled, strict_ports, unix_sockets;
 	char *reserved_cpus, *game_cpus;       /* AllowedCPUs= lists, both NULL when nothing is pinned */
 };

@@ -28,6 +28,9 @@
 	KEY(host, group, TYPE_USER, "left4me", GROUP, "", "") \
 	KEY(host, uid, TYPE_ID, "980", UID, "", "") \
 	KEY(host, gid, TYPE_ID, "980", GID, "", "") \
+	KEY(host, servers, TYPE_SERVERS, "256", SERVER_LIMIT, "", \
+	    "So many rows of servers and overlays count, the first by name and by id; further ones get neither unit nor rule.") \
+	KEY(host, overlays, TYPE_OVERLAYS, "1000", OVERLAY_LIMIT, "", "") \
 	KEY(host, cpus, TYPE_CPU_COUNT, NULL, CPUS, "8", \
 	    "Threads of the target. Default: those online. Must be given where units are rendered for another host.") \
 	KEY(host, system_cpus, TYPE_CPU_LIST, "", SYSTEM_CPUS, "", \

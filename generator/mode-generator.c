@@ -80,23 +80,34 @@ static int put_text(struct sink *sink, const char *name, mode_t mode, const stru
 }
 
 /* What is kept beside units and rules: for the worker what this run refused, for the next one its rows. */
-static int put_state(const struct run *run, struct sink *sink)
+static int put_state(const struct run *run, bool with_rows, struct sink *sink)
 {
 	cleanup_text struct text lines = TEXT_EMPTY;
 
 	report_write(&run->report, &lines);
 	if (put_text(sink, "report", 0644, &lines) < 0)
 		return -1;
-	return run->origin == ROWS_DATABASE ? put_text(sink, "last-good", 0600, &run->rows.text) : 0;
+	return with_rows && run->origin == ROWS_DATABASE ? put_text(sink, "last-good", 0600, &run->rows.text) : 0;
 }
 
+/*
+ * What the configuration says comes first and stays when what the rows say does not fit: then the fallback templates
+ * serve, and the sudo rules of an earlier run stay.
+ */
 static int write_tree(struct run *run, const char *units, const char *state)
 {
 	struct sink *sink = sink_directories(units, state, &out_of_time, &run->report);
+	int rows;
 
 	if (!sink)
 		return -1;
-	return sink->finish(sink, run_render(run, sink) == 0 && put_state(run, sink) == 0);
+	if (run_render_host(run, sink) < 0)
+		return sink->finish(sink, false);
+	sink->settle(sink);
+	rows = run_render_rows(run, sink);
+	if (rows < 0)
+		sink->retract(sink);
+	return sink->finish(sink, put_state(run, rows == 0, sink) == 0) == 0 ? rows : -1;
 }
 
 int mode_generator(const struct options *options)

@@ -106,7 +106,7 @@ static void merge_instances(struct model *model, struct report *report)
 					"stands in %zu rows, of which none counts", same);
 		model->instances[kept++] = *first;
 	}
-	model->instance_count = kept;
+	model->instance_count = model->instance_total = kept;
 }
 
 /* The first by name keeps a port; refused rows hold none. */
@@ -209,7 +209,45 @@ static void merge_overlays(struct model *model, struct report *report)
 			refuse_overlay_rows(first, same, report);
 		model->overlays[kept++] = *first;
 	}
-	model->overlay_count = kept;
+	model->overlay_count = model->overlay_total = kept;
+}
+
+/* --- limits ---------------------------------------------------------------------------------------------- */
+
+/* So many of the rows without a unit are named. */
+enum { NAMED_MAX = 3 };
+
+/* A table may be as long as its application likes; a boot must end. What is beyond the limit gets no unit. */
+static void report_beyond(struct model *model, enum view view, const char *key, size_t limit, size_t total,
+			  const struct text *names, struct report *report)
+{
+	report_problem(report, views[view].name, "%zu rows are beyond [host] %s = %zu and get neither unit nor rule:%s%s",
+		       total - limit, key, limit, text_string(names), total - limit > NAMED_MAX ? " ..." : "");
+	model->refused += total - limit;
+}
+
+static void limit_instances(struct model *model, size_t limit, struct report *report)
+{
+	cleanup_text struct text names = TEXT_EMPTY;
+
+	if (model->instance_total <= limit)
+		return;
+	for (size_t i = limit; i < model->instance_total && i < limit + NAMED_MAX; i++)
+		text_printf(&names, " %s", model->instances[i].name);
+	model->instance_count = limit;
+	report_beyond(model, VIEW_INSTANCES, "servers", limit, model->instance_total, &names, report);
+}
+
+static void limit_overlays(struct model *model, size_t limit, struct report *report)
+{
+	cleanup_text struct text names = TEXT_EMPTY;
+
+	if (model->overlay_total <= limit)
+		return;
+	for (size_t i = limit; i < model->overlay_total && i < limit + NAMED_MAX; i++)
+		text_printf(&names, " %s", model->overlays[i].id_text);
+	model->overlay_count = limit;
+	report_beyond(model, VIEW_OVERLAYS, "overlays", limit, model->overlay_total, &names, report);
 }
 
 /* --- layers ---------------------------------------------------------------------------------------------- */
@@ -218,18 +256,18 @@ static struct instance *find_instance(const struct model *model, const char *nam
 {
 	struct instance key = { .name = name };
 
-	if (model->instance_count == 0)        /* and no array: bsearch(3) takes none */
+	if (model->instance_total == 0)        /* and no array: bsearch(3) takes none */
 		return NULL;
-	return bsearch(&key, model->instances, model->instance_count, sizeof(key), compare_instances);
+	return bsearch(&key, model->instances, model->instance_total, sizeof(key), compare_instances);
 }
 
 static const struct overlay *find_overlay(const struct model *model, int64_t id)
 {
 	struct overlay key = { .id = id };
 
-	if (model->overlay_count == 0)
+	if (model->overlay_total == 0)
 		return NULL;
-	return bsearch(&key, model->overlays, model->overlay_count, sizeof(key), compare_overlays);
+	return bsearch(&key, model->overlays, model->overlay_total, sizeof(key), compare_overlays);
 }
 
 static struct instance *layer_instance(struct model *model, struct row_check *row)
@@ -275,7 +313,7 @@ static void add_layers(struct model *model, const struct rows *rows, struct repo
 		struct row_check row = check_row(rows, VIEW_LAYERS, i, report);
 		struct instance *instance = layer_instance(model, &row);
 
-		if (instance) {
+		if (instance && instance < model->instances + model->instance_count) {
 			row.instance = instance->name;
 			add_layer(model, &row, instance);
 		}
@@ -321,7 +359,7 @@ static void check_stack(const struct model *model, struct instance *instance, si
 
 static void stack_layers(struct model *model, struct report *report)
 {
-	cleanup_free size_t *seen = xcalloc(model->overlay_count + 1, sizeof(*seen));
+	cleanup_free size_t *seen = xcalloc(model->overlay_total + 1, sizeof(*seen));
 
 	sort_array(model->layers, model->layer_count, sizeof(*model->layers), compare_layers);
 	for (size_t i = 0, same; i < model->layer_count; i += same) {
@@ -343,8 +381,10 @@ void model_build(const struct config *config, const struct rows *rows, struct re
 
 	add_instances(&model, config, rows, report);
 	merge_instances(&model, report);
+	limit_instances(&model, config->server_limit, report);
 	add_overlays(&model, rows, report);
 	merge_overlays(&model, report);
+	limit_overlays(&model, config->overlay_limit, report);
 	add_layers(&model, rows, report);
 	stack_layers(&model, report);
 	check_ports(&model, config, report);
@@ -357,9 +397,9 @@ void model_build(const struct config *config, const struct rows *rows, struct re
 
 void model_done(struct model *model)
 {
-	for (size_t i = 0; i < model->instance_count; i++)
+	for (size_t i = 0; i < model->instance_total; i++)
 		free(model->instances[i].refused);
-	for (size_t i = 0; i < model->overlay_count; i++)
+	for (size_t i = 0; i < model->overlay_total; i++)
 		free(model->overlays[i].refused);
 	free(model->instances);
 	free(model->overlays);

@@ -43,9 +43,11 @@ struct layer {
 
 struct model {
 	struct instance *instances;    /* by name, each name once */
-	size_t instance_count;
+	size_t instance_count;         /* those that count; behind them those beyond [host] servers */
+	size_t instance_total;
 	struct overlay *overlays;      /* by id, each id once */
-	size_t overlay_count;
+	size_t overlay_count;          /* those that count; behind them those beyond [host] overlays */
+	size_t overlay_total;
 	struct layer *layers;
 	size_t layer_count;
 	size_t refused;                /* instances, overlays, and rows that became neither */

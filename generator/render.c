@@ -44,6 +44,8 @@ static bool has_rules(const struct picture *picture)
 	return picture->origin != ROWS_OMITTED;
 }
 
+enum part { OF_HOST, OF_ROWS };
+
 struct output;
 static int put_host(struct rendering *rendering, const struct output *output);
 static int put_activate(struct rendering *rendering, const struct output *output);
@@ -54,11 +56,12 @@ static int put_rules(struct rendering *rendering, const struct output *output);
 static int put_build_root(struct rendering *rendering, const struct output *output);
 
 /*
- * Everything that is written, in this order: who writes it, from what, where to, whether at all, the directory of
+ * Everything that is written, in this order: what it depends on, who writes it, from what, where to, whether at all, the directory of
  * the link that wants it, and the description of the fallback template, which takes over where the row of a unit is
  * gone. The name of servers and builds is what stands before the instance.
  */
 static const struct output {
+	enum part part;
 	int (*put)(struct rendering *rendering, const struct output *output);
 	const struct template *template;
 	const char *directory, *name;
@@ -66,33 +69,33 @@ static const struct output {
 	const char *wanted_by;
 	const char *fallback;
 } outputs[] = {
-	{ put_host, &template_left4me_target, "", "left4me.target", always, "multi-user.target.wants", NULL },
-	{ put_fallback, &template_server_service, "", SERVER_UNIT ".service", always, NULL,
+	{ OF_HOST, put_host, &template_left4me_target, "", "left4me.target", always, "multi-user.target.wants", NULL },
+	{ OF_HOST, put_fallback, &template_server_service, "", SERVER_UNIT ".service", always, NULL,
 	  "Left 4 Dead 2 server %i, not in the database" },
-	{ put_host, &template_server_hardening_conf, SERVER_UNIT ".service.d", "10-hardening.conf", always, NULL, NULL },
-	{ put_fallback, &template_build_service, "", BUILD_UNIT ".service", always, NULL,
+	{ OF_HOST, put_host, &template_server_hardening_conf, SERVER_UNIT ".service.d", "10-hardening.conf", always, NULL, NULL },
+	{ OF_HOST, put_fallback, &template_build_service, "", BUILD_UNIT ".service", always, NULL,
 	  "Build of overlay %i, not in the database" },
-	{ put_host, &template_build_hardening_conf, BUILD_UNIT ".service.d", "10-hardening.conf", always, NULL, NULL },
-	{ put_host, &template_l4d2_slice, "", "l4d2.slice", always, NULL, NULL },
-	{ put_host, &template_l4d2_game_slice, "", "l4d2-game.slice", always, NULL, NULL },
-	{ put_host, &template_l4d2_build_slice, "", "l4d2-build.slice", always, NULL, NULL },
-	{ put_host, &template_reserved_cpus_conf, "system.slice.d", "10-left4me-cpuset.conf", has_pinning, NULL, NULL },
-	{ put_host, &template_reserved_cpus_conf, "user.slice.d", "10-left4me-cpuset.conf", has_pinning, NULL, NULL },
-	{ put_host, &template_web_service, "", "left4me-web.service", has_web, "left4me.target.wants", NULL },
-	{ put_host, &template_web_hardening_conf, "left4me-web.service.d", "10-hardening.conf", has_web, NULL, NULL },
-	{ put_host, &template_workshop_refresh_service, "", "left4me-workshop-refresh.service", has_refresh, NULL, NULL },
-	{ put_host, &template_workshop_refresh_timer, "", "left4me-workshop-refresh.timer", has_refresh,
+	{ OF_HOST, put_host, &template_build_hardening_conf, BUILD_UNIT ".service.d", "10-hardening.conf", always, NULL, NULL },
+	{ OF_HOST, put_host, &template_l4d2_slice, "", "l4d2.slice", always, NULL, NULL },
+	{ OF_HOST, put_host, &template_l4d2_game_slice, "", "l4d2-game.slice", always, NULL, NULL },
+	{ OF_HOST, put_host, &template_l4d2_build_slice, "", "l4d2-build.slice", always, NULL, NULL },
+	{ OF_HOST, put_host, &template_reserved_cpus_conf, "system.slice.d", "10-left4me-cpuset.conf", has_pinning, NULL, NULL },
+	{ OF_HOST, put_host, &template_reserved_cpus_conf, "user.slice.d", "10-left4me-cpuset.conf", has_pinning, NULL, NULL },
+	{ OF_HOST, put_host, &template_web_service, "", "left4me-web.service", has_web, "left4me.target.wants", NULL },
+	{ OF_HOST, put_host, &template_web_hardening_conf, "left4me-web.service.d", "10-hardening.conf", has_web, NULL, NULL },
+	{ OF_HOST, put_host, &template_workshop_refresh_service, "", "left4me-workshop-refresh.service", has_refresh, NULL, NULL },
+	{ OF_HOST, put_host, &template_workshop_refresh_timer, "", "left4me-workshop-refresh.timer", has_refresh,
 	  "timers.target.wants", NULL },
-	{ put_host, &template_web_hardening_conf, "left4me-workshop-refresh.service.d", "10-hardening.conf", has_refresh,
+	{ OF_HOST, put_host, &template_web_hardening_conf, "left4me-workshop-refresh.service.d", "10-hardening.conf", has_refresh,
 	  NULL, NULL },
-	{ put_activate, &template_activate_service, "", "left4me-activate.service", always,
+	{ OF_HOST, put_activate, &template_activate_service, "", "left4me-activate.service", always,
 	  "multi-user.target.wants", NULL },
-	{ put_host, &template_check_service, "", "left4me-check.service", always, "left4me.target.wants", NULL },
-	{ put_host, &template_check_timer, "", "left4me-check.timer", always, "timers.target.wants", NULL },
-	{ put_servers, &template_server_service, "", SERVER_UNIT, always, "left4me.target.wants", NULL },
-	{ put_builds, &template_build_service, "", BUILD_UNIT, always, NULL, NULL },
-	{ put_rules, &template_left4me_sudoers, "sudoers.d", "left4me", has_rules, NULL, NULL },
-	{ put_build_root, NULL, "", "root", has_rules, NULL, NULL },
+	{ OF_HOST, put_host, &template_check_service, "", "left4me-check.service", always, "left4me.target.wants", NULL },
+	{ OF_HOST, put_host, &template_check_timer, "", "left4me-check.timer", always, "timers.target.wants", NULL },
+	{ OF_ROWS, put_servers, &template_server_service, "", SERVER_UNIT, always, "left4me.target.wants", NULL },
+	{ OF_ROWS, put_builds, &template_build_service, "", BUILD_UNIT, always, NULL, NULL },
+	{ OF_ROWS, put_rules, &template_left4me_sudoers, "sudoers.d", "left4me", has_rules, NULL, NULL },
+	{ OF_HOST, put_build_root, NULL, "", "root", has_rules, NULL, NULL },
 };
 
 /* --- into the sink --------------------------------------------------------------------------------------- */
@@ -328,7 +331,7 @@ static void rendering_done(struct rendering *rendering)
 		text_done(&rendering->words[i]);
 }
 
-int render(const struct picture *picture, struct sink *sink)
+static int render(const struct picture *picture, enum part part, struct sink *sink)
 {
 	cleanup(rendering_done) struct rendering rendering = {
 		.picture = picture, .sink = sink,
@@ -339,7 +342,17 @@ int render(const struct picture *picture, struct sink *sink)
 
 	variables_set(picture->config, &rendering.variables);
 	for (size_t i = 0; r == 0 && i < ELEMENTS(outputs); i++)
-		if (outputs[i].when(picture))
+		if (outputs[i].part == part && outputs[i].when(picture))
 			r = outputs[i].put(&rendering, &outputs[i]);
 	return r;
+}
+
+int render_host(const struct picture *picture, struct sink *sink)
+{
+	return render(picture, OF_HOST, sink);
+}
+
+int render_rows(const struct picture *picture, struct sink *sink)
+{
+	return render(picture, OF_ROWS, sink);
 }

@@ -18,7 +18,7 @@ enum rows_origin {
 	ROWS_OMITTED,          /* nobody asked for any: units of the host only, and no sudo rules */
 };
 
-/* What runs is named by the sudo rules alone; nothing does where the output is not for this very host. */
+/* What runs is named by the sudo rules alone. render_host() looks at neither model nor what runs. */
 struct picture {
 	const struct config *config;
 	const struct model *model;
@@ -26,5 +26,9 @@ struct picture {
 	enum rows_origin origin;
 };
 
-/* 0, or -1 as soon as the sink fails, which has reported it. */
-int render(const struct picture *picture, struct sink *sink);
+/*
+ * What the configuration alone says, the same for any rows; then instances, builds and sudo rules. 0, or -1 as soon as
+ * the sink fails, which has reported it.
+ */
+int render_host(const struct picture *picture, struct sink *sink);
+int render_rows(const struct picture *picture, struct sink *sink);

@@ -9,7 +9,7 @@
 const struct view_info views[VIEW_COUNT] = {
 	[VIEW_INSTANCES] = {
 		"generator_instances", { INSTANCE_COLUMNS(COLUMN_INFO) }, INSTANCE_COLUMN_COUNT,
-		"name", 20000,
+		"name", ROWS_PER_UNIT_MAX * SERVERS_MAX,
 	},
 	[VIEW_LAYERS] = {
 		"generator_layers", { LAYER_COLUMNS(COLUMN_INFO) }, LAYER_COLUMN_COUNT,
@@ -17,7 +17,7 @@ const struct view_info views[VIEW_COUNT] = {
 	},
 	[VIEW_OVERLAYS] = {
 		"generator_overlays", { OVERLAY_COLUMNS(COLUMN_INFO) }, OVERLAY_COLUMN_COUNT,
-		"id", 20000,
+		"id", ROWS_PER_UNIT_MAX * OVERLAY_ROWS_MAX,
 	},
 };
 

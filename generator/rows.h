@@ -51,6 +51,9 @@ enum { INSTANCE_COLUMNS(COLUMN_NUMBER) INSTANCE_COLUMN_COUNT };
 enum { LAYER_COLUMNS(COLUMN_NUMBER) LAYER_COLUMN_COUNT };
 enum { OVERLAY_COLUMNS(COLUMN_NUMBER) OVERLAY_COLUMN_COUNT };
 
+/* A view with more than so many times the rows that get a unit is no view of servers: it counts as unreadable. */
+enum { ROWS_PER_UNIT_MAX = 10 };
+
 enum view { VIEW_INSTANCES, VIEW_LAYERS, VIEW_OVERLAYS, VIEW_COUNT };
 
 /* Bytes, but for the number of columns that a view may have. */

@@ -28,6 +28,26 @@ void run_read_config(struct run *run, const struct options *options, bool on_tar
 	config_load(&source, &run->report, &run->config);
 }
 
+/* NULL, or why the rows of a view that is out of all proportion count for nothing; owned by the caller. */
+static char *refuse_flood(const struct config *config, const struct rows *rows)
+{
+	const struct {
+		enum view view;
+		const char *key;
+		size_t limit;
+	} limits[] = {
+		{ VIEW_INSTANCES, "servers", config->server_limit },
+		{ VIEW_OVERLAYS, "overlays", config->overlay_limit },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(limits); i++)
+		if (rows->of[limits[i].view].count > ROWS_PER_UNIT_MAX * limits[i].limit)
+			return xasprintf("view %s: has %zu rows, more than %d times [host] %s = %zu",
+					 views[limits[i].view].name, rows->of[limits[i].view].count,
+					 ROWS_PER_UNIT_MAX, limits[i].key, limits[i].limit);
+	return NULL;
+}
+
 /* Takes the last good rows where there are any; reports what became of the database. */
 static void fall_back(struct run *run, const char *database, const char *reason, const char *last_good)
 {
@@ -52,8 +72,12 @@ int run_read_rows(struct run *run, const struct options *options, const char *la
 
 	run->origin = ROWS_DATABASE;
 	reader_start(&run->reader, path);
-	if (reader_finish(&run->reader, &run->rows, &reason, &denied) == 0)
-		return 0;
+	if (reader_finish(&run->reader, &run->rows, &reason, &denied) == 0) {
+		reason = refuse_flood(&run->config, &run->rows);
+		if (!reason)
+			return 0;
+		rows_done(&run->rows);
+	}
 	run->report.blind |= denied;
 	fall_back(run, database, reason, last_good);
 	return -1;
@@ -64,20 +88,18 @@ void run_build_model(struct run *run)
 	model_build(&run->config, &run->rows, &run->report, &run->model);
 }
 
-int run_render(const struct run *run, struct sink *sink)
+int run_render_host(const struct run *run, struct sink *sink)
+{
+	const struct picture picture = { .config = &run->config, .origin = run->origin };
+
+	return render_host(&picture, sink);
+}
+
+int run_render_rows(const struct run *run, struct sink *sink)
 {
 	const struct picture picture = { &run->config, &run->model, &run->running, run->origin };
 
-	return render(&picture, sink);
-}
-
-int run_render_host(const struct run *run, struct sink *sink)
-{
-	static const struct model no_rows;
-	static const struct running nothing_runs;
-	const struct picture picture = { &run->config, &no_rows, &nothing_runs, ROWS_OMITTED };
-
-	return render(&picture, sink);
+	return render_rows(&picture, sink);
 }
 
 void run_print_report(const struct run *run, FILE *file)

@@ -34,12 +34,12 @@ void run_read_config(struct run *run, const struct options *options, bool on_tar
  */
 int run_read_rows(struct run *run, const struct options *options, const char *last_good);
 
-/* What configuration and rows mean, and all of it as it is pushed into a sink. The latter 0 or -1. */
+/* What configuration and rows mean. */
 void run_build_model(struct run *run);
-int run_render(const struct run *run, struct sink *sink);
 
-/* Only what the configuration says: no instances, no builds, no sudo rules. 0 or -1. */
+/* What the configuration alone says, and what the rows say, pushed into a sink. 0 or -1. */
 int run_render_host(const struct run *run, struct sink *sink);
+int run_render_rows(const struct run *run, struct sink *sink);
 
 void run_print_report(const struct run *run, FILE *file);
 

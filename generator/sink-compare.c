@@ -118,6 +118,11 @@ static int compare_directory(struct sink *sink, const struct file *directory)
 	return 0;
 }
 
+static void compare_settle(struct sink *sink)
+{
+	(void) sink;
+}
+
 static int compare_finish(struct sink *sink, bool good)
 {
 	struct compare_sink *compare = (struct compare_sink *) sink;
@@ -133,7 +138,8 @@ struct sink *sink_compare(const char *const *directories, struct report *report)
 	struct compare_sink *compare = xcalloc(1, sizeof(*compare));
 
 	*compare = (struct compare_sink){
-		.sink = { compare_open, compare_close, compare_link, compare_directory, compare_finish },
+		.sink = { compare_open, compare_close, compare_link, compare_directory,
+			  compare_settle, compare_settle, compare_finish },
 		.directories = directories, .report = report, .ours = TEXT_EMPTY, .theirs = TEXT_EMPTY,
 	};
 	return &compare->sink;

@@ -34,6 +34,8 @@ struct directory_sink {
 	struct written *written;
 	size_t written_count;
 	struct text paths;             /* of what was written, each ended by a NUL */
+	size_t settled, settled_directories;   /* so many of them stay */
+	size_t bytes;                  /* of what was written since then */
 	struct directory *directories;
 	size_t directory_count;
 
@@ -78,7 +80,11 @@ static int fail(struct directory_sink *sink, enum tree tree, const char *path, i
 {
 	cleanup_free char *whole = xasprintf("%s/%s", sink->base_path[tree], path);
 
-	report_problem(sink->report, whole, "%s", error == EEXIST ? "exists already" : strerror(error));
+	if (error == EDQUOT)
+		report_problem(sink->report, whole, "does not fit: the files of all rows would take more than %d MiB",
+			       SINK_BUDGET / 1024 / 1024);
+	else
+		report_problem(sink->report, whole, "%s", error == EEXIST ? "exists already" : strerror(error));
 	return -1;
 }
 
@@ -165,6 +171,16 @@ static int give_name(const struct directory_sink *sink, const struct written *wr
 	return r;
 }
 
+/* Whether the file fits into the budget; -EDQUOT otherwise. */
+static int count_bytes(struct directory_sink *sink, size_t bytes)
+{
+	const size_t page = 4096;
+
+	if (sink->settled > 0)
+		sink->bytes += (bytes + page - 1) / page * page;
+	return sink->bytes > SINK_BUDGET ? -EDQUOT : 0;
+}
+
 static bool is_kept(const struct directory_sink *sink, const struct file *file)
 {
 	cleanup_free char *path = xconcat(file->directory, *file->directory ? "/" : "", file->name);
@@ -209,7 +225,9 @@ static int directory_close(struct sink *base, const struct file *file)
 	(void) file;
 	if (sink->is_skipped)
 		return 0;
-	r = text_flush(&sink->text);
+	r = count_bytes(sink, sink->text.spilled + sink->text.length);
+	if (r == 0)
+		r = text_flush(&sink->text);
 	if (r == 0 && !sink->is_named) {
 		r = give_name(sink, written);
 		sink->is_named = r == 0;
@@ -269,16 +287,36 @@ static int put_in_place(struct directory_sink *sink)
 }
 
 /* An empty directory that stays behind does no harm. */
-static void take_back(const struct directory_sink *sink)
+static void take_back(struct directory_sink *sink)
 {
-	for (size_t i = 0; i < sink->written_count; i++)
-		(void) unlinkat(sink->base[sink->written[i].tree], first_path_of(sink, &sink->written[i]), 0);
-	for (size_t i = sink->directory_count; i > 0; i--) {
-		const struct directory *directory = &sink->directories[i - 1];
+	while (sink->written_count > sink->settled) {
+		const struct written *last = &sink->written[sink->written_count - 1];
 
-		if (directory->made)
-			(void) unlinkat(sink->base[directory->tree], directory->path, AT_REMOVEDIR);
+		(void) unlinkat(sink->base[last->tree], first_path_of(sink, last), 0);
+		forget_last(sink);
 	}
+	while (sink->directory_count > sink->settled_directories) {
+		const struct directory *last = &sink->directories[--sink->directory_count];
+
+		if (last->made)
+			(void) unlinkat(sink->base[last->tree], last->path, AT_REMOVEDIR);
+	}
+}
+
+static void directory_settle(struct sink *base)
+{
+	struct directory_sink *sink = (struct directory_sink *) base;
+
+	sink->settled = sink->written_count;
+	sink->settled_directories = sink->directory_count;
+}
+
+static void directory_retract(struct sink *base)
+{
+	struct directory_sink *sink = (struct directory_sink *) base;
+
+	take_back(sink);
+	sink->bytes = 0;
 }
 
 /* The one at work, for an end of the program that is no return: out of memory it calls exit(). */
@@ -355,7 +393,8 @@ static struct directory_sink *make_sink(const volatile sig_atomic_t *give_up, st
 	struct directory_sink *sink = xcalloc(1, sizeof(*sink));
 
 	*sink = (struct directory_sink){
-		.sink = { directory_open, directory_close, directory_link, directory_directory, directory_finish },
+		.sink = { directory_open, directory_close, directory_link, directory_directory,
+			  directory_settle, directory_retract, directory_finish },
 		.base = { -1, -1 }, .give_up = give_up, .report = report,
 		.text = TEXT_EMPTY, .paths = TEXT_EMPTY,
 	};

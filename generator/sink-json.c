@@ -130,6 +130,11 @@ static int write_output(const char *path, const char *text, struct report *repor
 	return -1;
 }
 
+static void json_settle(struct sink *sink)
+{
+	(void) sink;
+}
+
 static int write_document(struct json_sink *json)
 {
 	sqlite3_stmt *statement = NULL;
@@ -169,7 +174,7 @@ struct sink *sink_json(const char *output, struct report *report)
 	struct json_sink *json = xcalloc(1, sizeof(*json));
 
 	*json = (struct json_sink){
-		.sink = { json_open, json_close, json_link, json_directory, json_finish },
+		.sink = { json_open, json_close, json_link, json_directory, json_settle, json_settle, json_finish },
 		.output = output, .report = report, .text = TEXT_EMPTY,
 	};
 	if (sqlite3_open_v2(":memory:", &json->db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&

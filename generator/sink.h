@@ -22,7 +22,7 @@ struct file {
 	bool keep;                     /* leave an existing file as it is */
 };
 
-/* All of it reports what fails, with its path. After a failure only finish() may be called. */
+/* Each reports what fails, with its path. After a failure only retract() and finish() may be called. */
 struct sink {
 	/* Begins a file: the text to append to, or NULL on failure. Good until close(), which ends the file. 0 or -1. */
 	struct text *(*open)(struct sink *sink, const struct file *file);
@@ -32,9 +32,19 @@ struct sink {
 	int (*link)(struct sink *sink, const struct file *unit, const char *directory);
 	int (*directory)(struct sink *sink, const struct file *directory);
 
-	/* Puts all in place or, when not `good`, takes back what was written; frees the sink. 0 or -1. */
+	/* What was written so far stays whatever comes; what was written since then is taken back. */
+	void (*settle)(struct sink *sink);
+	void (*retract)(struct sink *sink);
+
+	/* Puts all in place or, when not `good`, takes back what was not settled; frees the sink. 0 or -1. */
 	int (*finish)(struct sink *sink, bool good);
 };
+
+/*
+ * /run is memory, and what is not settled belongs to rows that somebody else writes: so many bytes of it are written,
+ * in whole pages, and no more.
+ */
+enum { SINK_BUDGET = 96 * 1024 * 1024 };
 
 /*
  * Files below two directories: `units`, which exists, for TREE_UNITS and `state`, made if missing, for TREE_STATE

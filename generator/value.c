@@ -208,6 +208,8 @@ static const struct {
 	[TYPE_PATH] = { is_path, 0, 0, "an absolute, normalised path without blank, %, $, quote, \\ or :" },
 	[TYPE_USER] = { is_user, 0, 0, "a name of the form [a-z_][a-z0-9_-]*" },
 	[TYPE_ID] = { NULL, 1, UINT32_MAX - 1, "an id from 1 to 4294967294" },
+	[TYPE_SERVERS] = { NULL, 1, SERVERS_MAX, "a number from 1 to 5000" },
+	[TYPE_OVERLAYS] = { NULL, 1, OVERLAY_ROWS_MAX, "a number from 1 to 10000" },
 	[TYPE_CPU_COUNT] = { NULL, 1, CPUS_MAX, "a number of CPUs from 1 to 8192" },
 	[TYPE_CPU_LIST] = { is_cpu_list, 0, 0, "a list of CPUs such as 0,4 or 0-1" },
 	[TYPE_BIND] = { is_bind, 0, 0, "a numeric address and port such as 127.0.0.1:8000" },

@@ -11,6 +11,8 @@ enum value_grammar {
 	TYPE_PATH,             /* a path (name.h) that no unit syntax can misread */
 	TYPE_USER,             /* or group */
 	TYPE_ID,               /* uid or gid */
+	TYPE_SERVERS,
+	TYPE_OVERLAYS,
 	TYPE_CPU_COUNT,
 	TYPE_CPU_LIST,         /* 0,4 or 0-1; may be empty */
 	TYPE_BIND,             /* ADDRESS:PORT or [ADDRESS]:PORT */

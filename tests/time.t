@@ -56,17 +56,17 @@ def text_of_a_gigabyte():
 
 # (what, how it is made from the good database, what the message must name)
 SLOW = [
-    ("a view that never ends", view(INSTANCES, NO_END + INSTANCE % "''"), INSTANCES + ": (has more than 20000 rows|%s)" % OUT_OF_TIME),
+    ("a view that never ends", view(INSTANCES, NO_END + INSTANCE % "''"), INSTANCES + ": (has more than 50000 rows|%s)" % OUT_OF_TIME),
     ("a view that never gives a row", view(INSTANCES, NO_END + INSTANCE % "''" + " WHERE i < 0"), INSTANCES + ": " + OUT_OF_TIME),
-    ("an overlays view that never ends", view(OVERLAYS, NO_END + "SELECT i AS id, 'x' AS name, '' AS script FROM n"), OVERLAYS + ": (has more than 20000 rows|%s)" % OUT_OF_TIME),
+    ("an overlays view that never ends", view(OVERLAYS, NO_END + "SELECT i AS id, 'x' AS name, '' AS script FROM n"), OVERLAYS + ": (has more than 100000 rows|%s)" % OUT_OF_TIME),
     ("a view sorted without an end", view(LAYERS, NO_END + "SELECT 'alpha' AS instance, -i AS position, i AS overlay FROM n"), LAYERS + ": (%s|out of memory)" % OUT_OF_TIME),
     ("a view that counts to a trillion", view(INSTANCES, MANY % 10**12 + "SELECT 'x' AS name, count(*) AS port, '' AS arguments, 1 AS enabled FROM n"), INSTANCES + ": " + OUT_OF_TIME),
     ("a product of five tables", view(INSTANCES, MANY % 20000 + "SELECT 'x' AS name, count(*) AS port, '' AS arguments, 1 AS enabled FROM n a, n b, n c, n d, n e"), INSTANCES + ": " + OUT_OF_TIME),
     ("a view that refers to itself", view(INSTANCES, "SELECT * FROM generator_instances"), INSTANCES + ".* circular"),
     ("two views that refer to each other", sql("DROP TABLE generator_instances", "CREATE VIEW other AS SELECT * FROM generator_instances", "CREATE VIEW generator_instances AS SELECT * FROM other"), INSTANCES + ".* circular"),
-    ("a view of a million rows", view(INSTANCES, MANY % 1000000 + INSTANCE % "''"), INSTANCES + ": (has more than 20000 rows|%s)" % OUT_OF_TIME),
-    ("a table of a million rows", table_of_a_million, INSTANCES + ": (has more than 20000 rows|%s)" % OUT_OF_TIME),
-    ("a million overlays", view(OVERLAYS, MANY % 1000000 + "SELECT i AS id, 'x' AS name, '' AS script FROM n"), OVERLAYS + ": (has more than 20000 rows|%s)" % OUT_OF_TIME),
+    ("a view of a million rows", view(INSTANCES, MANY % 1000000 + INSTANCE % "''"), INSTANCES + ": (has more than 50000 rows|%s)" % OUT_OF_TIME),
+    ("a table of a million rows", table_of_a_million, INSTANCES + ": (has more than 50000 rows|%s)" % OUT_OF_TIME),
+    ("a million overlays", view(OVERLAYS, MANY % 1000000 + "SELECT i AS id, 'x' AS name, '' AS script FROM n"), OVERLAYS + ": (has more than 100000 rows|%s)" % OUT_OF_TIME),
     ("200 001 layers", view(LAYERS, MANY % 200001 + "SELECT 'alpha' AS instance, i AS position, i AS overlay FROM n"), LAYERS + ": (has more than 200000 rows|%s)" % OUT_OF_TIME),
     ("a gigabyte of text in a thousand rows", text_of_a_gigabyte, INSTANCES + ": (its rows are larger than 64 MiB|string or blob too big|out of memory|%s)" % OUT_OF_TIME),
     ("a text of a gigabyte", view(INSTANCES, "SELECT 'x' AS name, 27001 AS port, CAST(zeroblob(1000000000) AS TEXT) AS arguments, 1 AS enabled"), INSTANCES + ": string or blob too big"),

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """
-Bad configuration (design.md §3; S14, S59, S118, F16, F17, F18): every key with values it takes and values it does not,
+Bad configuration (left4me.conf(5); S14, S59, S118, F16, F17, F18): every key with values it takes and values it does not,
 every way in which a file can be wrong, where the values of host.env and web.env stand, and CPU sets.
 
 Pinned: each problem is reported as `FILE:LINE: ...` with the key and the value, all of them in one run, in the same

@@ -1,8 +1,8 @@
 #!/bin/bash
-# What a run costs (design.md §10): instructions and system calls, the reading child's included, repeat to 0.5 % and have
+# What a run costs: instructions and system calls, the reading child's included, repeat to 0.5 % and have
 # bars, as has the memory of the largest process. So have page faults, at no unit and against a program that only reads the
 # database: what the fork makes the kernel copy is most of a short run. Times are tests/bench/run's. And what the program
-# is linked to (§2).
+# is linked to: libc, sqlite3 and inih, since each further library is loaded at every boot and reload.
 # The units are those of tests/bench/make-root: half servers of three layers, half overlays with a script.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1

@@ -1,5 +1,5 @@
 #!/bin/bash
-# deploy/: accounts, directories, kernel settings and the configuration file with every key.
+# deploy/ (S115): accounts, directories, kernel settings and the configuration file with every key.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/tap.sh
@@ -22,6 +22,7 @@ else
 
 	tmpfiles() { run systemd-tmpfiles --create --root="$host" left4me.conf; }
 	is "$(tmpfiles)" "" "tmpfiles has nothing to say"
+	# the state directory is S5's
 	while read -r mode owner path; do
 		is "$(stat -c '%a %u:%g' "$host$path" 2>&1)" "$mode $owner" "$path"
 	done <<-'END'
@@ -88,7 +89,7 @@ while IFS=$'\t' read -r section name fallback; do
 		/^\[/ { in_section = ($0 == s) } in_section && $0 == k { found = 1 } END { exit !found }' "$conf"
 done < <(sed -n 's/^\tKEY(\([a-z]*\), \([a-z_]*\), [A-Z_]*, "\([^"]*\)").*/\1\t\2\t\3/p' generator/config.c)
 
-ok "[host] helpers is where make install puts them" grep -qx "#helpers = $(sed -n 's/^#define LIBEXECDIR "\(.*\)"/\1/p' generator/config.c)" "$conf"
+ok "[host] helpers is where make install puts them (S15)" grep -qx "#helpers = $(sed -n 's/^#define LIBEXECDIR "\(.*\)"/\1/p' generator/config.c)" "$conf"
 
 # Uncommented as a whole it is valid; no line is longer than inih takes.
 is "$(awk 'length > 198' "$conf")" "" "no line is too long"

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """
-Faults (design.md §4, §5, §7): each system call of a run, of the program and of its reading child, fails once with each
-error that it can give, and the process is killed once before each of them; then each allocation of memory. All this on a
-host with an earlier good run, whose rows were other ones.
+Faults: each system call of a run, of the program and of its reading child, fails once with each error that it can give,
+and the process is killed once before each of them; then each allocation of memory. All this on a host with an earlier
+good run, whose rows were other ones.
 
 Pinned, after every single fault: each file is whole or absent, in the generator directory as in RUN/left4me; the sudoers
 file is the old or the new one; exit status 0 means that the whole tree is there, and that the report says from what

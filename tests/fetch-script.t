@@ -15,7 +15,7 @@ from bed import *  # noqa: E402,F403
 
 enter()
 
-# --- command line
+# --- command line (S45: a failure names what it failed at, in one line)
 
 database((7, "echo hello\n"), (2 ** 63 - 1, "last"))
 ok(Run("--help", root=None).out.startswith(b"usage: left4me-fetch-script [--root=DIR] [--database=FILE] ID\n"), "--help")
@@ -240,7 +240,7 @@ for name, argument in (("a file size limit", "--fsize=1000"), ("no more open fil
     none(run.wrong + ([] if (run.status == 0) == (run.script == b"x" * LIMIT) else ["status %r with %.20r" % (
         run.status, run.script)]), "%s: the whole script or none" % name)
 
-# --- the caller's environment and descriptors
+# --- the caller's environment (S43) and descriptors
 
 hostile = {"RUNTIME_DIRECTORY": RUNTIME, "TMPDIR": STAGE, "SQLITE_TMPDIR": STAGE, "HOME": STAGE, "POSIXLY_CORRECT": "1",
            "LEFT4ME_ROOT": "/nowhere", "LEFT4ME_DATABASE": "/nowhere", "DATABASE_URL": "sqlite:////nowhere", "LANG": "de_DE.UTF-8",

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """
-Golden cases (design.md §3 to §6; S55 to S103, F1 to F18 by what the units say): tests/cases/NN-name/ is a small host,
-one idea each, run through generator mode and both render formats.
+Golden cases: tests/cases/NN-name/ is a small host, one idea each, run through generator mode and both render formats.
 
     etc/left4me/   configuration            db.sql       what the database has, run after that of 00-empty
     expect/        files and links below RUN             expect.json  the bundlewrap metadata
@@ -116,7 +115,7 @@ def shape_problems(tree):
 
 
 def json_problems(document, tree):
-    """The metadata says what the files of the host-level units say, in bundlewrap's types (facts.md n)."""
+    """The metadata says what the files of the host-level units say, in the types that bundlewrap takes: strings and non-empty lists of strings."""
     units = document["systemd"]["units"]
     problems = [] if list(document) == ["systemd"] and list(document["systemd"]) == ["units"] else ["keys"]
     if list(units) != sorted(units):

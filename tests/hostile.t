@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """
-Hostile database content (design.md §4, §5, §6; F21, S109, S110, S117): every nasty value in every column of the three
+Hostile database content (F21, S109, S110, S117): every nasty value in every column of the three
 views in turn, beside good rows, and some hundred rows at random.
 
 Pinned: the files of the good rows keep every byte; whatever is emitted parses with a parser of its own and has
@@ -33,7 +33,7 @@ NASTY_WORDS = ["trail\\", "it's", '"q"', ";", "#x", "$HOME", "${X}", "%n", "é",
                "+map", "-x", "*", "~"]
 
 # ---------------------------------------------------------------------------------------------------------------------
-# What each column takes, written down from design.md §4 a second time
+# What each column takes (README.md, The database), written down a second time
 
 
 def is_text(value, limit):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """
-Killed at any moment, and two at once (design.md §5): LEFT4ME_KILLS (1000) runs end by SIGKILL after a random time, with the
+Killed at any moment, and two at once: LEFT4ME_KILLS (1000) runs end by SIGKILL after a random time, with the
 database of one of two hosts in turn and nothing cleaned up in between but the generator directory, as systemd does it; then
 two generators write to one RUN at the same time, each with its own database, again and again.
 

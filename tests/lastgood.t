@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """
-The last good rows (design.md §4): what RUN/left4me/last-good holds, how long it serves, when it is ignored, and that its
+The last good rows: what RUN/left4me/last-good holds, how long it serves, when it is ignored, and that its
 rows pass the checks of any others. That it stands in for each unreadable database is dbstate.t's and time.t's.
 """
 

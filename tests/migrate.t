@@ -22,7 +22,8 @@ make_host() { # DIR
 	chmod 640 "$1/$state/left4me.db"
 }
 
-# What requirements.md's host has, with one server mounted by the old helper, one without a mount and one that is not ours.
+# A host of the old helper scripts (tests/requirements.md), with one server mounted by the old helper, one without a mount
+# and one that is not ours.
 make_old_host() { # DIR
 	local etc=$1/etc/systemd/system lib=$1/usr/local/lib/systemd/system name
 	make_host "$1"

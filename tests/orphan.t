@@ -1,6 +1,6 @@
 #!/bin/bash
 # The reading child ends with its parent, also after it has given up root: the kernel forgets a parent-death signal
-# when a process changes its user (prctl(2)), and a generator must leave no process behind (design: boot).
+# when a process changes its user (prctl(2)), and systemd waits for a generator's processes at boot.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/tap.sh

@@ -1,5 +1,5 @@
 #!/bin/sh
-# left4me-overlay: what it mounts, what it refuses, what it leaves behind.
+# left4me-overlay: what it mounts (S33, S36, S44), what it refuses, what it leaves behind.
 # shellcheck disable=SC2046,SC2119,SC2319,SC3045 # lists of layers are split on purpose; ok() reads $?
 . tests/overlay/common.sh
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # shellcheck disable=SC2016,SC2317  # the variables are systemd's; ok() calls the functions
-# Each lesson of the existing system that is a directive, pinned by its number.
+# Each lesson of tests/requirements.md that is a directive, pinned by its number; and that file itself against what cites it.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/tap.sh
@@ -48,10 +48,19 @@ pin() { ok "$1: $2 has $3" has pinned "$2" "$3"; } # ID UNIT SETTING
 forbid() { ok "$1: $2 has no $3" lacks "$2" "$3"; } # ID UNIT PATTERN
 line() { ok "$1: $2 says $3" grep -Fxq -- "$3" "$work/pinned/systemd/generator/$2"; } # ID UNIT LINE, with its blanks
 
+# templates, and units of their instances: services all of them
+for unit in left4me-server@.service $server; do
+	ok "S51: $unit is there" test -f "$work/pinned/systemd/generator/$unit"
+done
+for unit in build-overlay@.service $build; do
+	ok "S66, S85: $unit is there" test -f "$work/pinned/systemd/generator/$unit"
+done
+is "$(find "$work" -name '*.scope')" "" "S85: nothing runs in a scope"
+
 # game server: operation
 pin S1 $server User=left4me
 pin S1 $server Group=left4me
-line S22 $server 'ExecStartPre=+/usr/local/libexec/left4me/left4me-overlay mount %i $L4D2_LAYERS'
+line 'S22, S24' $server 'ExecStartPre=+/usr/local/libexec/left4me/left4me-overlay mount %i $L4D2_LAYERS'
 line S25 $server 'ExecStopPost=+/usr/local/libexec/left4me/left4me-overlay umount %i'
 forbid S25 $server ExecStop=
 pin S27 $server TimeoutStopSec=15s
@@ -94,8 +103,8 @@ for setting in ProtectProc=invisible ProtectKernelTunables=yes ProtectKernelModu
 	PrivateUsers=yes PrivatePIDs=yes PrivateIPC=yes PrivateDevices=yes CapabilityBoundingSet= AmbientCapabilities=; do
 	pin F7 $server_hard "$setting"
 done
-for folder in /var /run /etc /opt /home /root /srv /mnt /media; do
-	pin F9 $server_hard TemporaryFileSystem=$folder:ro
+for directory in /var /run /etc /opt /home /root /srv /mnt /media; do
+	pin F9 $server_hard TemporaryFileSystem=$directory:ro
 done
 for file in /etc/left4me/host.env /etc/ssl /etc/ca-certificates /etc/resolv.conf /etc/nsswitch.conf /etc/alternatives; do
 	pin F9 $server_hard BindReadOnlyPaths=-$file
@@ -109,8 +118,8 @@ ok 'F11: strict_ports denies the rest' has strict $server_hard SocketBindDeny=an
 
 # builds
 pin S67 $build Type=oneshot
-line S68 $build 'ExecStartPre=+/usr/local/libexec/left4me/left4me-fetch-script %i'
-pin S68 $build RuntimeDirectory=left4me/build/%i
+line 'S24, S68' $build 'ExecStartPre=+/usr/local/libexec/left4me/left4me-fetch-script %i'
+pin 'S68, S103' $build RuntimeDirectory=left4me/build/%i
 pin S68 $build RuntimeDirectoryMode=0700
 pin S72 $build AssertPathIsDirectory=/var/lib/left4me/overlays/%i
 pin S73 $build RequiresMountsFor=/var/lib/left4me
@@ -188,5 +197,35 @@ pin F19 left4me-check.service 'ExecStart=left4me-generator check'
 for unit in $server $build $web; do
 	forbid 'S61, S62' "$unit" '^(NoNewPrivileges|Protect|Private|SystemCall|Restrict[A-Z])'
 done
+
+# --- tests/requirements.md: a row for each number that is cited, a test for each row that holds -------------------------
+
+# ID, status and place of each row, with tabs between them.
+rows=$(sed -En 's/^\| ([SF][0-9]+) \| .+ \| ([a-z]+) \| (.*)\|$/\1\t\2\t\3/p' tests/requirements.md)
+ids=$(cut -f 1 <<<"$rows")
+is "$(wc -l <<<"$ids")" "$(grep -c '^| [SF]' tests/requirements.md)" "requirements.md: every row has an id, a lesson, a status and a place"
+is "$(sort <<<"$ids" | uniq -d)" "" "requirements.md: no id stands there twice"
+is "$(cut -f 2 <<<"$rows" | grep -Evx 'holds|replaced|gone|application|rule')" "" "requirements.md: every status is one of its head"
+
+cited() { grep -rIowhE '[SF][0-9]{1,3}' --exclude=requirements.md "$@" | grep -Evx 'F[0-9]{3}' | sort -u; } # FILE...
+is "$(comm -23 <(cited Makefile ./*.md deploy generator helpers templates tests) <(sort <<<"$ids") | xargs)" "" \
+	"requirements.md: every number that is cited has its row"
+
+# What is wrong with a row's place: a path that is not there, a test that does not cite the row, none for one that holds.
+place_problems() { # ID STATUS PLACE
+	local path tests=0
+	while IFS= read -r path; do
+		[ -e "$path" ] || { echo "$1: there is no $path"; continue; }
+		case $path in
+		tests/*)
+			tests=$((tests + 1))
+			grep -Ewq "$1" "$path" || echo "$1: $path does not cite it"
+			;;
+		esac
+	done < <(grep -o '`[a-z][^` ]*/[^` ]*`' <<<"$3" | tr -d '`')
+	[ "$2" != holds ] || [ $tests -gt 0 ] || echo "$1: holds, but no test is named"
+}
+is "$(while IFS=$'\t' read -r id status place; do place_problems "$id" "$status" "$place"; done <<<"$rows")" "" \
+	"requirements.md: every place is there, and every test that it names cites the row"
 
 done_testing

@@ -85,6 +85,7 @@ is "$(reload)" "$body" "gone with the last of what ran"
 ok "sorted" env LC_ALL=C sort -c <(echo "$body")
 is "$(LC_ALL=C sort <<<"$body" | uniq -d)" "" "no rule twice"
 is "$(grep -vE "^${prefix//[()]/\\&}/usr/bin/(systemctl|journalctl) [a-z0-9@._ -]+\$" <<<"$body")" "" "one literal command a line"
+unlike "$body" 'libexec|left4me-(overlay|fetch-script)' "no helper is called by sudo: units run them (S20, S113)"
 unlike "${body//"$prefix"/}" '[][*?^!=,:\\]' "no pattern character, nothing that sudo-rs refuses"
 unlike "$body" '^(Defaults|[A-Za-z]+_Alias)' "no Defaults, no alias"
 

@@ -1,5 +1,5 @@
 /*
- * config-file.h: one configuration file (design.md §3; F18): which are refused as a whole, and what libinih gets to
+ * config-file.h: one configuration file: which are refused as a whole, and what libinih gets to
  * see of the others: it cuts long lines and still delivers the value, and takes indented lines for more of the same key.
  */
 #include "config-file.h"

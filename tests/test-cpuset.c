@@ -1,4 +1,4 @@
-/* cpuset.h: sets of CPUs as AllowedCPUs= writes them (design.md §3, system_cpus; the errors' texts are config.t's). */
+/* cpuset.h: sets of CPUs as AllowedCPUs= writes them, for system_cpus of left4me.conf(5). The errors' texts are config.t's. */
 #include "cpuset.h"
 
 #include "base.h"

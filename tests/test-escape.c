@@ -1,5 +1,5 @@
 /*
- * escape.h: what an unprivileged web user wrote, on its way into units (design.md §6; S109, S117). Beside tables the
+ * escape.h: what an unprivileged web user wrote, on its way into units (S109, S117). Beside tables the
  * words are read back by a second writing of systemd's rules; hostile.t does the same from finished units.
  */
 #include "escape.h"

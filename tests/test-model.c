@@ -1,5 +1,5 @@
 /*
- * model.h: rows -> model (design.md §4, §5; F21, S109, S110). A refused row stops no other, keeps its unit where its
+ * model.h: rows -> model (F21, S109, S110). A refused row stops no other, keeps its unit where its
  * name is valid, and is reported with view, row and column. The messages as a user sees them are in cases/ and hostile.t.
  */
 #include "model.h"

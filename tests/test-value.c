@@ -1,4 +1,4 @@
-/* value.h: the grammar of configuration values (design.md §3; S110: what systemd would ignore is an error here). */
+/* value.h: the grammar of configuration values, left4me.conf(5). What systemd would ignore is an error here (S110). */
 #include "value.h"
 
 #include "base.h"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """
-What takes time (design.md §4, §7): views that never end or give too much, text by the gigabyte, things in the database's
+What takes time: views that never end or give too much, text by the gigabyte, things in the database's
 place on which a reader waits, locks that are held for ever, file systems that hang or give errors.
 
 Pinned: the generator ends within 5 s (its own limits are 2 s for the views and 3 s for all reading: the rest is this

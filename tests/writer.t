@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """
-A busy writer (design.md §4): a thousand transactions a second, each of which changes every row of the three views, while
+A busy writer: a thousand transactions a second, each of which changes every row of the three views, while
 the generator runs LEFT4ME_WRITER_RUNS times (2000), half of them in each journal mode, and less often beside rarer writers.
 
 Pinned: every run shows one transaction in all three views and every row of it, that transaction is no older than the last

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """
-seeds.py DIRECTORY: seeds of the target database, made from SQL in every state that a writer leaves (design.md 4): clean,
+seeds.py DIRECTORY: seeds of the target database, made from SQL in every state that a writer leaves: clean,
 with a log and its index, a log alone, a hot journal; with small pages and large ones, tables and views. database-input.h has
 the format. Also seeds of the target last-good, whose records end in NULs.
 """

@@ -1,6 +1,6 @@
 """
 Hostile databases at random, the same in every run: make(NUMBER, FILE) writes one, read_back() gives its rows as SQLite
-has them, meant() what must become of those rows, written down from design.md §4 once more.
+has them, meant() what must become of those rows, written down apart from the generator.
 
 Two in three are plain tables full of nasty values, the others have views, schemas and files that are themselves the attack.
 """

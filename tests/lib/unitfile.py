@@ -174,7 +174,10 @@ def split_words(text, c_escapes, relaxed=False):
 
 
 def environment(entries, unit):
-    """The variables of all Environment= lines: words are unquoted first, then specifiers are expanded."""
+    """
+    The variables of all Environment= lines, of which each may hold several (S63): words are unquoted first, then
+    specifiers are expanded.
+    """
     result = {}
     for value in values(entries, "Environment"):
         for word in split_words(value, c_escapes=True):

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# In a guest, behind guest.sh: commands as user left4me inside a unit with the web unit's hardening, the worker's place.
+# In a guest, behind guest.sh: commands as user left4me inside a unit with the web unit's hardening, the worker's place (S129).
 install -d /run/systemd/system/as-web@.service.d /opt/as-web
 ln -s /run/systemd/generator/left4me-web.service.d/10-hardening.conf /run/systemd/system/as-web@.service.d/
 cat >/run/systemd/system/as-web@.service <<-'END_OF_UNIT'

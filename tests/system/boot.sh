@@ -1,5 +1,6 @@
 #!/bin/bash
-# Scenario 1: boot with the database on the root file system.
+# Scenario 1: boot with the database on the root file system. Servers that PID 1 starts see their mounts, which the boot
+# has made anew (S19, S28).
 # shellcheck source=tests/system/guest.sh
 . ./guest.sh
 if [ "${1-}" = prepare ]; then

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Scenario 8: a hundred start/stop cycles of four servers leave the mount table as it was; kills of the server and of the
-# mount helper; a server whose first process ignores SIGINT.
+# mount helper; a server whose first process ignores SIGINT. Each mount is the host's, though the helper is called
+# from a unit with a namespace of its own (S23).
 # shellcheck disable=SC2317 # functions that ok and wait_for call
 # shellcheck source=tests/system/guest.sh
 . ./guest.sh
@@ -166,10 +167,10 @@ for cycle in {1..100}; do
 	done
 done
 is "$failures" 0 "all starts and stops of a hundred cycles of four servers succeeded"
-is "$(mount_table)" "$before" "the mount table is as before"
-is "$(find "$STATE"/runtime/*/work -mindepth 1 | wc -l)" 0 "nothing is left in the work folders"
+is "$(mount_table)" "$before" "the mount table is as before (S34)"
+is "$(find "$STATE"/runtime/*/work -mindepth 1 | wc -l)" 0 "nothing is left in the work directories"
 is "$(pgrep -c srcds)" 0 "no process is left"
-is "$(find "$STATE/runtime" -maxdepth 2 ! -user left4me | wc -l)" 0 "all folders are left4me's"
+is "$(find "$STATE/runtime" -maxdepth 2 ! -user left4me | wc -l)" 0 "all directories are left4me's (S6)"
 median=$(middle </root/stops)
 echo "# stop: median $median ms, slowest $(sort -n /root/stops | tail -n 1) ms of $(wc -l </root/stops)"
 # The bar is 500 ms on an idle machine; this one may be busy.

@@ -50,7 +50,7 @@ property() { # UNIT NAME
 	systemctl show --property="$2" --value -- "$1"
 }
 
-# As the web application's worker does it.
+# As the web application's worker does it: through sudo (S129).
 worker() { # COMMAND...
 	runuser -u left4me -- sudo -n "$@"
 }

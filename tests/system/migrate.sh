@@ -21,7 +21,7 @@ put_away() {
 	done
 }
 
-# requirements.md: S22, S24, S25, S40 and S60.
+# As tests/requirements.md tells of them: S22, S24, S25, S40 and S60.
 old_units() {
 	mkdir -p "$lib"/left4me-{server@,web}.service.d "$etc"/left4me-{server@,web}.service.d "$etc/left4me-server@5.service.d"
 	cat >"$lib/left4me-server@.service" <<-END

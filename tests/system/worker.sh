@@ -1,5 +1,5 @@
 #!/bin/bash
-# In a guest: the web application's worker, step by step (scenario 2). Each step is left4me-worker as left4me inside a unit with
+# In a guest: the web application's worker, step by step (scenario 2), who only asks systemd (S29). Each step is left4me-worker as left4me inside a unit with
 # the web unit's hardening; nothing is asked of systemd by root but what the host would do by itself.
 # shellcheck source=tests/system/guest.sh
 . ./guest.sh

@@ -27,7 +27,7 @@ if not BW or not GIT:
     sys.exit(0)
 
 tap = Tap()
-top = temporary_folder()
+top = temporary_directory()
 with open(BW, encoding="utf-8") as script:
     PYTHON = script.readline()[2:].split()          # the one that has the bundlewrap modules
 

@@ -21,7 +21,7 @@ from unitfile import *  # noqa: E402,F403
 
 tap = Tap()
 box = Box()
-ROWS = Rows([("alpha", 27015, "+map x", 1)], [("alpha", 1, 1)], [(1, "maps", "echo")])
+ROWS = Rows([instance("alpha", 27015, "+map x")], stack("alpha", 1), [overlay(1, "maps", "echo")])
 CONF, CONF_D = "/etc/left4me/left4me.conf", "/etc/left4me/left4me.conf.d/"
 
 
@@ -364,7 +364,7 @@ PORTS = [("a", 26999), ("b", 27000), ("c", 27999), ("d", 28000)]
 
 def accepted_ports(files):
     fresh()
-    box.database(Rows([(name, port, "", 1) for name, port in PORTS]))
+    box.database(Rows([instance(name, port) for name, port in PORTS]))
     for name, text in files.items():
         box.config(text, name)
     box.generate()
@@ -393,7 +393,7 @@ for name, files, want in [
 def database_read(files, where="/srv/db/x.db"):
     """Whether the server of the database at `where` came out, and the report."""
     fresh()
-    box.database(Rows([("elsewhere", 27015, "", 1)]))
+    box.database(Rows([instance("elsewhere", 27015)]))
     target = box.root + where
     os.makedirs(os.path.dirname(target), exist_ok=True)
     os.rename(box.database_path, target)

@@ -29,12 +29,12 @@ for state in STATES:
                 continue
             process, found = set_up(state)
             if kind == "read-only":
-                read_only(FOLDER)
-            before = state_of(FOLDER)
+                read_only(DIRECTORY)
+            before = state_of(DIRECTORY)
             run = Generated(reader)
-            after = state_of(FOLDER)
+            after = state_of(DIRECTORY)
             if kind == "read-only":
-                umount(FOLDER)
+                umount("--lazy", DIRECTORY)
             process.end()
             found += run.problems()
             if (run.status, run.report, run.servers()) != (0, [], {"alpha", "bravo"}):
@@ -45,10 +45,10 @@ for state in STATES:
                       if before.get(n) != after.get(n)]
             tap.none(found, name)
     process, found = set_up(state)
-    before = state_of(FOLDER)
+    before = state_of(DIRECTORY)
     rendered, checked = Run(["render", "--format=tree", "--root=" + box.root, "--output=" + box.top + "/out"]), \
         Run(["check", "--root=" + box.root])
-    after = state_of(FOLDER)
+    after = state_of(DIRECTORY)
     process.end()
     found += rendered.problems() + checked.problems()
     want = artifacts(run.tree)
@@ -62,12 +62,12 @@ for state in STATES:
 # ---------------------------------------------------------------------------------------------------------------------
 # What else can stand in its place: an error that says so, soon; nothing of it in the tree
 
-INSTANCES, LAYERS, OVERLAYS = VIEWS
+DISABLED = "INSERT INTO generator_instances (name, port, enabled) SELECT 's' || i, 27001, 0 FROM n"
 
 # (what, how it is made from the good database, what the message must name)
 FAULTS = [
     ("no file", lambda: os.unlink(DATABASE), "left4me.db"),
-    ("no directory", lambda: shutil.rmtree(FOLDER), "left4me.db"),
+    ("no directory", lambda: shutil.rmtree(DIRECTORY), "left4me.db"),
     ("an empty file", change(lambda data: b""), "generator_instances|empty"),
     ("not a database", change(lambda data: b"#!/bin/sh\necho hello\n" * 500), "not a database"),
     ("a short text", change(lambda data: b"hello"), "not a database"),
@@ -83,19 +83,19 @@ FAULTS = [
     ("no instances view", sql("DROP TABLE " + INSTANCES), INSTANCES),
     ("no layers view", sql("DROP TABLE " + LAYERS), LAYERS),
     ("no overlays view", sql("DROP TABLE " + OVERLAYS), OVERLAYS),
-    ("a view with a missing column", view(INSTANCES, "SELECT 'x' AS name, 27001 AS prot, '' AS arguments, 1 AS enabled"), "port"),
-    ("a layers view with a missing column", view(LAYERS, "SELECT 'x' AS instance, 1 AS overlay"), "position"),
-    ("an overlays view with a missing column", view(OVERLAYS, "SELECT 1 AS id, 'x' AS script"), "name"),
+    ("a view with a missing column", view(INSTANCES, "SELECT " + constants_of(INSTANCES).replace("AS port", "AS prot")), "port"),
+    ("a layers view with a missing column", view(LAYERS, "SELECT " + constants_of(LAYERS).replace("AS position", "AS place")), "position"),
+    ("an overlays view with a missing column", view(OVERLAYS, "SELECT " + constants_of(OVERLAYS).replace("AS name", "AS title")), "name"),
     ("a view over a table that is gone", view(INSTANCES, "SELECT * FROM gone"), "generator_instances|gone"),
-    ("20 001 instances", sql(MANY % 20001 + "INSERT INTO generator_instances SELECT 's' || i, 27001, '', 0 FROM n"), INSTANCES + ".*20 ?000"),
-    ("a view over a pragma", view(INSTANCES, "SELECT name, 27001 AS port, file AS arguments, 1 AS enabled FROM pragma_database_list"), INSTANCES),
-    ("a view that loads an extension", view(INSTANCES, "SELECT load_extension('/tmp/evil') AS name, 27001 AS port, '' AS arguments, 1 AS enabled"), INSTANCES),
+    ("20 001 instances", sql(MANY % 20001 + DISABLED), INSTANCES + ".*20 ?000"),
+    ("a view over a pragma", view(INSTANCES, "SELECT %s FROM pragma_database_list" % constants_of(INSTANCES, name="name", port=27001, arguments="file")), INSTANCES),
+    ("a view that loads an extension", view(INSTANCES, "SELECT " + constants_of(INSTANCES, name="load_extension('/tmp/evil')", port=27001)), INSTANCES),
     ("a -wal that is a link to a file of root's", sidecars(lambda p: os.symlink("/etc/shadow", p), "-wal"), None),
     ("a -wal of garbage", sidecars(lambda p: write(p, b"garbage" * 1000), "-wal"), None),
     ("a -wal and a -shm of garbage", sidecars(lambda p: write(p, b"garbage" * 10000), "-wal", "-shm"), None),
     ("a -journal of garbage", sidecars(lambda p: write(p, b"garbage" * 1000), "-journal"), None),
     ("a directory", replace(lambda: os.mkdir(DATABASE)), "left4me.db"),
-    ("a symlink to the database", lambda: elsewhere(FOLDER + "/real.db"), "left4me.db.*(link|regular)"),
+    ("a symlink to the database", lambda: elsewhere(DIRECTORY + "/real.db"), "left4me.db.*(link|regular)"),
     ("a symlink to a file of root's", replace(lambda: os.symlink("/etc/shadow", DATABASE)), "left4me.db.*(link|regular)"),
     ("a symlink to nowhere", replace(lambda: os.symlink("/nowhere", DATABASE)), "left4me.db"),
 ]
@@ -192,7 +192,7 @@ if AS_ROOT:
            "a reader without permission", "%r %r" % (checked.status, checked.printed))
     good_database()
     os.chown(DATABASE, 0, 0)
-    os.chown(FOLDER, 0, 0)
+    os.chown(DIRECTORY, 0, 0)
     run = Generated()
     tap.ok((run.report, run.servers()) == ([], {"alpha", "bravo"}), "a database of root's own is read too", run.report)
     good_database()
@@ -209,7 +209,7 @@ else:
 
 # At the limits
 good_database()
-sql(MANY % 19998 + "INSERT INTO generator_instances SELECT 's' || i, 27001, '', 0 FROM n")()
+sql(MANY % 19998 + DISABLED)()
 run = Generated()
 tap.none(run.problems() + ([] if (run.status, len(run.servers())) == (0, 20000) and run.report[-1] == "and 9998 more" else
                            ["%r %r" % (run.status, run.report[-3:])]), "20 000 instances, nearly all of them refused, in time")
@@ -222,7 +222,7 @@ READER_FIELDS = {"Uid": [str(OWNER)] * 4, "Gid": [str(OWNER)] * 4, "Groups": [],
 
 def reader_of_a_view_without_end():
     """The status of the child while it reads, and its limits, by key."""
-    view(INSTANCES, NO_END + "SELECT i AS name, 1 AS port, '' AS arguments, 1 AS enabled FROM n WHERE i < 0")()
+    view(INSTANCES, NO_END + "SELECT %s FROM n WHERE i < 0" % constants_of(INSTANCES, name="i"))()
     box.new_run()
     process = subprocess.Popen([box.program, "--root=" + box.root, box.normal], cwd="/", stderr=subprocess.DEVNULL)
     status = {}
@@ -274,7 +274,7 @@ if MOUNTS:
     process.end()
     tap.none(run.problems() + ([] if run.report and not run.servers() and run.status == 0 else
                                ["%r %r" % (run.report, run.servers())]), "no room for a copy in /tmp is a named error")
-    umount("/tmp")
+    umount("--lazy", "/tmp")
 else:
     tap.skip("more than 64 MiB to copy count as unreadable", NO_MOUNTS)
     tap.skip("no room for a copy in /tmp is a named error", NO_MOUNTS)

@@ -7,6 +7,8 @@ or mounted; there is either the whole script, mode 0400 and the build user's, or
 """
 
 import os
+import shutil
+import signal
 import sys
 
 sys.dont_write_bytecode = True
@@ -43,12 +45,7 @@ Run("7", root=None).fails("'/var/lib/left4me/left4me.db'", "the root is /var/lib
 for what, script, expected in (("NULL", None, ""), ("an empty text", "", ""), ("a text", "echo 'x'\n\texit 7\n", None),
                                ("bytes that are no UTF-8 in a text", "caf\udce9", b"caf\xe9"),
                                ("1 MiB", "x" * LIMIT, None), ("many lines without a newline at the end", "a\r\nb", None)):
-    database()
-    connection = sqlite3.connect(DATABASE, isolation_level=None)
-    connection.execute("INSERT INTO generator_overlays VALUES (7, '', %s)" %
-                       ("CAST(? AS TEXT)" if script is not None else "?"),
-                       (script if script is None else script.encode(errors="surrogateescape"),))
-    connection.close()
+    database((7, script if script is None else Text(script.encode(errors="surrogateescape"))))
     Run().gives(script if expected is None else expected, "%s gives the same script" % what)
 for what, script, pattern in (("more than 1 MiB", "x" * (LIMIT + 1), "1048577 bytes long, the limit is 1048576"),
                               ("8 MiB", "x" * 8 * LIMIT, "8388608 bytes long"),
@@ -99,21 +96,21 @@ Run().gives("main", "a table with a telling name changes nothing")
 # --- states of the database
 
 for state in STATES:
-    writer = set_up(state)
+    process = set_up(state)
     Run().gives("new", "%s: the committed script" % state)
     fresh_runtime()
-    mount("--bind", FOLDER, FOLDER)
-    mount("-o", "remount,ro,bind", FOLDER)
+    mount("--bind", DIRECTORY, DIRECTORY)
+    mount("-o", "remount,ro,bind", DIRECTORY)
     run = Run()
-    umount(FOLDER)
+    umount(DIRECTORY)
     run.gives("new", "... on a read-only mount")
     fresh_runtime()
     Run(before=("setpriv", "--bounding-set=-chown", "--inh-caps=-chown")).gives("new", "... without CAP_CHOWN")
-    writer.end()
+    process.end()
 
-for what, steps in (("a busy writer", "busy"), ("a writer that opens and closes the database each time", "reopen")):
+for what, steps in (("a busy writer", "busy"), ("a writer that opens and closes the database each time", "reopening")):
     fresh()
-    writer = Writer(steps)
+    process = writer(steps)
     found, seen = [], set()
     for _ in range(60):
         fresh_runtime()
@@ -122,18 +119,18 @@ for what, steps in (("a busy writer", "busy"), ("a writer that opens and closes 
         seen.add(first)
         if run.status or run.wrong or not re.fullmatch(b"x{19999} " + first, last):
             found += run.wrong + ["status %r, %r, %.40r" % (run.status, run.error, run.script)]
-    os.kill(writer.pid, signal.SIGKILL)
-    writer.end()
-    owners = {os.stat(os.path.join(FOLDER, name)).st_uid for name in os.listdir(FOLDER)}
+    os.kill(process.pid, signal.SIGKILL)
+    process.end()
+    owners = {os.stat(os.path.join(DIRECTORY, name)).st_uid for name in os.listdir(DIRECTORY)}
     found += [] if owners == {OWNER} else ["owners in the directory: %r" % owners]
     none(found[:5] + ([] if len(seen) > 3 else ["not busy: %r" % seen]), "%s: 60 whole scripts" % what)
 
 fresh()
-writer = Writer("rollback spill wait")
+process = writer("rollback spilled_transaction wait")
 run = Run()
 run.fails("cannot read '%s': (database is locked|could not be read)" % DATABASE, "a writer that keeps its lock, half of its work in the file")
 ok(0.5 < run.seconds < 4, "... is given up after %.1f s" % run.seconds)
-writer.end()
+process.end()
 
 # --- what is in its place
 
@@ -151,7 +148,7 @@ for what, change, pattern in (("missing", lambda: None, "cannot look at '.*': No
     database((7, "echo"), (8, "y" * 20000))
     with open(DATABASE, "rb") as source:
         whole = source.read()
-    os.rename(DATABASE, FOLDER + "/real.db")
+    os.rename(DATABASE, DIRECTORY + "/real.db")
     change()
     Run().fails(pattern, "a database that is %s" % what)
 
@@ -176,9 +173,9 @@ fresh_runtime()
 os.chown(RUNTIME, 981, 981)
 Run().fails("belongs to user 980, but '%s' to user 981" % RUNTIME, "another user's runtime directory")
 fresh_runtime()
-os.chmod(FOLDER, 0o700)
+os.chmod(DIRECTORY, 0o700)
 Run().gives("echo", "a directory that only its owner may enter")
-os.chown(FOLDER, 0, 0)
+os.chown(DIRECTORY, 0, 0)
 fresh_runtime()
 Run().fails("Permission denied", "a directory that only root may enter: not entered as root")
 fresh()
@@ -247,10 +244,10 @@ hostile = {"RUNTIME_DIRECTORY": RUNTIME, "TMPDIR": STAGE, "SQLITE_TMPDIR": STAGE
            "LC_ALL": "tr_TR.UTF-8", "LANGUAGE": "de", "CACHE_DIRECTORY": "/nowhere", "STATE_DIRECTORY": "/nowhere",
            "LD_LIBRARY_PATH": "/nowhere", "LD_BIND_NOW": "1", "SQLITE_HISTORY": "/nowhere", "MALLOC_CHECK_": "3",
            "NOTIFY_SOCKET": "/nowhere", "RES_OPTIONS": "debug", "PATH": "/nowhere", "TZ": "/etc/shadow"}
-for state in ("a clean WAL database", "-wal without -shm", "a hot journal"):
-    writer = set_up(state)
+for state in ("a clean WAL database without sidecars", "-wal without -shm", "a hot journal"):
+    process = set_up(state)
     Run(environment=hostile).gives("new", "a hostile environment changes nothing, %s" % state)
-    writer.end()
+    process.end()
 database((7, "echo hello\n"))
 Run(environment=hostile | {"RUNTIME_DIRECTORY": "/run/left4me/build/8"}).fails("not '%s'" % RUNTIME, "... nor in a failure")
 for umask in (0o000, 0o777):

@@ -12,7 +12,7 @@ from bed import *  # noqa: E402,F403
 
 CHECKOUT = os.getcwd()
 SANITIZED = os.path.basename(BUILD) == "sanitize"
-STATES_TRACED = ("a clean WAL database", "a live writer in a transaction", "-wal without -shm", "a hot journal")
+STATES_TRACED = ("a clean WAL database without sidecars", "a live writer in a transaction", "-wal without -shm", "a hot journal")
 LOG = str(STAGE) + "/log"
 
 enter("strace", "setpriv", "prlimit")
@@ -38,12 +38,12 @@ OWN = (r"/proc/self/(fd/\d+|maps|cmdline|environ|exe|personality)|%s/|/proc/(\d+
        if SANITIZED else r"/proc/self/fd/\d+")      # the first line is what a sanitizer looks at
 ALLOWED = re.compile(r"(%s|%s|%s(/(left4me\.db(-wal|-shm|-journal)?)?)?|(/usr)?/lib.*|/etc/ld\.so\.(cache|preload)|/dev/null|"
                      r"/run/left4me/build/7/copy(/db(-wal|-shm|-journal)?)?|%s(/lib.*)?|/)$" %
-                     (OWN, RUNTIME, re.escape(FOLDER), re.escape(str(STAGE))))
+                     (OWN, RUNTIME, re.escape(DIRECTORY), re.escape(str(STAGE))))
 for state in STATES_TRACED:
     writer = set_up(state)
     lines, run = traced("-e", "trace=%file,openat2,linkat,mount,unshare,setns")
     writer.end()
-    above = {path[:i] for path in (FOLDER, RUNTIME) for i, c in enumerate(path) if c == "/"}  # SQLite looks for links there
+    above = {path[:i] for path in (DIRECTORY, RUNTIME) for i, c in enumerate(path) if c == "/"}  # SQLite looks for links there
     foreign = [n for n in names(lines) - above if n.startswith("/") and not ALLOWED.match(n)]
     relative = [n for n in names(lines) if not n.startswith("/")
                 and not re.match(r"((left4me\.)?db(-wal|-shm|-journal)?|script|\.|%s|)$" % RUNTIME[1:], n)]
@@ -60,7 +60,7 @@ def before(first, second, name):
     ok(a and b and max(a) < min(b), name, text)
 
 
-before(r"^setns\(.*CLONE_NEWNS", re.escape(FOLDER) + "|" + RUNTIME[1:], "nothing is looked for before PID 1's namespace is entered")
+before(r"^setns\(.*CLONE_NEWNS", re.escape(DIRECTORY) + "|" + RUNTIME[1:], "nothing is looked for before PID 1's namespace is entered")
 before(r'^openat2\(.*"run/left4me/build/7"', r"^setuid\(%d\)" % OWNER, "the runtime directory is opened as root")
 before(r"^setuid\(%d\) += 0" % OWNER, r"^(openat|open)\(.*left4me\.db", "the database is opened when root is given up")
 before(r"^setuid\(%d\) += 0" % OWNER, r"O_TMPFILE", "and so is the script")

@@ -17,16 +17,11 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from unitfile import *  # noqa: E402,F403
+from hostile import GOOD  # noqa: E402
 from judge import *  # noqa: E402,F403
 
 tap = Tap()
 box = Box()
-
-GOOD = Rows(
-    instances=[("alpha", 27001, '+map c1m1_hotel "x"', 1), ("bravo", 27002, "", 0), ("zulu", 27003, "-a %n $HOME", 1)],
-    layers=[("alpha", 1, 1), ("alpha", 2, 2), ("zulu", 5, 3)],
-    overlays=[(1, "base", "echo 1"), (2, "maps", None), (3, "tickrate 100", "echo 3")],
-)
 
 MIB = 1024 * 1024
 NASTY_WORDS = ["trail\\", "it's", '"q"', ";", "#x", "$HOME", "${X}", "%n", "é", 'a\\"b', "\\\\", "'", '"', "%%", "$$",
@@ -172,16 +167,15 @@ def guarded(problems_of):
 
 def rows_with(column, value):
     """The good rows and one server with one overlay of its own, the value in its place."""
-    instance = {"name": "mallory", "port": 27099, "arguments": "+map x", "enabled": 1}
-    layer = {"instance": "mallory", "position": 1, "overlay": 66}
-    overlay = {"id": 66, "name": "evil", "script": "echo 66"}
+    server, first, second = instance("mallory", 27099, "+map x"), *stack("mallory", 66, 1)
+    build = overlay(66, "evil", "echo 66")
     view, name = column.split(".")
-    {"instances": instance, "layers": layer, "overlays": overlay}[view][name] = value
+    {"instances": server, "layers": first, "overlays": build}[view][name] = value
     if column == "overlays.id":
-        return GOOD.add(overlays=[tuple(overlay.values())])
+        return GOOD.add(overlays=[build])
     if column == "instances.name":
-        return GOOD.add([tuple(instance.values())])
-    return GOOD.add([tuple(instance.values())], [tuple(layer.values()), ("mallory", 2, 1)], [tuple(overlay.values())])
+        return GOOD.add([server])
+    return GOOD.add([server], [first, second], [build])
 
 
 def expected_outcome(column, value, taken):
@@ -249,7 +243,7 @@ for column in TAKES:
 
 @guarded
 def arguments_problems(arguments):
-    tree = Tree(GOOD.add([("mallory", 27099, arguments, 1)]))
+    tree = Tree(GOOD.add([instance("mallory", 27099, arguments)]))
     return (other_rows_problems(tree, {SERVER % "mallory"})
             + accepted_problems(tree.parsed, SERVER, "mallory", server_model)
             + server_problems(tree.parsed, "mallory", 27099, arguments, []))
@@ -297,52 +291,51 @@ def servers(*names):
 
 
 refusal("two rows of one name: none counts",
-        GOOD.add([("mallory", 27098, "", 1), ("mallory", 27099, "", 1)]), servers("mallory"),
+        GOOD.add([instance("mallory", 27098), instance("mallory", 27099)]), servers("mallory"),
         places=[r"generator_instances, row \d+ \(instance 'mallory'\), name: "])
 refusal("three rows of one name, one of them bad in another way",
-        GOOD.add([("mallory", 27098, "", 1), ("mallory", "x", "", 1), ("mallory", 27099, None, 1)]), servers("mallory"),
+        GOOD.add([instance("mallory", 27098), instance("mallory", "x"), instance("mallory", 27099, None)]), servers("mallory"),
         places=[r"generator_instances, row \d+ \(instance 'mallory'\), name: "])
 refusal("two rows of one name do not take a port from anybody",
-        GOOD.add([("aa", 27099, "", 1), ("aa", 27099, "", 1), ("mallory", 27099, "", 1)]), servers("aa"),
+        GOOD.add([instance("aa", 27099), instance("aa", 27099), instance("mallory", 27099)]), servers("aa"),
         servers("mallory"))
 refusal("a port twice: the first by name keeps it",
-        GOOD.add([("mallory", 27001, "", 1)]), servers("mallory"),
+        GOOD.add([instance("mallory", 27001)]), servers("mallory"),
         places=[r"generator_instances, row \d+ \(instance 'mallory'\), port: .*27001.*alpha"])
-refusal("a port three times", GOOD.add([("mallory", 27099, "", 1), ("nelly", 27099, "", 1), ("oscar", 27099, "", 1)]),
+refusal("a port three times", GOOD.add([instance("mallory", 27099), instance("nelly", 27099), instance("oscar", 27099)]),
         servers("nelly", "oscar"), servers("mallory"))
 refusal("a row that is refused for something else takes no port",
-        GOOD.add([("mallory", 27099, "a\nb", 1), ("nelly", 27099, "", 1)]), servers("mallory"), servers("nelly"))
+        GOOD.add([instance("mallory", 27099, "a\nb"), instance("nelly", 27099)]), servers("mallory"), servers("nelly"))
 refusal("a disabled server keeps its port",
-        GOOD.add([("mallory", 27002, "", 1)]), servers("mallory"))
+        GOOD.add([instance("mallory", 27002)]), servers("mallory"))
 refusal("a position twice",
-        GOOD.add([("mallory", 27099, "", 1)], [("mallory", 1, 1), ("mallory", 1, 2)]), servers("mallory"),
+        GOOD.add([instance("mallory", 27099)], [layer("mallory", 1, 1), layer("mallory", 1, 2)]), servers("mallory"),
         places=[r"generator_layers, row \d+ \(instance 'mallory'\), position: "])
 refusal("a layer twice",
-        GOOD.add([("mallory", 27099, "", 1)], [("mallory", 1, 1), ("mallory", 2, 1)]), servers("mallory"),
+        GOOD.add([instance("mallory", 27099)], stack("mallory", 1, 1)), servers("mallory"),
         places=[r"generator_layers, row \d+ \(instance 'mallory'\), overlay: "])
 refusal("an overlay that does not exist",
-        GOOD.add([("mallory", 27099, "", 1)], [("mallory", 1, 4711)]), servers("mallory"),
+        GOOD.add([instance("mallory", 27099)], stack("mallory", 4711)), servers("mallory"),
         places=[r"generator_layers, row \d+ \(instance 'mallory'\), overlay: .*4711"])
 refusal("overlays that only name each other do not exist either",
-        GOOD.add([("mallory", 27099, "", 1), ("nelly", 27098, "", 1)],
-                 [("mallory", 1, 7001), ("mallory", 2, 7002), ("nelly", 1, 7002), ("nelly", 2, 7001)]),
+        GOOD.add([instance("mallory", 27099), instance("nelly", 27098)],
+                 stack("mallory", 7001, 7002) + stack("nelly", 7002, 7001)),
         servers("mallory", "nelly"))
 refusal("an overlay id twice: neither is built; whoever uses it goes on",
-        GOOD.add([("mallory", 27099, "", 1)], [("mallory", 1, 66)], [(66, "one", "echo"), (66, "two", "echo")]),
+        GOOD.add([instance("mallory", 27099)], stack("mallory", 66), [overlay(66, "one", "echo"), overlay(66, "two", "echo")]),
         [(BUILD_UNIT, "66")], servers("mallory"), places=[r"generator_overlays, row \d+ \(overlay 66\), id: "])
-many = [(100 + i, "many %d" % i, None) for i in range(500)]
-refusal("500 overlays in a stack", GOOD.add([("mallory", 27099, "", 1)],
-                                            [("mallory", i, 100 + i) for i in range(500)][1:] + [("mallory", 500, 100)],
-                                            many), servers("mallory"))
+many = [overlay(100 + i, "many %d" % i) for i in range(500)]
+refusal("500 overlays in a stack",
+        GOOD.add([instance("mallory", 27099)], stack("mallory", *range(101, 600), 100), many), servers("mallory"))
 refusal("499 overlays in a stack reach the helper in order",
-        GOOD.add([("mallory", 27099, "", 1)], [("mallory", i, 100 + i) for i in range(1, 500)], many),
+        GOOD.add([instance("mallory", 27099)], stack("mallory", *range(101, 600)), many),
         [], servers("mallory"), stacks={"mallory": range(101, 600)})
 refusal("the lowest position is the topmost layer, whatever the gaps and the order of the rows",
-        GOOD.add([("mallory", 27099, "", 1)], [("mallory", 30, 1), ("mallory", 4, 3), ("mallory", 2**62, 2)]),
+        GOOD.add([instance("mallory", 27099)], [layer("mallory", 30, 1), layer("mallory", 4, 3), layer("mallory", 2**62, 2)]),
         [], servers("mallory"), stacks={"mallory": [3, 1, 2]})
 
 # Every good row refused by rows of the same name: still no file but fallbacks, and those complete.
-twins = GOOD.add([(name, 27100 + i, "", 1) for i, name in enumerate(("alpha", "bravo", "zulu"))])
+twins = GOOD.add([instance(name, 27100 + i) for i, name in enumerate(("alpha", "bravo", "zulu"))])
 refusal("every good row has a twin", twins, servers("alpha", "bravo", "zulu"))
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -351,7 +344,7 @@ refusal("every good row has a twin", twins, servers("alpha", "bravo", "zulu"))
 
 @guarded
 def running_problems():
-    rows = GOOD.add([("mallory", 70000, "", 1)])
+    rows = GOOD.add([instance("mallory", 70000)])
     started = ["left4me-server@gone.service", "left4me-server@alpha.service", "left4me-server@mallory.service",
                "build-overlay@77.service", "build-overlay@1.service"]
     foreign = ["left4me-server@.service", "left4me-server@Upper.service", "left4me-server@a b.service", "left4me-server@x, ALL.service",
@@ -372,7 +365,7 @@ tap.none(running_problems(), "what runs without a row keeps its stop rule, and n
 
 # render: the same verdicts on stderr, status 1, the tree is written all the same
 box.make_clean()
-box.database(GOOD.add([("mallory", 70000, "", 1), ("../x", 27099, "", 1)]))
+box.database(GOOD.add([instance("mallory", 70000), instance("../x", 27099)]))
 box.generate()
 rendered = box.render()
 tap.equal((rendered.status, rendered.messages), (1, box.report()), "render: refused rows give 1 and the report's lines")
@@ -393,13 +386,13 @@ def random_rows(random_, count):
     rows, meant = Rows(), {}
     overlays = [i for i in range(1, 40)]
     for i in overlays:
-        rows.overlays.append((i, "".join(random_.choices(PIECES, k=random_.randrange(1, 12))), random_.choice([None, "s"])))
+        rows.overlays.append(overlay(i, "".join(random_.choices(PIECES, k=random_.randrange(1, 12))), random_.choice([None, "s"])))
     ports = random_.sample(range(27000, 28000), count)
     for i in range(count):
         name = "".join(random_.choices("abcxyz019_-", k=random_.randrange(0, 20)))
         name = "%s%03d%s" % (random_.choice("az09"), i, name)
         words = ["".join(random_.choices(PIECES, k=random_.randrange(1, 9))) for _ in range(random_.randrange(0, 12))]
-        stack = random_.sample(overlays, random_.randrange(0, 9))
+        used = random_.sample(overlays, random_.randrange(0, 9))
         arguments, port, enabled = " ".join(words), ports[i], random_.randrange(2)
         bad = random_.random()
         if bad < 0.06:
@@ -410,11 +403,11 @@ def random_rows(random_, count):
         elif bad < 0.14:
             enabled = random_.choice([None, 2, -1, "1", 1.0, b"1"])
         elif bad < 0.18:
-            stack = stack + [random_.choice([None, 0, -1, 4711, "1", 1.0])]
-        rows.instances.append((name, port, arguments, enabled))
-        positions = random_.sample(range(1, 1000), len(stack))
-        rows.layers += [(name, position, overlay) for position, overlay in zip(positions, stack)]
-        ordered = [overlay for _, overlay in sorted(zip(positions, stack), key=lambda pair: pair[0])]
+            used = used + [random_.choice([None, 0, -1, 4711, "1", 1.0])]
+        rows.instances.append(instance(name, port, arguments, enabled))
+        positions = random_.sample(range(1, 1000), len(used))
+        rows.layers += [layer(name, position, below) for position, below in zip(positions, used)]
+        ordered = [below for _, below in sorted(zip(positions, used), key=lambda pair: pair[0])]
         meant[name] = None if bad < 0.18 else (port, arguments, ordered, enabled)
     random_.shuffle(rows.instances)
     random_.shuffle(rows.layers)
@@ -437,9 +430,9 @@ def random_problems(seed):
     units = {p for p in tree.files if p.startswith(UNITS + "left4me-server@") and p.endswith(".service")}
     if units != {UNITS + SERVER % name for name in meant} | {UNITS + SERVER % ""}:
         problems.append("units: %r" % sorted(units ^ {UNITS + SERVER % name for name in meant}))
-    for identifier, _, script in rows.overlays:
-        if script:
-            problems += accepted_problems(tree.parsed, BUILD_UNIT, str(identifier), build_model)
+    for row in rows.overlays:
+        if row["script"]:
+            problems += accepted_problems(tree.parsed, BUILD_UNIT, str(row["id"]), build_model)
     names = set(re.findall(r"instance '([^']*)'", "\n".join(tree.report)))
     if names != {name for name, server in meant.items() if server is None}:
         problems.append("the report does not name exactly the refused rows: %r" % sorted(names))

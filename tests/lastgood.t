@@ -24,7 +24,7 @@ for _ in range(3):
 tap.none(same_as_good(run, want), "they serve again and again")
 checked = Run(["check", "--root=" + box.root])
 tap.ok(checked.status in (1, 2) and checked.printed, "check fails meanwhile", checked.printed)
-box.database(GOOD.add([("charlie", 27003, "", 1)]))
+box.database(GOOD.add([instance("charlie", 27003)]))
 run = Generated(keep_last_good=True)
 tap.ok((run.report, run.servers()) == ([], {"alpha", "bravo", "charlie"}) and ACTIVATION not in run.tree,
        "when the database is back, its rows count", "%r %r" % (run.report, run.servers()))

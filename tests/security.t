@@ -41,13 +41,22 @@ def is_there(title, text):
 
 
 RUNNERS = {name: read("tests/" + name) for name in os.listdir("tests") if name.endswith(".t")}
+MODULES = {name[:-3]: read("tests/lib/" + name) for name in os.listdir("tests/lib") if name.endswith(".py")}
+
+
+def is_imported(module):
+    """By a test, or by a module that one imports."""
+    line = "from %s import" % module
+    return any(line in text for text in RUNNERS.values()) or \
+        any(line in text and is_imported(name) for name, text in MODULES.items() if name != module)
 
 
 def is_run(file):
     if os.path.dirname(file) == "tests":
         return os.path.basename(file) in RUNNERS and os.access(file, os.X_OK)
-    names = [file, os.path.basename(file), file.split("/probes/")[0], "from %s import" % os.path.basename(file)[:-3]]
+    names = [file, os.path.basename(file), file.split("/probes/")[0]]
     return any(name in text for text in RUNNERS.values() for name in names) or \
+        file.startswith("tests/lib/") and is_imported(os.path.basename(file)[:-3]) or \
         re.sub(r"^(.*)/sudo-denied$", r"\1/sudo-{denied", file) in RUNNERS["system-sudo.t"]
 
 

@@ -10,8 +10,6 @@ machine's), exits 0, names the cause, and makes the tree of the last good rows, 
 import errno
 import os
 import re
-import shutil
-import sqlite3
 import stat
 import sys
 import time
@@ -20,9 +18,12 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 from dbfile import *  # noqa: E402,F403
 
-INSTANCES, LAYERS, OVERLAYS = VIEWS
 OUT_OF_TIME = "could not be read within [23] seconds"
-INSTANCE = "SELECT 's' || i AS name, 27001 AS port, %s AS arguments, 1 AS enabled FROM n"
+INSTANCE = "SELECT %s FROM n" % constants_of(INSTANCES, name="'s' || i", port=27001, arguments="%s")
+ONE = "SELECT " + constants_of(INSTANCES, name="'x'", port=27001, arguments="%s")
+COUNTED = "SELECT %s FROM " % constants_of(INSTANCES, name="'x'", port="count(*)")
+OVERLAY = "SELECT %s FROM n" % constants_of(OVERLAYS, id="i", name="'x'", script="''")
+LAYER = "SELECT %s FROM n" % constants_of(LAYERS, instance="'alpha'", position="%s", overlay="i")
 
 
 def served(run, want, words):
@@ -43,7 +44,8 @@ def device(kind, major, minor):
 
 
 def table_of_a_million():
-    sql("DELETE FROM generator_instances", MANY % 1000000 + "INSERT INTO generator_instances " + INSTANCE % "''")()
+    sql("DELETE FROM generator_instances", MANY % 1000000 + "INSERT INTO generator_instances (%s) " % ", ".join(VIEWS[INSTANCES])
+        + INSTANCE % "''")()
 
 
 def text_of_a_gigabyte():
@@ -58,21 +60,21 @@ def text_of_a_gigabyte():
 SLOW = [
     ("a view that never ends", view(INSTANCES, NO_END + INSTANCE % "''"), INSTANCES + ": (has more than 50000 rows|%s)" % OUT_OF_TIME),
     ("a view that never gives a row", view(INSTANCES, NO_END + INSTANCE % "''" + " WHERE i < 0"), INSTANCES + ": " + OUT_OF_TIME),
-    ("an overlays view that never ends", view(OVERLAYS, NO_END + "SELECT i AS id, 'x' AS name, '' AS script FROM n"), OVERLAYS + ": (has more than 100000 rows|%s)" % OUT_OF_TIME),
-    ("a view sorted without an end", view(LAYERS, NO_END + "SELECT 'alpha' AS instance, -i AS position, i AS overlay FROM n"), LAYERS + ": (%s|out of memory)" % OUT_OF_TIME),
-    ("a view that counts to a trillion", view(INSTANCES, MANY % 10**12 + "SELECT 'x' AS name, count(*) AS port, '' AS arguments, 1 AS enabled FROM n"), INSTANCES + ": " + OUT_OF_TIME),
-    ("a product of five tables", view(INSTANCES, MANY % 20000 + "SELECT 'x' AS name, count(*) AS port, '' AS arguments, 1 AS enabled FROM n a, n b, n c, n d, n e"), INSTANCES + ": " + OUT_OF_TIME),
+    ("an overlays view that never ends", view(OVERLAYS, NO_END + OVERLAY), OVERLAYS + ": (has more than 100000 rows|%s)" % OUT_OF_TIME),
+    ("a view sorted without an end", view(LAYERS, NO_END + LAYER % "-i"), LAYERS + ": (%s|out of memory)" % OUT_OF_TIME),
+    ("a view that counts to a trillion", view(INSTANCES, MANY % 10**12 + COUNTED + "n"), INSTANCES + ": " + OUT_OF_TIME),
+    ("a product of five tables", view(INSTANCES, MANY % 20000 + COUNTED + "n a, n b, n c, n d, n e"), INSTANCES + ": " + OUT_OF_TIME),
     ("a view that refers to itself", view(INSTANCES, "SELECT * FROM generator_instances"), INSTANCES + ".* circular"),
     ("two views that refer to each other", sql("DROP TABLE generator_instances", "CREATE VIEW other AS SELECT * FROM generator_instances", "CREATE VIEW generator_instances AS SELECT * FROM other"), INSTANCES + ".* circular"),
     ("a view of a million rows", view(INSTANCES, MANY % 1000000 + INSTANCE % "''"), INSTANCES + ": (has more than 50000 rows|%s)" % OUT_OF_TIME),
     ("a table of a million rows", table_of_a_million, INSTANCES + ": (has more than 50000 rows|%s)" % OUT_OF_TIME),
-    ("a million overlays", view(OVERLAYS, MANY % 1000000 + "SELECT i AS id, 'x' AS name, '' AS script FROM n"), OVERLAYS + ": (has more than 100000 rows|%s)" % OUT_OF_TIME),
-    ("200 001 layers", view(LAYERS, MANY % 200001 + "SELECT 'alpha' AS instance, i AS position, i AS overlay FROM n"), LAYERS + ": (has more than 200000 rows|%s)" % OUT_OF_TIME),
+    ("a million overlays", view(OVERLAYS, MANY % 1000000 + OVERLAY), OVERLAYS + ": (has more than 100000 rows|%s)" % OUT_OF_TIME),
+    ("200 001 layers", view(LAYERS, MANY % 200001 + LAYER % "i"), LAYERS + ": (has more than 200000 rows|%s)" % OUT_OF_TIME),
     ("a gigabyte of text in a thousand rows", text_of_a_gigabyte, INSTANCES + ": (its rows are larger than 64 MiB|string or blob too big|out of memory|%s)" % OUT_OF_TIME),
-    ("a text of a gigabyte", view(INSTANCES, "SELECT 'x' AS name, 27001 AS port, CAST(zeroblob(1000000000) AS TEXT) AS arguments, 1 AS enabled"), INSTANCES + ": string or blob too big"),
-    ("a text over the limit of a value", view(INSTANCES, "SELECT 'x' AS name, 27001 AS port, hex(zeroblob(60000000)) AS arguments, 1 AS enabled"), INSTANCES + ": (string or blob too big|%s)" % OUT_OF_TIME),
+    ("a text of a gigabyte", view(INSTANCES, ONE % "CAST(zeroblob(1000000000) AS TEXT)"), INSTANCES + ": string or blob too big"),
+    ("a text over the limit of a value", view(INSTANCES, ONE % "hex(zeroblob(60000000))"), INSTANCES + ": (string or blob too big|%s)" % OUT_OF_TIME),
     ("a text that doubles without an end", view(INSTANCES, "WITH n(i, x) AS (SELECT 1, 'x' UNION ALL SELECT i + 1, x || x FROM n) " + INSTANCE % "x"), INSTANCES + ": (string or blob too big|out of memory|its rows are larger than 64 MiB|%s)" % OUT_OF_TIME),
-    ("a blob of a gigabyte", view(OVERLAYS, "SELECT 1 AS id, 'x' AS name, zeroblob(1000000000) AS script"), OVERLAYS + ": string or blob too big"),
+    ("a blob of a gigabyte", view(OVERLAYS, "SELECT " + constants_of(OVERLAYS, id=1, script="zeroblob(1000000000)")), OVERLAYS + ": string or blob too big"),
     ("rows of a megabyte, many", view(INSTANCES, MANY % 5000 + INSTANCE % "printf('%.1000000c', 'x')"), INSTANCES + ": (its rows are larger than 64 MiB|string or blob too big|out of memory|%s)" % OUT_OF_TIME),
     ("a -wal and a -shm that are FIFOs", sidecars(os.mkfifo, "-wal", "-shm"), OUT_OF_TIME),
     ("a FIFO", replace(lambda: os.mkfifo(DATABASE)), "is not a regular file"),
@@ -108,7 +110,8 @@ for (name, _, _), found in zip(SLOW, together(2, SLOW, slow)):
 
 # Whatever comes of these, they come to an end
 for name, make in [
-    ("an expensive comparison", view(INSTANCES, "SELECT 'x' AS name, 27001 AS port, '' AS arguments, (replace(printf('%.4000000c', 'a'), 'a', 'ab') LIKE '%a%a%a%a%a%c') AS enabled")),
+    ("an expensive comparison", view(INSTANCES, "SELECT " + constants_of(
+        INSTANCES, name="'x'", port=27001, enabled="(replace(printf('%.4000000c', 'a'), 'a', 'ab') LIKE '%a%a%a%a%a%c')"))),
     ("a -journal that is a FIFO", sidecars(os.mkfifo, "-journal")),
 ]:
     good_database()
@@ -125,11 +128,11 @@ def hold(*pragmas):
     def body(writer_):
         writer_.run(*pragmas)
         writer_.schema()
-        writer_.server("alpha", 27001)
+        writer_.insert(INSTANCES, instance("alpha", 27001))
         writer_.run("BEGIN EXCLUSIVE")
-        writer_.server("mallory", 27003)
+        writer_.insert(INSTANCES, instance("mallory", 27003))
         writer_.wait()
-    return Forked(body)
+    return forked(body)
 
 
 LOCKS = [

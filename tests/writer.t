@@ -11,7 +11,6 @@ import mmap
 import os
 import re
 import shutil
-import sqlite3
 import struct
 import subprocess
 import sys
@@ -45,9 +44,9 @@ def prepare(writer_, *pragmas):
     writer_.schema()
     writer_.run("BEGIN")
     for i in range(SERVERS):
-        writer_.server("s%02d" % i, 27100 + i)
-        writer_.run("INSERT INTO generator_layers VALUES ('s%02d', 1, %d)" % (i, i + 1),
-                    "INSERT INTO generator_overlays VALUES (%d, 'n0', 'echo')" % (i + 1))
+        writer_.insert(INSTANCES, instance("s%02d" % i, 27100 + i))
+        writer_.insert(LAYERS, layer("s%02d" % i, 1, i + 1))
+        writer_.insert(OVERLAYS, overlay(i + 1, "n0", "echo"))
     writer_.run("UPDATE generator_instances SET arguments = '+n 0 %s'" % PADDING, "COMMIT")
 
 
@@ -59,7 +58,7 @@ def transaction(writer_, number):
                 "UPDATE generator_overlays SET name = 'n%d', id = id %% 1000 + %d" % (number, number * 1000),
                 "DELETE FROM generator_instances WHERE name = 'odd'")
     if number % 2:
-        writer_.run("INSERT INTO generator_instances VALUES ('odd', 27099, '+n %d', 1)" % number)
+        writer_.insert(INSTANCES, instance("odd", 27099, "+n %d" % number))
     writer_.run("COMMIT")
 
 
@@ -76,10 +75,10 @@ def writing(committed, rate, reopen, pragmas):
             number += 1
             if reopen:
                 writer_.close()
-                writer_.database = sqlite3.connect(DATABASE, isolation_level=None, timeout=10)
+                writer_.open()
             transaction(writer_, number)
             committed.set(number)
-    return Forked(body)
+    return forked(body)
 
 
 def number_in(pattern, text):
@@ -143,7 +142,7 @@ def beside_writer(name, runs, rate, *pragmas, reopen=False, may_give_up=False):
         found += wrong
         seen.add(number)
     seconds = time.monotonic() - began
-    owners = {os.stat(os.path.join(FOLDER, file)).st_uid for file in os.listdir(FOLDER)}
+    owners = {os.stat(os.path.join(DIRECTORY, file)).st_uid for file in os.listdir(DIRECTORY)}
     transactions = committed.get()
     process.end()
     if owners != {OWNER if AS_ROOT else os.geteuid()}:

@@ -1,22 +1,20 @@
 """
-For the tests that are about the database's file: the namespace that they live in, runs with what they leave behind, writers,
-ways to spoil a database, and the good run before it.
+For the tests of the generator that are about the database's file: the namespace that they live in, runs with what they
+leave behind, ways to spoil a database, and the good run before it. Writers and states are database.py's.
 """
 
 import ctypes
-import hashlib
 import json
 import os
 import re
 import select
 import shutil
-import signal
 import sqlite3
 import subprocess
-import sys
 import time
 import traceback
 
+from database import *  # noqa: F403
 from unitfile import *  # noqa: F403
 
 tap = Tap()
@@ -24,14 +22,6 @@ PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file
 
 # ---------------------------------------------------------------------------------------------------------------------
 # A mount namespace of this test's own, with an empty /tmp: mounts made here end with it
-
-
-def mount(*arguments):
-    subprocess.run(["mount", *arguments], check=True, capture_output=True)
-
-
-def umount(path):
-    subprocess.run(["umount", "--lazy", path], check=True, capture_output=True)
 
 
 def enter_namespace():
@@ -43,8 +33,8 @@ def enter_namespace():
     try:
         mount("--make-rprivate", "/")
         project = os.open(PROJECT, os.O_PATH | os.O_DIRECTORY)
-        for folder in ("/tmp", "/dev/shm"):
-            mount("-t", "tmpfs", "-o", "mode=1777", "tmpfs", folder)
+        for directory in ("/tmp", "/dev/shm"):
+            mount("-t", "tmpfs", "-o", "mode=1777", "tmpfs", directory)
         os.makedirs(PROJECT, exist_ok=True)
         if libc.mount(b"/proc/self/fd/%d" % project, PROJECT.encode(), None, ms_bind, None):
             return False
@@ -61,17 +51,10 @@ SANITIZED = "sanitize" in os.environ.get("BUILD", "")
 
 box = Box()
 DATABASE = box.database_path
-FOLDER = os.path.dirname(DATABASE)
+DIRECTORY = os.path.dirname(DATABASE)
 LAST_GOOD = box.run_dir + "/left4me/last-good"
 LIMIT = 5.0
 MANY = "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) "
-
-
-def as_owner():
-    if AS_ROOT:
-        os.setgroups([])
-        os.setgid(OWNER)
-        os.setuid(OWNER)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -144,8 +127,8 @@ class Generated(Run):
         box.new_run()
         before = READERS[reader] if reader else ()
         owner = OWNER if reader == "the owner" and AS_ROOT else os.geteuid()
-        for folder, folders, files in os.walk(box.run_dir):
-            for name in [folder] + [os.path.join(folder, f) for f in files]:
+        for directory, _, files in os.walk(box.run_dir):
+            for name in [directory] + [os.path.join(directory, f) for f in files]:
                 os.lchown(name, owner, owner if AS_ROOT else -1)
         super().__init__(["--root=" + box.root, box.normal], before)
         self.tree = box.tree()
@@ -162,168 +145,32 @@ class Generated(Run):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The directory before and after
-
-
-def state_of(folder):
-    """Everything about a directory that a reader could change; -shm too, which a careless reader marks or rebuilds."""
-    found = {}
-    for name in [".", *sorted(os.listdir(folder))]:
-        path = os.path.join(folder, name)
-        status = os.lstat(path)
-        found[name] = [status.st_ino, oct(status.st_mode), status.st_uid, status.st_gid, status.st_mtime_ns, status.st_ctime_ns]
-        if name != ".":
-            with open(path, "rb") as file:
-                found[name] += [status.st_size, hashlib.sha256(file.read()).hexdigest()]
-    return found
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# States. Each maker leaves the database with alpha (checkpointed) and bravo (committed later); mallory is never committed.
-
-class Writer:
-    """A process of its own that writes to the database as its owner; forked, so that any python3 will do."""
-
-    def __init__(self):
-        self.database = sqlite3.connect(DATABASE, isolation_level=None)
-
-    def run(self, *statements):
-        for statement in statements:
-            self.database.execute(statement)
-
-    def server(self, name, port):
-        self.run("INSERT INTO generator_instances VALUES ('%s', %d, '', 1)" % (name, port))
-
-    def schema(self):
-        self.run("CREATE TABLE generator_instances (name TEXT, port INTEGER, arguments TEXT, enabled INTEGER)",
-                 "CREATE TABLE generator_layers (instance TEXT, position INTEGER, overlay INTEGER)",
-                 "CREATE TABLE generator_overlays (id INTEGER, name TEXT, script TEXT)",
-                 "CREATE TABLE filler (x)",
-                 MANY % 200 + "INSERT INTO filler SELECT randomblob(2000) FROM n")
-
-    def wal(self):
-        self.run("PRAGMA journal_mode = WAL", "PRAGMA wal_autocheckpoint = 0")
-        self.schema()
-        self.server("alpha", 27001)
-        self.checkpoint()
-        self.server("bravo", 27002)
-
-    def rollback(self):
-        self.run("PRAGMA journal_mode = DELETE")
-        self.schema()
-        self.server("alpha", 27001)
-        self.server("bravo", 27002)
-
-    def checkpoint(self):
-        self.run("PRAGMA wal_checkpoint(TRUNCATE)")
-
-    def journal_cut(self):
-        self.run("PRAGMA journal_mode = TRUNCATE", "INSERT INTO filler VALUES (1)")
-
-    def journal_kept(self):
-        self.run("PRAGMA journal_mode = PERSIST", "INSERT INTO filler VALUES (1)")
-
-    def large(self):
-        self.run("INSERT INTO filler VALUES (zeroblob(70000000))")
-
-    def transaction(self):
-        self.run("BEGIN IMMEDIATE")
-        self.server("mallory", 27003)
-
-    def spilled_transaction(self):
-        self.run("PRAGMA cache_size = 2")
-        self.transaction()
-        self.run("UPDATE generator_instances SET port = 27900 + rowid, arguments = 'uncommitted'",
-                 "UPDATE filler SET x = randomblob(2000)")
-
-    def close(self):
-        self.database.close()
-
-    def wait(self):
-        self.ready()
-        os.read(self.stop, 1)
-
-    def die(self):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    def told_to_stop(self):
-        return bool(select.select([self.stop], [], [], 0)[0])
-
-
-class Forked:
-    """Runs body(writer) in a child; the constructor returns when the writer is ready or has ended."""
-
-    def __init__(self, body):
-        ready, self.ready = os.pipe()
-        stop, self.stop = os.pipe()
-        self.pid = os.fork()
-        if self.pid == 0:
-            status = 1
-            try:
-                os.close(self.stop)
-                as_owner()
-                os.umask(0o027)
-                writer = Writer()
-                writer.stop, writer.ready = stop, lambda: os.write(self.ready, b"x")
-                body(writer)
-                status = 0
-            finally:
-                os._exit(status)
-        os.close(stop)
-        os.close(self.ready)
-        os.read(ready, 1)
-        os.close(ready)
-
-    def end(self):
-        os.close(self.stop)
-        os.waitpid(self.pid, 0)
-
-
-def writer(steps):
-    """A writer that does what the words of steps say, one after the other."""
-    def body(writer_):
-        for step in steps.split():
-            getattr(writer_, step)()
-    return Forked(body)
-
-
-# name: (what the writer does, what is removed afterwards, which sidecars there must be)
-STATES = {
-    "a clean WAL database without sidecars": ("wal close", [], set()),
-    "a live writer in a transaction": ("wal transaction wait", [], {"-wal", "-shm"}),
-    "an idle connection, the -wal empty": ("wal checkpoint wait", [], {"-wal", "-shm"}),
-    "a crashed writer, -wal and -shm left": ("wal transaction die", [], {"-wal", "-shm"}),
-    "a crashed writer that had spilled, -wal and -shm left": ("wal spilled_transaction die", [], {"-wal", "-shm"}),
-    "-wal without -shm": ("wal transaction die", ["-shm"], {"-wal"}),
-    "-wal without -shm, the writer had spilled": ("wal spilled_transaction die", ["-shm"], {"-wal"}),
-    "an empty -wal without -shm": ("wal checkpoint die", ["-shm"], {"-wal"}),
-    "a rollback-journal database": ("rollback close", [], set()),
-    "a rollback-journal database with a live writer that has not spilled": ("rollback transaction wait", [], {"-journal"}),
-    "a hot journal": ("rollback spilled_transaction die", [], {"-journal"}),
-    "a journal that was cut to nothing (journal_mode=TRUNCATE)": ("rollback journal_cut close", [], {"-journal"}),
-    "a journal whose header is zero (journal_mode=PERSIST)": ("rollback journal_kept close", [], {"-journal"}),
-}
+# The database and its writers (database.py has both)
 
 
 def set_up(state):
-    steps, remove, sidecars = STATES[state]
     box.make_clean()
-    process = writer(steps)
-    for suffix in remove:
-        os.unlink(DATABASE + suffix)
-    there = {suffix for suffix in ("-wal", "-shm", "-journal") if os.path.exists(DATABASE + suffix)}
-    return process, [] if there == sidecars else ["the test's own state is wrong: %r" % there]
+    return leave(DATABASE, state)
 
 
-def read_only(folder):
-    mount("--bind", folder, folder)
-    mount("-o", "remount,ro,bind", folder)
+def forked(body):
+    return Forked(DATABASE, body)
+
+
+def writer(steps):
+    return start_writer(DATABASE, steps)
+
+
+def read_only(directory):
+    mount("--bind", directory, directory)
+    mount("-o", "remount,ro,bind", directory)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Ways to spoil a good database
 
-GOOD = Rows([("alpha", 27001, "+map x", 1), ("bravo", 27002, "", 0)], [("alpha", 1, 1)], [(1, "maps", "echo")])
+GOOD = Rows([instance("alpha", 27001, "+map x"), instance("bravo", 27002, enabled=0)], stack("alpha", 1),
+            [overlay(1, "maps", "echo")])
 NO_END = "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
 
 
@@ -450,12 +297,12 @@ class Faulty:
     def __enter__(self):
         self.backing = box.top + "/backing"
         shutil.rmtree(self.backing, ignore_errors=True)
-        os.rename(FOLDER, self.backing)
-        os.mkdir(FOLDER)
-        self.daemon = subprocess.Popen([box.bin + "/fuse", self.backing, FOLDER, self.call, self.name, str(self.error)],
+        os.rename(DIRECTORY, self.backing)
+        os.mkdir(DIRECTORY)
+        self.daemon = subprocess.Popen([box.bin + "/fuse", self.backing, DIRECTORY, self.call, self.name, str(self.error)],
                                        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
         for _ in range(100):
-            if os.path.ismount(FOLDER) if self.name != "." else open("/proc/self/mounts").read().count(FOLDER + " "):
+            if os.path.ismount(DIRECTORY) if self.name != "." else open("/proc/self/mounts").read().count(DIRECTORY + " "):
                 return self
             time.sleep(0.02)
         raise RuntimeError("the daemon did not mount: %r" % self.daemon.poll())
@@ -464,9 +311,9 @@ class Faulty:
         self.daemon.kill()
         self.daemon.wait()
         self.daemon.stderr.close()
-        umount(FOLDER)
-        os.rmdir(FOLDER)
-        os.rename(self.backing, FOLDER)
+        umount("--lazy", DIRECTORY)
+        os.rmdir(DIRECTORY)
+        os.rename(self.backing, DIRECTORY)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -11,19 +11,15 @@ import re
 import sqlite3
 import time
 
-from unitfile import VIEWS, Rows
+from views import INSTANCES, LAYERS, OVERLAYS, VIEWS, Rows, Text, columns_of, constants_of, fill, instance, layer, overlay, stack
 
 # The rows that must come through untouched beside all others.
 GOOD = Rows(
-    instances=[("alpha", 27001, '+map c1m1_hotel "x"', 1), ("bravo", 27002, "", 0), ("zulu", 27003, "-a %n $HOME", 1)],
-    layers=[("alpha", 1, 1), ("alpha", 2, 2), ("zulu", 5, 3)],
-    overlays=[(1, "base", "echo 1"), (2, "maps", None), (3, "tickrate 100", "echo 3")],
+    [instance("alpha", 27001, '+map c1m1_hotel "x"'), instance("bravo", 27002, enabled=0), instance("zulu", 27003, "-a %n $HOME")],
+    [*stack("alpha", 1, 2), layer("zulu", 5, 3)],
+    [overlay(1, "base", "echo 1"), overlay(2, "maps"), overlay(3, "tickrate 100", "echo 3")],
 )
 MIB = 1024 * 1024
-
-
-class Text(bytes):
-    """A text of SQLite's, which need not be UTF-8; a BLOB is plain bytes."""
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -88,20 +84,21 @@ def random_rows(rng):
     """The good rows and up to some twenty others; values that a row needs are mostly there, so that many are accepted."""
     instances, layers, overlays = [], [], []
     for _ in range(rng.randrange(1, 9)):
-        overlays.append((mostly(rng, rng.choice([66, 67, 68, rng.randrange(1, 100), 2**63 - 1]), 0.85),
-                         mostly(rng, Text(text(rng)), 0.9), mostly(rng, rng.choice([Text(b"echo"), None, Text(b""), Text(b"x\0y")]), 0.9)))
+        overlays.append(overlay(mostly(rng, rng.choice([66, 67, 68, rng.randrange(1, 100), 2**63 - 1]), 0.85),
+                                mostly(rng, Text(text(rng)), 0.9),
+                                mostly(rng, rng.choice([Text(b"echo"), None, Text(b""), Text(b"x\0y")]), 0.9)))
     for _ in range(rng.randrange(1, 9)):
-        instance = Text(name(rng).encode())
-        instances.append((mostly(rng, instance, 0.93), mostly(rng, rng.randrange(27000, 28000), 0.85),
-                          mostly(rng, Text(text(rng)), 0.93), mostly(rng, rng.randrange(2), 0.93)))
+        own = Text(name(rng).encode())
+        instances.append(instance(mostly(rng, own, 0.93), mostly(rng, rng.randrange(27000, 28000), 0.85),
+                                  mostly(rng, Text(text(rng)), 0.93), mostly(rng, rng.randrange(2), 0.93)))
         for position in rng.sample(range(1, 50), rng.choice([0, 0, 1, 2, 5])):
-            layers.append((mostly(rng, instance, 0.97), mostly(rng, position, 0.96),
-                           mostly(rng, rng.choice([1, 2, 3, rng.choice(overlays)[0]]), 0.96)))
+            layers.append(layer(mostly(rng, own, 0.97), mostly(rng, position, 0.96),
+                                mostly(rng, rng.choice([1, 2, 3, rng.choice(overlays)["id"]]), 0.96)))
     if rng.random() < 0.01:
-        layers += [(Text(b"mallory"), i, i) for i in range(1, rng.choice([500, 501]))]
-        overlays += [(i, Text(b"many"), None) for i in range(4, 501)]
+        layers += stack(Text(b"mallory"), *range(1, rng.choice([500, 501])))
+        overlays += [overlay(i, Text(b"many")) for i in range(4, 501)]
     if rng.random() < 0.03:
-        instances.append((Text(b"alpha"), 27001, Text(b""), 1))
+        instances.append(instance(Text(b"alpha"), 27001, Text(b"")))
     return GOOD.add(instances, layers, overlays)
 
 
@@ -109,81 +106,92 @@ def random_rows(rng):
 # Databases
 
 
-def insert(connection, table, rows):
-    for row in rows:
-        places = ", ".join("CAST(? AS TEXT)" if isinstance(value, Text) else "?" for value in row)
-        connection.execute("INSERT INTO %s VALUES (%s)" % (table, places), row)
-
-
-def tables(connection, rows, names=tuple(VIEWS)):
-    for table, view, content in zip(names, VIEWS, (rows.instances, rows.layers, rows.overlays)):
-        connection.execute("CREATE TABLE %s (%s)" % (table, ", ".join(VIEWS[view])))
-        insert(connection, table, content)
-
-
 def plain(rng, connection):
     if rng.random() < 0.05:
         connection.execute("PRAGMA encoding = '%s'" % rng.choice(["UTF-16le", "UTF-16be"]))
-    tables(connection, random_rows(rng))
+    fill(connection, random_rows(rng))
 
 
-PLAIN_VIEWS = {
-    "generator_instances": "CREATE VIEW generator_instances AS SELECT name, port, arguments, enabled FROM i",
-    "generator_layers": "CREATE VIEW generator_layers AS SELECT instance, position, overlay FROM l",
-    "generator_overlays": "CREATE VIEW generator_overlays AS SELECT id, name, script FROM o",
-}
+TABLES = ("i", "l", "o")
+
+
+def over(view, tail=None, **expressions):
+    """The view over its plain table; some columns by an expression, some rows only."""
+    return "CREATE VIEW %s AS SELECT %s FROM %s" % (view, columns_of(view, **expressions), tail or TABLES[[*VIEWS].index(view)])
+
+
+def out_of(view, tail="", **expressions):
+    """The view out of something else; the columns that are not given have their defaults."""
+    return "CREATE VIEW %s AS " % view + constants(view, tail, **expressions)
+
+
+def constants(view, tail="", **expressions):
+    return "SELECT %s%s" % (constants_of(view, **expressions), tail)
+
+
+def table(view, tail, kind="", **definitions):
+    """A table in the view's place; the columns that are not given have their defaults."""
+    columns = ", ".join("%s %s" % (column, definitions.get(column, "%s DEFAULT %s" % (kind, default)))
+                        for column, default in VIEWS[view].items())
+    return "CREATE TABLE %s (%s)%s" % (view, columns, tail)
+
+
+PLAIN_VIEWS = {view: over(view) for view in VIEWS}
+COUNTING = "CREATE VIEW %s AS WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n%s) "
+MALLORY = constants(INSTANCES, name="'mallory'", port=27500)
 # Views that SQLite's rules allow: whatever they give are rows like others.
 TRICKS = [
-    'CREATE VIEW "Generator_INSTANCES" AS SELECT name AS NAME, port AS Port, arguments AS "ARGUMENTS", enabled AS Enabled, 1 AS more FROM i',
-    "CREATE VIEW generator_instances AS SELECT name, port, arguments, enabled FROM i UNION ALL SELECT 'mallory', 27500, "
-    "'x' || char(10) || 'ExecStart=/bin/sh', 1 UNION ALL SELECT 'nelly', 27501, char(0, 27, 133), 1",
-    "CREATE VIEW generator_instances AS SELECT name, CASE rowid % 3 WHEN 0 THEN CAST(port AS TEXT) WHEN 1 THEN port ELSE port + 0.0 END "
-    "AS port, arguments, enabled FROM i",
-    "CREATE VIEW generator_instances AS WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < 60) "
-    "SELECT printf('n%d', k) AS name, 27100 + k AS port, printf('%s%c%%%s', arguments, k, '\\') AS arguments, k % 2 AS enabled FROM n, i "
-    "WHERE i.rowid = 1",
-    "CREATE VIEW generator_instances AS SELECT name, port, group_concat(arguments) OVER () AS arguments, enabled FROM i",
-    "CREATE VIEW generator_instances AS SELECT lower(hex(name)) AS name, abs(coalesce(port, 1)) AS port, "
-    "replace(arguments, ' ', char(10)) AS arguments, enabled FROM i WHERE typeof(port) <> 'blob'",
-    "CREATE VIEW generator_instances AS SELECT name COLLATE NOCASE AS name, port, arguments, enabled FROM i",
-    "CREATE VIEW generator_instances AS SELECT DISTINCT substr(name, 1, 1) AS name, port, quote(arguments) AS arguments, enabled FROM i",
-    "CREATE TABLE generator_instances (name PRIMARY KEY, port AS (27600 + length(name)), arguments AS (name || char(10) || '[Service]') STORED, "
-    "enabled DEFAULT 1) WITHOUT ROWID; INSERT INTO generator_instances (name) VALUES ('mallory'), (char(10)), ('%n')",
-    "CREATE TABLE generator_instances (name TEXT, port INT, arguments ANY, enabled INT) STRICT; "
+    over(INSTANCES, "(SELECT *, 1 AS more FROM i)").replace("generator_instances", '"Generator_INSTANCES"').replace(
+        "name, port, arguments", 'name AS NAME, port AS Port, arguments AS "ARGUMENTS"'),
+    over(INSTANCES) + " UNION ALL " + MALLORY.replace("''", "'x' || char(10) || 'ExecStart=/bin/sh'") + " UNION ALL "
+    + constants(INSTANCES, name="'nelly'", port=27501, arguments="char(0, 27, 133)"),
+    over(INSTANCES, port="CASE rowid % 3 WHEN 0 THEN CAST(port AS TEXT) WHEN 1 THEN port ELSE port + 0.0 END"),
+    COUNTING % (INSTANCES, " WHERE k < 60") + constants(
+        INSTANCES, " FROM n, i WHERE i.rowid = 1", name="printf('n%d', k)", port="27100 + k",
+        arguments="printf('%s%c%%%s', arguments, k, '\\')", enabled="k % 2"),
+    over(INSTANCES, arguments="group_concat(arguments) OVER ()"),
+    over(INSTANCES, "i WHERE typeof(port) <> 'blob'", name="lower(hex(name))", port="abs(coalesce(port, 1))",
+         arguments="replace(arguments, ' ', char(10))"),
+    over(INSTANCES, name="name COLLATE NOCASE"),
+    over(INSTANCES, name="substr(name, 1, 1)", arguments="quote(arguments)").replace("SELECT", "SELECT DISTINCT"),
+    table(INSTANCES, " WITHOUT ROWID", name="PRIMARY KEY", port="AS (27600 + length(name))",
+          arguments="AS (name || char(10) || '[Service]') STORED")
+    + "; INSERT INTO generator_instances (name) VALUES ('mallory'), (char(10)), ('%n')",
+    table(INSTANCES, " STRICT", "ANY", name="TEXT", port="INT", enabled="INT") + "; "
     "CREATE INDEX byname ON generator_instances (name, length(arguments)) WHERE port > 1; "
-    "INSERT INTO generator_instances VALUES ('mallory', 27600, 1.5, 1), ('nelly', 27601, x'00', 0), ('oscar', 27602, '%', 1)",
-    "CREATE VIEW generator_overlays AS SELECT id, name || char(13) || 'User=root' AS name, script FROM o",
-    "CREATE VIEW generator_overlays AS SELECT id, name, CAST(script AS BLOB) AS script FROM o",
-    "CREATE VIEW generator_overlays AS SELECT -id AS id, name, script FROM o UNION ALL SELECT 1, '\" \\', 'echo'",
-    "CREATE VIEW generator_layers AS SELECT instance, position, overlay FROM l UNION ALL SELECT 'alpha', '1', '2'",
-    "CREATE VIEW generator_layers AS SELECT i.name AS instance, o.id AS position, o.id AS overlay FROM i, o",
+    "INSERT INTO generator_instances (name, port, arguments, enabled) "
+    "VALUES ('mallory', 27600, 1.5, 1), ('nelly', 27601, x'00', 0), ('oscar', 27602, '%', 1)",
+    over(OVERLAYS, name="name || char(13) || 'User=root'"),
+    over(OVERLAYS, script="CAST(script AS BLOB)"),
+    over(OVERLAYS, id="-id") + " UNION ALL " + constants(OVERLAYS, id=1, name="'\" \\'", script="'echo'"),
+    over(LAYERS) + " UNION ALL " + constants(LAYERS, instance="'alpha'", position="'1'", overlay="'2'"),
+    out_of(LAYERS, " FROM i, o", instance="i.name", position="o.id", overlay="o.id"),
     "CREATE TRIGGER evil INSTEAD OF INSERT ON generator_instances BEGIN DELETE FROM i; END",
     "CREATE VIEW v0 AS SELECT * FROM i; " + "".join("CREATE VIEW v%d AS SELECT * FROM v%d; " % (n, n - 1) for n in range(1, 20))
     + "CREATE VIEW generator_instances AS SELECT * FROM v19",
 ]
 # What the reader must not do: none of these may be read.
 FORBIDDEN = [
-    "CREATE VIEW generator_instances AS SELECT load_extension('/tmp/evil') AS name, 1 AS port, '' AS arguments, 1 AS enabled",
-    "CREATE VIEW generator_instances AS SELECT name, port, fts3_tokenizer('x') AS arguments, enabled FROM i",
-    "CREATE VIEW generator_instances AS SELECT name, port, readfile('/etc/shadow') AS arguments, enabled FROM i",
-    "CREATE VIEW generator_instances AS SELECT name, port, writefile('/tmp/evil', 'x') AS arguments, enabled FROM i",
-    "CREATE VIEW generator_instances AS SELECT name, port, edit(name, 'sh') AS arguments, enabled FROM i",
-    "CREATE VIRTUAL TABLE generator_instances USING fts5(name, port, arguments, enabled)",
-    "CREATE VIRTUAL TABLE f USING fts5(name, port, arguments, enabled); CREATE VIEW generator_instances AS SELECT * FROM f",
-    "CREATE VIRTUAL TABLE r USING rtree(id, a, b); CREATE VIEW generator_overlays AS SELECT id, a AS name, b AS script FROM r",
-    "CREATE VIEW generator_instances AS SELECT name, port, (SELECT file FROM pragma_database_list) AS arguments, enabled FROM i",
-    "CREATE VIEW generator_instances AS SELECT name, port, (SELECT x FROM temp.y) AS arguments, enabled FROM i",
+    out_of(INSTANCES, name="load_extension('/tmp/evil')", port=1),
+    over(INSTANCES, arguments="fts3_tokenizer('x')"),
+    over(INSTANCES, arguments="readfile('/etc/shadow')"),
+    over(INSTANCES, arguments="writefile('/tmp/evil', 'x')"),
+    over(INSTANCES, arguments="edit(name, 'sh')"),
+    "CREATE VIRTUAL TABLE generator_instances USING fts5(%s)" % ", ".join(VIEWS[INSTANCES]),
+    "CREATE VIRTUAL TABLE f USING fts5(%s); " % ", ".join(VIEWS[INSTANCES]) + over(INSTANCES, "f"),
+    "CREATE VIRTUAL TABLE r USING rtree(id, a, b); " + out_of(OVERLAYS, " FROM r", id="id", name="a", script="b"),
+    over(INSTANCES, arguments="(SELECT file FROM pragma_database_list)"),
+    over(INSTANCES, arguments="(SELECT x FROM temp.y)"),
     'CREATE VIEW generator_instances AS SELECT name, "port" FROM l',
     "CREATE VIEW generator_instances AS SELECT name FROM i",
-    "CREATE VIEW generator_instances AS SELECT name, port, arguments, enabled FROM absent",
+    over(INSTANCES, "absent"),
     "CREATE TABLE generator_instances (name, port)",
     "CREATE INDEX generator_instances ON i (name)",
-    "CREATE VIEW generator_instances AS " + " UNION ALL ".join(["SELECT 'mallory' AS name, 27500 AS port, '' AS arguments, 1 AS enabled"] * 60),
-    "CREATE VIEW generator_instances AS SELECT name, port, arguments, enabled FROM i WHERE name NOT LIKE '" + "%_" * 3000 + "'",
-    "CREATE VIEW generator_instances AS SELECT name, port, " + "-(" * 150 + "enabled" + ")" * 150 + " AS arguments, enabled FROM i",
-    "CREATE VIEW generator_instances AS SELECT name, port, hex(zeroblob(40000000)) AS arguments, enabled FROM i",
-    "CREATE VIEW generator_layers AS WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < 200001) "
-    "SELECT 'alpha' AS instance, k AS position, k AS overlay FROM n",
+    "CREATE VIEW generator_instances AS " + " UNION ALL ".join([MALLORY] * 60),
+    over(INSTANCES, "i WHERE name NOT LIKE '" + "%_" * 3000 + "'"),
+    over(INSTANCES, arguments="-(" * 150 + "enabled" + ")" * 150),
+    over(INSTANCES, arguments="hex(zeroblob(40000000))"),
+    COUNTING % (LAYERS, " WHERE k < 200001") + constants(LAYERS, " FROM n", instance="'alpha'", position="k", overlay="k"),
 ]
 # Through PRAGMA writable_schema, as who writes the file's bytes could.
 SCHEMAS = [
@@ -200,23 +208,21 @@ SCHEMAS = [
     "UPDATE sqlite_schema SET type = 'trigger' WHERE name = 'generator_layers'",
     "UPDATE sqlite_schema SET sql = x'00ff0a' WHERE name = 'generator_overlays'",
     "UPDATE sqlite_schema SET sql = NULL WHERE name = 'o'",
-    "UPDATE sqlite_schema SET sql = 'CREATE TABLE i(name, port, arguments, enabled CHECK (load_extension(1)))' WHERE name = 'i'",
-    "UPDATE sqlite_schema SET sql = 'CREATE TABLE i(name, port, arguments, enabled AS (load_extension(name)))' WHERE name = 'i'",
+    "UPDATE sqlite_schema SET sql = 'CREATE TABLE i(%s CHECK (load_extension(1)))' WHERE name = 'i'" % ", ".join(VIEWS[INSTANCES]),
+    "UPDATE sqlite_schema SET sql = 'CREATE TABLE i(%s AS (load_extension(name)))' WHERE name = 'i'" % ", ".join(VIEWS[INSTANCES]),
     "INSERT INTO sqlite_schema SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema",
     "DELETE FROM sqlite_schema",
 ]
 # End by the time limit, after two seconds: few of them.
 RUNAWAYS = [
-    "CREATE VIEW generator_instances AS WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n) "
-    "SELECT 'x' AS name, k AS port, '' AS arguments, 1 AS enabled FROM n WHERE k < 0",
-    "CREATE VIEW generator_overlays AS WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < 100000) "
-    "SELECT count(*) AS id, '' AS name, '' AS script FROM n AS a, n AS b, n AS c",
+    COUNTING % (INSTANCES, "") + constants(INSTANCES, " FROM n WHERE k < 0", name="'x'", port="k"),
+    COUNTING % (OVERLAYS, " WHERE k < 100000") + constants(OVERLAYS, " FROM n AS a, n AS b, n AS c", id="count(*)", script="''"),
 ]
 
 
 def views(rng, connection, statements):
     """The three plain views over tables i, l, o; a trick takes the place of the one it makes, or comes last."""
-    tables(connection, random_rows(rng), ("i", "l", "o"))
+    fill(connection, random_rows(rng), TABLES)
     made = {match.lower() for match in re.findall(r"CREATE (?:VIEW|TABLE|INDEX|VIRTUAL TABLE) \"?(generator_\w+)", statements, re.I)}
     for view, statement in PLAIN_VIEWS.items():
         if view not in made:
@@ -278,7 +284,8 @@ def read_back(path):
     connection.set_progress_handler(lambda: time.monotonic() > end, 1000000)
     try:
         for view, columns in VIEWS.items():
-            rows.append(connection.execute("SELECT %s FROM main.%s" % (", ".join(columns), view)).fetchall())
+            given = connection.execute("SELECT %s FROM main.%s" % (", ".join(columns), view)).fetchall()
+            rows.append([dict(zip(columns, values)) for values in given])
     except sqlite3.Error:
         return None
     finally:
@@ -312,9 +319,9 @@ class Meant:
         self.overlays = {}                # id: (whether accepted, name, whether it has a script)
         self.servers, self.builds = {}, {}
         for row in rows.overlays:
-            self.overlay(*row)
+            self.overlay(row["id"], row["name"], row["script"])
         for row in rows.instances:
-            self.instance(*row)
+            self.instance(row["name"], row["port"], row["arguments"], row["enabled"])
         self.stack(rows.layers)
         self.ports()
         for identifier, (good, overlay_name, has_script) in self.overlays.items():
@@ -330,8 +337,8 @@ class Meant:
             good, has_script = False, has_script or self.overlays[identifier][2]
         self.overlays[identifier] = (good, string(overlay_name, 200), has_script)
 
-    def instance(self, instance, port, arguments, enabled):
-        decoded = string(instance, 64)
+    def instance(self, instance_name, port, arguments, enabled):
+        decoded = string(instance_name, 64)
         if decoded is None or not re.fullmatch("[a-z0-9][a-z0-9_-]{0,63}", decoded):
             return
         good = (decoded not in self.servers and integer(port, 27000, 27999) and string(arguments, 4096) is not None
@@ -340,27 +347,27 @@ class Meant:
 
     def stack(self, layers):
         stacks = {}
-        for instance, position, overlay in layers:
-            decoded = string(instance, 64)
+        for row in layers:
+            decoded, position, used = string(row["instance"], 64), row["position"], row["overlay"]
             if decoded not in self.servers:
                 continue
-            if not integer(position, 1) or not integer(overlay, 1) or overlay not in self.overlays:
+            if not integer(position, 1) or not integer(used, 1) or used not in self.overlays:
                 self.servers[decoded] = None
             else:
-                stacks.setdefault(decoded, []).append((position, overlay))
-        for instance, stack in stacks.items():
-            positions, overlays = zip(*sorted(stack))
-            if len(set(positions)) < len(stack) or len(set(overlays)) < len(stack) or len(stack) > 499:
-                self.servers[instance] = None
-            if self.servers[instance]:
-                self.servers[instance][2].extend(overlays)
+                stacks.setdefault(decoded, []).append((position, used))
+        for server, places in stacks.items():
+            positions, overlays = zip(*sorted(places))
+            if len(set(positions)) < len(places) or len(set(overlays)) < len(places) or len(places) > 499:
+                self.servers[server] = None
+            if self.servers[server]:
+                self.servers[server][2].extend(overlays)
 
     def ports(self):
         """The first by name keeps a port."""
         owners = set()
-        for instance in sorted(self.servers):
-            server = self.servers[instance]
+        for server_name in sorted(self.servers):
+            server = self.servers[server_name]
             if server and server[0] in owners:
-                self.servers[instance] = None
+                self.servers[server_name] = None
             elif server:
                 owners.add(server[0])

@@ -13,10 +13,10 @@ from dbfile import *  # noqa: F403
 SUDOERS, LAST_GOOD_FILE, REPORT = ("left4me/" + name for name in ("sudoers.d/left4me", "last-good", "report"))
 
 ROWS = {
-    "a": Rows([("alpha", 27001, "+map a", 1), ("bravo", 27002, "", 0)], [("alpha", 1, 1), ("alpha", 2, 2)],
-              [(1, "maps", "echo a"), (2, "base", None)]),
-    "b": Rows([("alpha", 27001, "+map b", 1), ("charlie", 27003, "", 1)], [("alpha", 1, 3)],
-              [(1, "maps", "echo b"), (3, "more", "echo")]),
+    "a": Rows([instance("alpha", 27001, "+map a"), instance("bravo", 27002, enabled=0)], stack("alpha", 1, 2),
+              [overlay(1, "maps", "echo a"), overlay(2, "base")]),
+    "b": Rows([instance("alpha", 27001, "+map b"), instance("charlie", 27003)], stack("alpha", 3),
+              [overlay(1, "maps", "echo b"), overlay(3, "more", "echo")]),
 }
 CONFIGURATION = {
     "left4me.conf": "[host]\ncpus = 8\nsystem_cpus = 0,4\n[workshop]\nrefresh = daily\n",
@@ -37,10 +37,10 @@ class Host:
 
     def make_database(self, state):
         """As a writer leaves it who ends well, still lives, or crashes in a transaction."""
-        folder = os.path.dirname(self.database)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.makedirs(folder)
-        box.give(folder)
+        directory = os.path.dirname(self.database)
+        shutil.rmtree(directory, ignore_errors=True)
+        os.makedirs(directory)
+        box.give(directory)
         connection = sqlite3.connect(self.database, isolation_level=None)
         connection.execute("PRAGMA journal_mode = " + ("DELETE" if state == "journal" else "WAL"))
         connection.execute("CREATE TABLE filler AS WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12) "
@@ -89,8 +89,8 @@ def learn(state):
     hosts[:] = Host("a"), Host("b")
     for host in hosts:
         host.make_database(state)
-    for folder in ("systemd/units", "left4me/sudoers.d"):
-        os.makedirs(os.path.join(box.run_dir, folder), exist_ok=True)
+    for directory in ("systemd/units", "left4me/sudoers.d"):
+        os.makedirs(os.path.join(box.run_dir, directory), exist_ok=True)
     for unit in ("left4me-server@gone", "build-overlay@77"):
         link = box.run_dir + "/systemd/units/invocation:%s.service" % unit
         if not os.path.lexists(link):

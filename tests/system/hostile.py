@@ -17,6 +17,7 @@ os.environ["BUILD"] = "/usr/local/lib/systemd/system-generators"
 import hostile  # noqa: E402
 import judge  # noqa: E402
 import unitfile  # noqa: E402
+import views  # noqa: E402
 from judge import BUILD_UNIT, SERVER  # noqa: E402
 
 COUNT = 200
@@ -88,14 +89,14 @@ def environment_of(unit):
 
 NAME_, IDENTIFIER = "qqreferenceqq", 424242424242
 REFERENCE = hostile.GOOD.add(
-    [(NAME_ + "on", 27111, "-a", 1), (NAME_ + "off", 27112, "-a", 0), (NAME_ + "bad", 1, "-a", 1)], [],
-    [(IDENTIFIER, "good", "echo"), (IDENTIFIER * 10, "bad\n", "echo")])
+    [views.instance(NAME_ + "on", 27111, "-a"), views.instance(NAME_ + "off", 27112, "-a", 0), views.instance(NAME_ + "bad", 1, "-a")], [],
+    [views.overlay(IDENTIFIER, "good", "echo"), views.overlay(IDENTIFIER * 10, "bad\n", "echo")])
 
 
 def make_reference(path):
     import sqlite3      # pylint: disable=import-outside-toplevel
     connection = sqlite3.connect(path)
-    unitfile.fill(connection, REFERENCE)
+    views.fill(connection, REFERENCE)
     connection.commit()
     connection.close()
 
@@ -184,9 +185,9 @@ def verify_problems(units):
 
 def links():
     found = set()
-    for folder in os.listdir(UNITS):
-        if folder.endswith((".wants", ".requires")):
-            found |= {folder + "/" + name for name in os.listdir(UNITS + folder)}
+    for directory in os.listdir(UNITS):
+        if directory.endswith((".wants", ".requires")):
+            found |= {directory + "/" + name for name in os.listdir(UNITS + directory)}
     return found
 
 

@@ -2,7 +2,7 @@
 """
 Golden cases: tests/cases/NN-name/ is a small host, one idea each, run through generator mode and both render formats.
 
-    etc/left4me/   configuration            db.sql       what the database has, run after that of 00-empty
+    etc/left4me/   configuration            db.sql       what the database has, in the tables of lib/views.sql
     expect/        files and links below RUN             expect.json  the bundlewrap metadata
     report         the exact messages       absent       what of 00-empty this case does not have, a path a line
 
@@ -77,8 +77,7 @@ def install(case):
     if "db.sql" in read_lines(case_path(case, "absent")):
         return
     connection = sqlite3.connect(box.database_path, isolation_level=None)
-    for source in dict.fromkeys((BASE, case)):
-        connection.executescript("BEGIN;" + "\n".join(read_lines(case_path(source, "db.sql"))) + "\nCOMMIT;")
+    connection.executescript("BEGIN;" + SCHEMA + "\n".join(read_lines(case_path(case, "db.sql"))) + "\nCOMMIT;")
     connection.close()
     os.chmod(box.database_path, 0o640)
     box.give(box.database_path)
@@ -271,13 +270,13 @@ box.generate()
 tree = artifacts(box.tree())
 box.new_run()
 extra = [box.run_dir + "/systemd/generator.early", box.run_dir + "/systemd/generator.late"]
-for folder in extra:
-    os.makedirs(folder)
+for directory in extra:
+    os.makedirs(directory)
 result = box.execute(["--root=" + box.root, box.normal, *extra])
-tap.equal((result.status, [os.listdir(folder) for folder in extra]), (0, [[], []]),
+tap.equal((result.status, [os.listdir(directory) for directory in extra]), (0, [[], []]),
           "three directories: early and late stay empty")
-for folder in extra:
-    os.rmdir(folder)
+for directory in extra:
+    os.rmdir(directory)
 tap.none([d for d in [difference(artifacts(box.tree()), tree)] if d], "three directories: the same tree as with one")
 
 other = box.top + "/elsewhere"

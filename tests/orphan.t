@@ -10,8 +10,7 @@ scratch orphan
 root=$SCRATCH
 chmod 755 "$root"
 mkdir -p "$root/etc/left4me" "$root/var/lib/left4me"
-sqlite3 "$root/var/lib/left4me/left4me.db" "CREATE VIEW generator_instances AS
-	WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS name, i AS port, i AS arguments, i AS enabled FROM n"
+cat tests/lib/views.sql tests/lib/endless.sql | sqlite3 "$root/var/lib/left4me/left4me.db"
 chown -R 980:980 "$root/var/lib/left4me"
 
 readers() { pgrep -u 980 -fc -- "--root=$root"; }

@@ -9,13 +9,10 @@ generator=${BUILD:-build}/left4me-generator
 scratch requirements
 work=$SCRATCH
 
-sqlite3 "$work/left4me.db" <<'SQL'
-CREATE TABLE generator_instances (name TEXT, port INTEGER, arguments TEXT, enabled INTEGER);
-CREATE TABLE generator_layers (instance TEXT, position INTEGER, overlay INTEGER);
-CREATE TABLE generator_overlays (id INTEGER, name TEXT, script TEXT);
-INSERT INTO generator_instances VALUES ('alpha', 27015, '+map c1m1_hotel', 1);
-INSERT INTO generator_overlays VALUES (7, 'maps', 'echo hello');
-INSERT INTO generator_layers VALUES ('alpha', 1, 7);
+cat tests/lib/views.sql - <<'SQL' | sqlite3 "$work/left4me.db"
+INSERT INTO generator_instances (name, port, arguments) VALUES ('alpha', 27015, '+map c1m1_hotel');
+INSERT INTO generator_overlays (id, name, script) VALUES (7, 'maps', 'echo hello');
+INSERT INTO generator_layers (instance, position, overlay) VALUES ('alpha', 1, 7);
 SQL
 render() { # NAME, configuration on standard input
 	"$generator" render --format=tree --config=- --database="$work/left4me.db" --output="$work/$1"

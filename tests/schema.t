@@ -36,7 +36,7 @@ sql "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1
      INSERT INTO servers (name, title, port) SELECT 'server-' || i, i, 27000 + i FROM n;
      WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
      INSERT INTO overlays (name, kind, script) SELECT 'overlay ' || i, 'script', 'true' FROM n;
-     INSERT INTO server_overlays SELECT s.name, o.id, o.id FROM servers s JOIN overlays o ON o.id <= 5;
+     INSERT INTO server_overlays (server, position, overlay) SELECT s.name, o.id, o.id FROM servers s JOIN overlays o ON o.id <= 5;
      ANALYZE" >/dev/null
 
 # The planner decides otherwise once it has statistics.
@@ -61,10 +61,10 @@ server "'new'" "'text'"
 server "'new'" 27001
 server "'server-1'" 1
 refused "INSERT INTO servers (name, title, port, enabled) VALUES ('new', 't', 1, 2)" "enabled 2"
-refused "INSERT INTO server_overlays VALUES ('server-1', 9, 99999)" "a layer of an overlay that does not exist"
-refused "INSERT INTO server_overlays VALUES ('absent', 1, 1)" "a layer of a server that does not exist"
-refused "INSERT INTO server_overlays VALUES ('server-1', 5, 9)" "a position twice"
-refused "INSERT INTO server_overlays VALUES ('server-1', 9, 5)" "an overlay twice"
+refused "INSERT INTO server_overlays (server, position, overlay) VALUES ('server-1', 9, 99999)" "a layer of an overlay that does not exist"
+refused "INSERT INTO server_overlays (server, position, overlay) VALUES ('absent', 1, 1)" "a layer of a server that does not exist"
+refused "INSERT INTO server_overlays (server, position, overlay) VALUES ('server-1', 5, 9)" "a position twice"
+refused "INSERT INTO server_overlays (server, position, overlay) VALUES ('server-1', 9, 5)" "an overlay twice"
 refused "INSERT INTO overlays (name, kind) VALUES ('new', 'script')" "a script overlay without a script"
 refused "INSERT INTO overlays (name, kind, script) VALUES ('new', 'script', hex(zeroblob(524289)))" "a script over 1 MiB"
 refused "DELETE FROM overlays WHERE id = 1" "deleting an overlay in use"

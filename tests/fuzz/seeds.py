@@ -11,50 +11,54 @@ import struct
 import sys
 import tempfile
 
-TABLES = """
-CREATE TABLE generator_instances (name TEXT, port INTEGER, arguments TEXT, enabled INTEGER);
-CREATE TABLE generator_layers (instance TEXT, position INTEGER, overlay INTEGER);
-CREATE TABLE generator_overlays (id INTEGER, name TEXT, script TEXT);
-INSERT INTO generator_instances VALUES ('a', 27015, '+map c1m1 "x y" %i $HOME', 1), ('b', 27016, '', 0);
-INSERT INTO generator_layers VALUES ('a', 1, 1), ('a', 2, 2), ('b', 1, 2);
-INSERT INTO generator_overlays VALUES (1, 'maps', 'echo 1'), (2, 'files', NULL);
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+from views import INSTANCES, LAYERS, OVERLAYS, SCHEMA, constants_of  # noqa: E402
+
+TABLES = SCHEMA + """
+INSERT INTO generator_instances (name, port, arguments, enabled) VALUES ('a', 27015, '+map c1m1 "x y" %i $HOME', 1), ('b', 27016, '', 0);
+INSERT INTO generator_layers (instance, position, overlay) VALUES ('a', 1, 1), ('a', 2, 2), ('b', 1, 2);
+INSERT INTO generator_overlays (id, name, script) VALUES (1, 'maps', 'echo 1'), (2, 'files', NULL);
 """
-VIEWS = """
+VIEWS = f"""
 CREATE TABLE servers (name TEXT NOT NULL PRIMARY KEY, port INTEGER, arguments TEXT, enabled INTEGER) WITHOUT ROWID;
 CREATE TABLE overlays (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, script TEXT);
 CREATE TABLE server_overlays (server TEXT, position INTEGER, overlay INTEGER, PRIMARY KEY (server, position)) WITHOUT ROWID;
-CREATE VIEW generator_instances AS SELECT name, port, arguments, enabled FROM servers;
-CREATE VIEW generator_layers AS SELECT server AS instance, position, overlay FROM server_overlays;
-CREATE VIEW generator_overlays AS SELECT id, name, script FROM overlays;
+CREATE VIEW generator_instances AS SELECT
+    {constants_of(INSTANCES, name="name", port="port", arguments="arguments", enabled="enabled")} FROM servers;
+CREATE VIEW generator_layers AS SELECT
+    {constants_of(LAYERS, instance="server", position="position", overlay="overlay")} FROM server_overlays;
+CREATE VIEW generator_overlays AS SELECT {constants_of(OVERLAYS, id="id", name="name", script="script")} FROM overlays;
 INSERT INTO servers VALUES ('alpha', 27015, '+map c1m1_hotel', 1), ('beta', 27016, '', 0);
 INSERT INTO overlays VALUES (1, 'maps', 'echo 1'), (2, 'files', NULL);
 INSERT INTO server_overlays VALUES ('alpha', 1, 1), ('alpha', 2, 2);
 """
 MANY = """
-INSERT INTO generator_instances WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)
+INSERT INTO generator_instances (name, port, arguments, enabled) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60)
   SELECT 'server-' || i, 27100 + i, '+map ' || i, i % 2 FROM n;
 """
 LONG = """
-INSERT INTO generator_instances VALUES ('long', 27099, printf('%.4096c', 'x'), 1),
-  ('longer', 27098, printf('%.4097c', 'x'), 1);
+INSERT INTO generator_instances (name, port, arguments) VALUES ('long', 27099, printf('%.4096c', 'x')),
+  ('longer', 27098, printf('%.4097c', 'x'));
 UPDATE generator_overlays SET script = printf('%.2000c', '#');
 """
-FUNNY = """
+FUNNY = f"""
 DROP TABLE generator_layers;
 CREATE VIEW generator_layers AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9)
-  SELECT 'a' AS instance, i AS position, i % 3 AS overlay FROM n;
-INSERT INTO generator_instances VALUES (NULL, 1.5, x'00ff', '1'), ('a' || char(10), 27015, char(0), 2),
+  SELECT {constants_of(LAYERS, instance="'a'", position="i", overlay="i % 3")} FROM n;
+INSERT INTO generator_instances (name, port, arguments, enabled) VALUES (NULL, 1.5, x'00ff', '1'), ('a' || char(10), 27015, char(0), 2),
   ('a', 27015, 'twice', 1);
 CREATE TABLE gone (x); DROP TABLE gone;
 """
-ENDLESS = """
+ENDLESS = f"""
 DROP TABLE generator_layers;
 CREATE VIEW generator_layers AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)
-  SELECT 'a' AS instance, count(*) AS position, 1 AS overlay FROM n;
+  SELECT {constants_of(LAYERS, instance="'a'", position="count(*)", overlay=1)} FROM n;
 """
-DENIED = """
+DENIED = f"""
 DROP TABLE generator_overlays;
-CREATE VIEW generator_overlays AS SELECT cid + 1 AS id, name, type AS script FROM pragma_table_info('generator_instances');
+CREATE VIEW generator_overlays AS SELECT {constants_of(OVERLAYS, id="cid + 1", name="name", script="type")}
+  FROM pragma_table_info('generator_instances');
 """
 CHANGE = "UPDATE {} SET port = port + 100; DELETE FROM {} WHERE name = 'b'"
 
@@ -71,8 +75,8 @@ def pack(flags, path):
     return bytes([flags]) + struct.pack("<3I", *map(len, parts)) + b"".join(parts) + open(path, "rb").read()
 
 
-def make(folder, sql, page, mode):
-    path = tempfile.mktemp(dir=folder)
+def make(directory, sql, page, mode):
+    path = tempfile.mktemp(dir=directory)
     db = sqlite3.connect(path, isolation_level=None)
     db.execute(f"PRAGMA page_size = {page}")
     db.execute(f"PRAGMA journal_mode = {mode}")
@@ -81,7 +85,7 @@ def make(folder, sql, page, mode):
     return path, db
 
 
-def database_seeds(folder, out):
+def database_seeds(directory, out):
     number = 0
 
     def seed(flags, path, changed=None):
@@ -97,7 +101,7 @@ def database_seeds(folder, out):
                       (512, TABLES + ENDLESS), (512, TABLES + DENIED)):
         table = "servers" if sql is VIEWS else "generator_instances"
         change = CHANGE.format(table, table)
-        path, db = make(folder, sql, page, "DELETE")
+        path, db = make(directory, sql, page, "DELETE")
         seed(0, path)
         seed(SCRIPT, path)
         db.execute("PRAGMA cache_size = 1")
@@ -105,10 +109,11 @@ def database_seeds(folder, out):
         db.execute("BEGIN")
         for statement in change.split(";"):
             db.execute(statement)
-        db.execute(f"INSERT INTO {table} SELECT name || '-' || port, port, hex(randomblob(400)), 1 FROM {table}")
+        db.execute(f"INSERT INTO {table} (name, port, arguments, enabled) "
+                   f"SELECT name || '-' || port, port, hex(randomblob(400)), 1 FROM {table}")
         seed(JOURNAL, path)      # hot: the pages of an open transaction are in the file already
         db.execute("ROLLBACK")
-        path, db = make(folder, sql, page, "WAL")
+        path, db = make(directory, sql, page, "WAL")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         for statement in change.split(";"):
             db.execute(statement)
@@ -132,8 +137,8 @@ def last_good_seeds(out):
 def main():
     for name in ("database", "last-good"):
         os.makedirs(f"{sys.argv[1]}/{name}", exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        database_seeds(folder, sys.argv[1] + "/database")
+    with tempfile.TemporaryDirectory() as directory:
+        database_seeds(directory, sys.argv[1] + "/database")
     last_good_seeds(sys.argv[1] + "/last-good")
 
 

@@ -19,8 +19,7 @@ ok "the servers are up" wait_for 20 is_ready gamma
 
 # --- the place of the database -----------------------------------------------------------------------------------------
 
-sqlite3 /root/roots.db "CREATE TABLE generator_instances (name, port, arguments, enabled); CREATE TABLE generator_layers (instance, position,
-	overlay); CREATE TABLE generator_overlays (id, name, script); INSERT INTO generator_instances VALUES ('evil', 27500, '', 1)"
+sqlite3 /root/roots.db "BEGIN; $(cat views.sql) INSERT INTO generator_instances (name, port) VALUES ('evil', 27500); COMMIT"
 
 # Replaces the database, reloads, and looks at what became of a server.
 replace() { # LABEL EXPECTED-REPORT COMMANDS
@@ -44,8 +43,7 @@ replace "log an endless device" "unable to open" "cp keep left4me.db && ln -s /d
 
 # --- the process that parses it ----------------------------------------------------------------------------------------
 
-as_left4me "mv left4me.db keep && sqlite3 left4me.db \"CREATE VIEW generator_instances AS WITH RECURSIVE n (k) AS (SELECT 1 UNION ALL
-	SELECT k + 1 FROM n) SELECT 'a' AS name, k AS port, '' AS arguments, 1 AS enabled FROM n WHERE k < 0\""
+as_left4me "mv left4me.db keep && sqlite3 left4me.db \"BEGIN; $(cat views.sql endless.sql) COMMIT\""
 reader() { reader=$(pgrep -u left4me -x left4me-generat); }
 reload &
 wait_for 20 reader

@@ -1,5 +1,5 @@
 -- Words that systemd's two rounds of quoting could change.
-INSERT INTO generator_instances VALUES
+INSERT INTO generator_instances (name, port, arguments, enabled) VALUES
   ('quotes', 27001, '"q" it''s " '' a\"b', 1),
   ('backslashes', 27002, 'trail\ \\ \n \x41 \', 1),
   ('expansions', 27003, '$HOME ${X} $$ %n %% % %i', 1),

@@ -1,1 +1,1 @@
-INSERT INTO generator_overlays VALUES (9, 'maps', 'echo');
+INSERT INTO generator_overlays (id, name, script) VALUES (9, 'maps', 'echo');

@@ -1,1 +1,1 @@
-INSERT INTO generator_instances VALUES ('alpha', 27015, '', 1);
+INSERT INTO generator_instances (name, port, arguments, enabled) VALUES ('alpha', 27015, '', 1);

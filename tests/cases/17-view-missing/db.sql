@@ -1,2 +1,2 @@
 DROP TABLE generator_layers;
-INSERT INTO generator_instances VALUES ('alpha', 27015, '', 1);
+INSERT INTO generator_instances (name, port, arguments, enabled) VALUES ('alpha', 27015, '', 1);

@@ -13,7 +13,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib
 from dbfile import *  # noqa: E402,F403
 
 want, data = after_good_run()
-tap.ok(data.startswith(b"left4me last-good 1\n"), "last-good begins with its name and version", data[:60])
+HEAD = data[:data.find(b"\n") + 1]               # test-rows.c pins the version
+tap.ok(re.fullmatch(rb"left4me last-good [1-9]\n", HEAD), "last-good begins with its name and version", data[:60])
 tap.ok(b"echo" not in data, "last-good has no script text")
 tap.equal(oct(os.stat(LAST_GOOD).st_mode & 0o7777), "0o600", "last-good is 0600")
 
@@ -31,11 +32,11 @@ tap.ok((run.report, run.servers()) == ([], {"alpha", "bravo", "charlie"}) and AC
 
 want, data = after_good_run()
 for name, text in [
-    ("another version", data.replace(b"left4me last-good 1\n", b"left4me last-good 2\n")), ("an empty file", b""),
-    ("only its first line", b"left4me last-good 1\n"), ("something else", b"hello\n"), ("zeros", b"\0" * 4096),
+    ("another version", b"left4me last-good 0\n" + data[len(HEAD):]), ("an empty file", b""),
+    ("only its first line", HEAD), ("something else", b"hello\n"), ("zeros", b"\0" * 4096),
     ("a byte missing at the end", data[:-1]), ("the last third missing", data[:len(data) * 2 // 3]), ("half of it", data[:len(data) // 2]),
-    ("something after the end", data + b"alpha\n"), ("binary garbage after its first line", b"left4me last-good 1\n" + bytes(range(256)) * 8),
-    ("a huge number in each place of a number", re.sub(rb"\d+", b"99999999999999999999", data.split(b"\n", 1)[1]).join([b"left4me last-good 1\n", b""])),
+    ("something after the end", data + b"alpha\n"), ("binary garbage after its first line", HEAD + bytes(range(256)) * 8),
+    ("a huge number in each place of a number", HEAD + re.sub(rb"\d+", b"99999999999999999999", data[len(HEAD):])),
 ]:
     good_database()
     os.unlink(DATABASE)

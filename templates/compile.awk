@@ -3,13 +3,14 @@
 #
 # A placeholder @GAME_NICE@ becomes VAR_GAME_NICE of generator/variables.h: one that is not there does not compile.
 
-# A newline goes with the line behind it, not with the one before: "Nice=@GAME_NICE@" is then one piece.
+# A newline goes with the line behind it, not with the one before: "Nice=@GAME_NICE@" is then one piece. Before the first
+# line there is none to owe: lines that depend on a variable, up to the first other, have theirs at the end.
 
 # The bytes of a text and the text as part of a C string (LC_ALL=C: a character is a byte).
-function literal(text, newline) {
-	bytes += newline + length(text)
+function literal(text, before, behind) {
+	bytes += before + length(text) + behind
 	gsub(/["\\?]/, "\\\\&", text)
-	return "\t  \"" (newline ? "\\n" : "") text "\""
+	return "\t  \"" (before ? "\\n" : "") text (behind ? "\\n" : "") "\""
 }
 
 # A piece; `line` is how many make up the line that it begins.
@@ -26,24 +27,32 @@ function end_plain() {
 	bytes = 0
 }
 
-function add_line(line, newline,    count, rest, text) {
+function add_line(line,    count, before, rest, text) {
 	end_plain()
 	rest = line
-	count = gsub(/@[A-Z_]+@/, "&", rest) + (line !~ /@[A-Z_]+@$/)
-	for (; match(line, /@[A-Z_]+@/); count = newline = 0) {
-		text = literal(substr(line, 1, RSTART - 1), newline)
+	count = gsub(/@[A-Z_]+@/, "&", rest) + (!owed || line !~ /@[A-Z_]+@$/)
+	before = owed
+	for (; match(line, /@[A-Z_]+@/); count = before = 0) {
+		text = literal(substr(line, 1, RSTART - 1), before, 0)
 		add_piece(count, text, "VAR_" substr(line, RSTART + 1, RLENGTH - 2))
 		line = substr(line, RSTART + RLENGTH)
 	}
-	if (line == "")
+	if (line == "" && owed)
 		return
-	text = literal(line, 0)
+	text = literal(line, 0, !owed)
 	add_piece(0, text, "NO_VARIABLE")
 }
 
+# A line that depends on nothing.
+function add_plain(line) {
+	plain = plain (plain == "" ? "" : "\n") literal(line, owed, 0)
+	owed = 1
+}
+
 function end_template() {
-	if (name != "")
-		plain = plain (plain == "" ? "" : "\n") literal("", 1)
+	if (owed)
+		plain = plain (plain == "" ? "" : "\n") literal("", 1, 0)
+	owed = 0
 	end_plain()
 	if (name != "" && !header)
 		printf "static const struct piece %s[] = {\n%s};\nconst struct template template_%s = { %s, ELEMENTS(%s) };\n",
@@ -66,9 +75,9 @@ FNR == 1 {
 
 {
 	if ($0 ~ /@[A-Z_]+@/)
-		add_line($0, FNR > 1)
+		add_line($0)
 	else
-		plain = plain (plain == "" ? "" : "\n") literal($0, FNR > 1)
+		add_plain($0)
 }
 
 END {

@@ -23,19 +23,93 @@ static void test_text(void)
 	text_append(&text, "e\0f", 3);
 	text_printf(&text, "%d %s", 5, "x");
 	ok(text.length == 10 && memcmp(text.data, "abcde\0f5 x", 11) == 0, "appended, ended by NUL");
-	text.length = 0;
+	text_clear(&text);
 	for (int i = 0; i < 100000; i++) {
 		expected[i] = (char) ('a' + i % 26);
 		text_putc(&text, expected[i]);
 	}
 	ok(text.length == 100000 && strcmp(text.data, expected) == 0, "100 000 characters one by one");
-	text.length = 0;
+	text_clear(&text);
 	for (size_t i = 0, done = 0; i < 447; done += i++)
 		text_append(&text, expected + done, i);
 	ok(text.length == 446 * 447 / 2 && strncmp(text.data, expected, text.length) == 0 && !text.data[text.length],
 	   "pieces of each length from 0 to 446");
 	text_done(&text);
 	ok(text.data == NULL && text.length == 0 && text.fd == -1, "empty again");
+}
+
+/* As a string, borrowed and handed over, before and after something was appended. */
+static void test_text_as_string(void)
+{
+	cleanup_text struct text text = TEXT_EMPTY;
+	char *taken;
+
+	is_str(text_string(&text), "", "a text without memory is an empty string");
+	taken = text_take(&text);
+	is_str(taken, "", "and is taken as one that the caller owns");
+	freep(&taken);
+	text_clear(&text);
+	ok(text.data == NULL && text.length == 0, "and stays without memory when cleared");
+	text_puts(&text, "abc");
+	is_str(text_string(&text), "abc", "a text as a string");
+	text_clear(&text);
+	ok(text.length == 0 && text.data != NULL, "cleared, with its memory for the next");
+	is_str(text_string(&text), "", "and empty as a string");
+	text_puts(&text, "xy");
+	taken = text_take(&text);
+	is_str(taken, "xy", "taken");
+	ok(text.data == NULL && text.length == 0 && text.capacity == 0 && text.fd == -1, "and nothing is left of it");
+	freep(&taken);
+	text_puts(&text, "z");
+	is_str(text_string(&text), "z", "and can be used again");
+}
+
+static unsigned compared;
+
+static int compare_pairs(const void *a, const void *b)
+{
+	compared++;
+	return ((const int *) a)[0] - ((const int *) b)[0];
+}
+
+/* Sorted ones are looked at once and not touched; equal ones of those keep their order. */
+static void test_sort_array(void)
+{
+	static const size_t counts[] = { 0, 1, 2, 3, 10, 1000 };
+
+	for (size_t i = 0; i < ELEMENTS(counts); i++)
+		for (int kind = 0; kind < 4; kind++) {
+			size_t count = counts[i], sum = 0;
+			cleanup_free int (*pairs)[2] = xcalloc(count + 1, sizeof(*pairs));
+			bool sorted = true;
+
+			for (size_t k = 0; k < count; k++) {
+				pairs[k][0] = (int[]){ (int) k, (int) (k / 3), (int) (count - k), (int) (k * 7919 % 1000) }[kind];
+				pairs[k][1] = (int) k;
+			}
+			pairs[count][1] = -1;
+			compared = 0;
+			sort_array(pairs, count, sizeof(*pairs), compare_pairs);
+			for (size_t k = 0; k < count; k++) {
+				sorted = sorted && (k == 0 || pairs[k - 1][0] <= pairs[k][0]);
+				sorted = sorted && (kind > 1 || pairs[k][1] == (int) k);
+				sum += (size_t) pairs[k][1];
+			}
+			ok(sorted && sum == count * (count - !!count) / 2 && pairs[count][1] == -1, "%zu elements of kind %d sorted",
+			   count, kind);
+			ok(kind > 1 || compared == count - !!count, "with %u comparisons", compared);
+		}
+}
+
+static char *PRINTF_LIKE(1, 2) format(const char *format_string, ...)
+{
+	va_list arguments;
+	char *string;
+
+	va_start(arguments, format_string);
+	string = xvasprintf(format_string, arguments);
+	va_end(arguments);
+	return string;
 }
 
 /* As many bytes as given, in pieces of each size; what is read back must be the same. */
@@ -156,6 +230,12 @@ static void test_memory(void)
 	string = xasprintf("%s-%05d", "a", 42);
 	is_str(string, "a-00042", "xasprintf()");
 	freep(&string);
+	string = format("%s|%c|%zu", "b", 'x', (size_t) 7);
+	is_str(string, "b|x|7", "xvasprintf()");
+	freep(&string);
+	string = format("%5000s|%s", "x", "end");      /* the arguments are read twice: for the length, then the text */
+	ok(strlen(string) == 5004 && strcmp(string + 4999, "x|end") == 0, "xvasprintf() of 5004 bytes");
+	freep(&string);
 	string = xconcat("a", "", "bc");
 	is_str(string, "abc", "xconcat()");
 	freep(&string);
@@ -210,6 +290,8 @@ int main(void)
 	static const size_t pieces[] = { 1, 7, 1024, TEXT_WINDOW - 1, TEXT_WINDOW, 150000 };
 
 	test_text();
+	test_text_as_string();
+	test_sort_array();
 	for (size_t i = 0; i < ELEMENTS(sizes); i++)
 		for (size_t k = 0; k < ELEMENTS(pieces); k++)
 			test_window(sizes[i], pieces[k]);

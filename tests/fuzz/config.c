@@ -10,12 +10,10 @@
 #include "config.h"
 #include "fuzz.h"
 #include "json.h"
-#include "model.h"
+#include "kept.h"
 #include "oracle.h"
 #include "render.h"
 #include "systemd.h"
-
-#include "../../generator/sink-json.c"
 
 #define IN_PATH "[^/ %$\"'\\:[:cntrl:]]"
 #define FIRST_IN_PATH "[^/. %$\"'\\:[:cntrl:]]"
@@ -123,49 +121,58 @@ static size_t find_lines(const struct json *document, const char *name, const st
 	return count;
 }
 
+/* As a document, through the program's own sink and a file. */
+static struct json *make_document(const struct picture *picture)
+{
+	cleanup_free char *path = xasprintf("%s/document", fuzz_folder());
+	cleanup_text struct text text = TEXT_EMPTY;
+	struct report report = { 0 };
+	struct sink *sink = sink_json(path, &report);
+	struct json *document;
+	FILE *file;
+
+	EXPECT(sink && sink->finish(sink, render(picture, sink) == 0) == 0 && report.count == 0, "no document: %s",
+	       report.count ? report.lines[0] : "");
+	file = fopen(path, "r");
+	EXPECT(file, "no document");
+	for (int c; (c = getc(file)) != EOF; )
+		text_putc(&text, (char) c);
+	(void) fclose(file);
+	document = json_parse(text_string(&text));
+	EXPECT(document, "no JSON: %s", text_string(&text));
+	report_done(&report);
+	return document;
+}
+
 static void check_units(const struct config *config, bool with_document)
 {
 	static const struct running running;
-	static const struct rows rows;
-	struct report report = { 0 };
-	struct rendering rendering;
-	struct json *document = NULL;
-	struct model model;
+	static const struct model model;
+	const struct picture picture = { config, &model, &running, ROWS_OMITTED };
+	struct json *document = with_document ? make_document(&picture) : NULL;
+	struct kept_sink kept;
 	size_t lines = 0;
 
-	render_prepare(config, &rendering);
-	model_build(config, &rows, &report, &model);
-	render(&model, &running, ROWS_OMITTED, &rendering);
-	if (with_document) {
-		cleanup_free char *text = make_document(&rendering.bundle, &report);
-
-		EXPECT(text && report.count == 0, "no document: %s", report.count ? report.lines[0] : "");
-		document = json_parse(text);
-		EXPECT(document, "no JSON: %s", text);
-	}
-	for (size_t i = 0; i < rendering.bundle.count; i++) {
-		const struct artifact *artifact = &rendering.bundle.artifacts[i];
-		cleanup_free char *path = xasprintf("%s%s%s", artifact->directory, *artifact->directory ? "/" : "",
-						    artifact->name);
-		cleanup_text struct text text = TEXT_EMPTY;
+	kept_start(&kept);
+	EXPECT(kept.sink.finish(&kept.sink, render(&picture, &kept.sink) == 0) == 0, "the sink did not fail");
+	for (size_t i = 0; i < kept.count; i++) {
+		const struct kept *item = &kept.all[i];
+		cleanup_free char *path = kept_path(item);
 		struct unit unit;
 
-		if (artifact->kind != ARTIFACT_FILE) {
+		if (item->kind != KEPT_FILE) {
 			lines++;
 			continue;
 		}
-		artifact->write(artifact->maker, artifact, &text);
-		oracle_unit(oracle_template(path), text.data, text.length);
-		(void) unit_parse(text.data, text.length, &unit);
+		oracle_unit(oracle_template(path), text_string(&item->text), item->text.length);
+		(void) unit_parse(text_string(&item->text), item->text.length, &unit);
 		lines += document ? find_lines(document, path, &unit) : 0;
 		unit_done(&unit);
 	}
 	EXPECT(!document || json_leaves(document) == lines, "%zu values in the document, not %zu", json_leaves(document),
 	       lines);
 	json_free(document);
-	rendering_done(&rendering);
-	model_done(&model);
-	report_done(&report);
+	kept_done(&kept);
 }
 
 /* --- files ----------------------------------------------------------------------------------------------- */

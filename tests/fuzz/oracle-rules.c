@@ -2,6 +2,8 @@
 #include "oracle.h"
 #include "want.h"
 
+#define JOURNAL "/usr/bin/journalctl --no-pager -o json -n "
+
 struct lines {
 	char **of;
 	size_t count;
@@ -19,50 +21,80 @@ static void PRINTF_LIKE(3, 4) add_rule(struct lines *lines, const char *user, co
 	lines->of[lines->count++] = xasprintf("%s ALL=(root) NOPASSWD: %s", user, command);
 }
 
-/* Of one unit. One whose row counts may be started, of a server also started anew. */
-static void add_rules(struct lines *lines, const char *user, const char *kind, const char *instance, bool counts)
-{
-	bool server = strcmp(kind, "left4me-server") == 0;
+/* What may be stopped and its log read; `counts`: also started, as its row counts. */
+struct ruled {
+	const char *name;
+	bool counts;
+};
 
-	add_rule(lines, user, "/usr/bin/journalctl --no-pager -o json -n 200 -u %s@%s.service", kind, instance);
-	add_rule(lines, user, "/usr/bin/journalctl --no-pager -o json -n 200 -u %s@%s.service -f", kind, instance);
-	add_rule(lines, user, "/usr/bin/journalctl --no-pager -o json -n all -u %s@%s.service -f", kind, instance);
-	add_rule(lines, user, "/usr/bin/systemctl stop %s@%s.service", kind, instance);
-	if (counts)
-		add_rule(lines, user, "/usr/bin/systemctl start %s@%s.service", kind, instance);
-	if (counts && server) {
-		add_rule(lines, user, "/usr/bin/systemctl restart %s@%s.service", kind, instance);
-		add_rule(lines, user, "/usr/bin/systemctl reset-failed %s@%s.service", kind, instance);
-	}
+static int compare_ruled(const void *a, const void *b)
+{
+	return strcmp(((const struct ruled *) a)->name, ((const struct ruled *) b)->name);
 }
 
-static int compare_lines(const void *a, const void *b)
-{
-	return strcmp(*(char *const *) a, *(char *const *) b);
-}
-
-static void want_rules(const struct want *want, const struct running *running, const char *user, struct lines *ret_lines)
+/* By name, each once: of what runs and has a row the row counts. */
+static size_t merge_ruled(struct ruled *ruled, size_t count)
 {
 	size_t kept = 0;
 
-	add_rule(ret_lines, user, "/usr/bin/systemctl daemon-reload");
-	add_rule(ret_lines, user, "/usr/bin/systemctl start left4me-check.service");
+	qsort(ruled, count, sizeof(*ruled), compare_ruled);
+	for (size_t i = 0; i < count; i++)
+		if (kept > 0 && strcmp(ruled[kept - 1].name, ruled[i].name) == 0)
+			ruled[kept - 1].counts |= ruled[i].counts;
+		else
+			ruled[kept++] = ruled[i];
+	return kept;
+}
+
+/* One kind of rule for unit after unit. */
+static void add_each(struct lines *lines, const char *user, const struct ruled *ruled, size_t count,
+		     const char *before, const char *behind, bool to_start)
+{
+	for (size_t i = 0; i < count; i++)
+		if (ruled[i].counts || !to_start)
+			add_rule(lines, user, "%s%s%s", before, ruled[i].name, behind);
+}
+
+static void add_servers(struct lines *lines, const char *user, const struct ruled *ruled, size_t count)
+{
+	add_each(lines, user, ruled, count, "/usr/bin/systemctl start left4me-server@", ".service", true);
+	add_each(lines, user, ruled, count, "/usr/bin/systemctl restart left4me-server@", ".service", true);
+	add_each(lines, user, ruled, count, "/usr/bin/systemctl reset-failed left4me-server@", ".service", true);
+	add_each(lines, user, ruled, count, "/usr/bin/systemctl stop left4me-server@", ".service", false);
+	add_each(lines, user, ruled, count, JOURNAL "200 -u left4me-server@", ".service", false);
+	add_each(lines, user, ruled, count, JOURNAL "200 -u left4me-server@", ".service -f", false);
+	add_each(lines, user, ruled, count, JOURNAL "all -u left4me-server@", ".service -f", false);
+}
+
+static void add_builds(struct lines *lines, const char *user, const struct ruled *ruled, size_t count)
+{
+	add_each(lines, user, ruled, count, "/usr/bin/systemctl start build-overlay@", ".service", true);
+	add_each(lines, user, ruled, count, "/usr/bin/systemctl stop build-overlay@", ".service", false);
+	add_each(lines, user, ruled, count, JOURNAL "200 -u build-overlay@", ".service", false);
+	add_each(lines, user, ruled, count, JOURNAL "200 -u build-overlay@", ".service -f", false);
+	add_each(lines, user, ruled, count, JOURNAL "all -u build-overlay@", ".service -f", false);
+}
+
+/* In the order of templates/left4me.sudoers, within each line by name. */
+static void want_rules(const struct want *want, const struct running *running, const char *user, struct lines *ret_lines)
+{
+	cleanup_free struct ruled *servers = xcalloc(want->instance_count + running->server_count + 1, sizeof(*servers));
+	cleanup_free struct ruled *builds = xcalloc(want->overlay_count + running->build_count + 1, sizeof(*builds));
+	size_t server_count = 0, build_count = 0;
+
 	for (size_t i = 0; i < want->instance_count; i++)
-		add_rules(ret_lines, user, "left4me-server", want->instances[i].name, !want->instances[i].refused);
+		servers[server_count++] = (struct ruled){ want->instances[i].name, !want->instances[i].refused };
+	for (size_t i = 0; i < running->server_count; i++)
+		servers[server_count++] = (struct ruled){ running->servers[i], false };
 	for (size_t i = 0; i < want->overlay_count; i++)
 		if (want->overlays[i].has_script)
-			add_rules(ret_lines, user, "build-overlay", want->overlays[i].id, !want->overlays[i].refused);
-	for (size_t i = 0; i < running->server_count; i++)
-		add_rules(ret_lines, user, "left4me-server", running->servers[i], false);
+			builds[build_count++] = (struct ruled){ want->overlays[i].id, !want->overlays[i].refused };
 	for (size_t i = 0; i < running->build_count; i++)
-		add_rules(ret_lines, user, "build-overlay", running->builds[i], false);
-	qsort(ret_lines->of, ret_lines->count, sizeof(*ret_lines->of), compare_lines);
-	for (size_t i = 0; i < ret_lines->count; i++)          /* what runs and has a row stands here twice */
-		if (kept && strcmp(ret_lines->of[kept - 1], ret_lines->of[i]) == 0)
-			free(ret_lines->of[i]);
-		else
-			ret_lines->of[kept++] = ret_lines->of[i];
-	ret_lines->count = kept;
+		builds[build_count++] = (struct ruled){ running->builds[i], false };
+	add_rule(ret_lines, user, "/usr/bin/systemctl daemon-reload");
+	add_rule(ret_lines, user, "/usr/bin/systemctl start left4me-check.service");
+	add_servers(ret_lines, user, servers, merge_ruled(servers, server_count));
+	add_builds(ret_lines, user, builds, merge_ruled(builds, build_count));
 }
 
 void oracle_rules(struct text *rules, const struct want *want, const struct running *running, const char *user)
@@ -70,7 +102,7 @@ void oracle_rules(struct text *rules, const struct want *want, const struct runn
 	struct lines lines = { 0 };
 	char *rest = NULL, *line;
 
-	EXPECT(strlen(rules->data) == rules->length && rules->data[0] == '#', "the first line of the rules");
+	EXPECT(text_string(rules)[0] == '#', "the first line of the rules");
 	want_rules(want, running, user, &lines);
 	line = strtok_r(rules->data, "\n", &rest);
 	for (size_t i = 0; i < lines.count; i++) {

@@ -1,7 +1,6 @@
 #include "fuzz.h"
 #include "oracle.h"
 #include "systemd.h"
-#include "template.h"
 
 const char *oracle_template(const char *path)
 {
@@ -60,10 +59,24 @@ static bool matches(const char *pattern, const char *value)
 	return false;
 }
 
+/* The source itself, not what templates/compile.awk made of it. TEMPLATES is its directory (tests/fuzz/build). */
+static void read_template(const char *name, struct unit *ret_unit)
+{
+	cleanup_free char *path = xasprintf(TEMPLATES "/%s", name);
+	cleanup_text struct text text = TEXT_EMPTY;
+	FILE *file = fopen(path, "r");
+
+	EXPECT(file, "which template is %s made of? oracle_template() does not know", name);
+	for (int c; (c = getc(file)) != EOF; )
+		text_putc(&text, (char) c);
+	(void) fclose(file);
+	EXPECT(unit_parse(text.data, text.length, ret_unit), "template %s", name);
+}
+
 static const struct unit *template_get(const char *name)
 {
 	static struct {
-		const char *name;
+		char *name;
 		struct unit unit;
 	} known[64];
 	size_t i = 0;
@@ -71,13 +84,10 @@ static const struct unit *template_get(const char *name)
 	for (; known[i].name; i++)
 		if (strcmp(known[i].name, name) == 0)
 			return &known[i].unit;
-	for (const struct embedded_template *e = embedded_templates; e->name; e++)
-		if (strcmp(e->name, name) == 0) {
-			EXPECT(unit_parse(e->text, strlen(e->text), &known[i].unit), "template %s", name);
-			known[i].name = e->name;
-			return &known[i].unit;
-		}
-	fuzz_fail(__FILE__, __LINE__, "which template is %s made of? oracle_template() does not know", name);
+	EXPECT(i + 1 < ELEMENTS(known), "more than %zu templates", i);
+	read_template(name, &known[i].unit);
+	known[i].name = xstrdup(name);
+	return &known[i].unit;
 }
 
 static bool is_entry(const struct entry *known, const struct entry *entry)

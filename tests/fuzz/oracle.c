@@ -6,6 +6,7 @@
 
 #include "config.h"
 #include "fuzz.h"
+#include "kept.h"
 #include "model.h"
 #include "render.h"
 #include "systemd.h"
@@ -21,40 +22,38 @@ static const char *const files[ORACLE_HOSTS] = {
 /* A host and what it looks like with rows that hold nothing to escape. */
 static struct host {
 	struct config config;
-	struct bundle bundle;          /* artifacts of the host alone; their makers are gone */
-	struct text *texts;            /* of those */
+	struct kept_sink own;          /* what is made of the host alone */
 	struct unit server, refused_server, build, refused_build;
 } hosts[ORACLE_HOSTS];
 
 /* One rendering of rows; the run of the real program but for reading and writing. */
-struct run {
+struct rendered {
 	struct report report;
 	struct model model;
-	struct rendering rendering;
+	struct kept_sink kept;
 };
 
-static void run_make(const struct host *host, const struct rows *rows, const struct running *running, struct run *ret_run)
+static void push(const struct picture *picture, struct kept_sink *ret_kept)
 {
-	*ret_run = (struct run){ 0 };
-	render_prepare(&host->config, &ret_run->rendering);
-	model_build(&host->config, rows, &ret_run->report, &ret_run->model);
-	render(&ret_run->model, running, ROWS_DATABASE, &ret_run->rendering);
+	kept_start(ret_kept);
+	EXPECT(ret_kept->sink.finish(&ret_kept->sink, render(picture, &ret_kept->sink) == 0) == 0, "the sink did not fail");
 }
 
-static void run_done(struct run *run)
+static void render_rows(const struct host *host, const struct rows *rows, const struct running *running,
+			struct rendered *ret_rendered)
 {
-	rendering_done(&run->rendering);
-	model_done(&run->model);
-	report_done(&run->report);
+	struct rendered *r = ret_rendered;
+
+	*r = (struct rendered){ .report = { 0 } };
+	model_build(&host->config, rows, &r->report, &r->model);
+	push(&(struct picture){ &host->config, &r->model, running, ROWS_DATABASE }, &r->kept);
 }
 
-static struct text text_of(const struct artifact *artifact)
+static void rendered_done(struct rendered *rendered)
 {
-	struct text text = TEXT_EMPTY;
-
-	text_puts(&text, "");
-	artifact->write(artifact->maker, artifact, &text);
-	return text;
+	kept_done(&rendered->kept);
+	model_done(&rendered->model);
+	report_done(&rendered->report);
 }
 
 /* What stands between the two in a unit's name, and its length; NULL for another unit. */
@@ -71,17 +70,16 @@ static const char *instance_of(const char *name, const char *kind, size_t *ret_l
 
 /* --- the host's own -------------------------------------------------------------------------------------- */
 
-static void parse(const struct artifact *artifact, struct unit *ret_unit)
+static void parse(const struct kept *file, struct unit *ret_unit)
 {
-	cleanup_text struct text text = text_of(artifact);
-
-	EXPECT(unit_parse(text.data, text.length, ret_unit), "systemd would not take %s:\n%s", artifact->name, text.data);
+	EXPECT(unit_parse(text_string(&file->text), file->text.length, ret_unit), "systemd would not take %s:\n%s", file->name,
+	       text_string(&file->text));
 }
 
 static struct rows harmless_rows(void)
 {
 	struct text out = TEXT_EMPTY;
-	struct rows rows = { 0 };
+	struct rows rows;
 
 	text_puts(&out, ROWS_HEADER);
 	rows_put_view(&out, VIEW_INSTANCES);
@@ -99,19 +97,19 @@ static struct rows harmless_rows(void)
 		rows_put_value(&out, VALUE_INTEGER, "9", 1);
 	}
 	rows_put_end(&out);
-	EXPECT(rows_take(&out.data, out.length, &rows), "rows of the oracle's own");
+	EXPECT(rows_take(&out, &rows), "rows of the oracle's own");
 	return rows;
 }
 
-static void keep_harmless(struct host *host, const struct artifact *artifact)
+static void keep_harmless(struct host *host, const struct kept *file)
 {
 	static const char *const names[] = { "left4me-server@a.service", "left4me-server@b.service",
 					     "build-overlay@1.service", "build-overlay@2.service" };
 	struct unit *units[] = { &host->server, &host->refused_server, &host->build, &host->refused_build };
 
 	for (size_t i = 0; i < ELEMENTS(names); i++)
-		if (strcmp(artifact->name, names[i]) == 0)
-			parse(artifact, units[i]);
+		if (file->kind == KEPT_FILE && strcmp(file->name, names[i]) == 0)
+			parse(file, units[i]);
 }
 
 static void load_config(const char *text, struct config *ret_config)
@@ -127,57 +125,57 @@ static void load_config(const char *text, struct config *ret_config)
 	report_done(&report);
 }
 
+/* Without a model, as the units of a host are made that has no database. */
+static void render_own(struct host *host)
+{
+	static const struct model no_rows;
+	static const struct running nothing_runs;
+
+	push(&(struct picture){ &host->config, &no_rows, &nothing_runs, ROWS_OMITTED }, &host->own);
+	for (size_t i = 0; i < host->own.count; i++) {
+		const struct kept *item = &host->own.all[i];
+		cleanup_free char *unit = kept_path(item);
+
+		EXPECT(item->tree == TREE_UNITS, "%s is no unit", unit);
+		if (item->kind == KEPT_FILE)
+			oracle_unit(oracle_template(unit), text_string(&item->text), item->text.length);
+	}
+}
+
 /* Made once. What the harmless rows look like is what tests/cases show. */
 static const struct host *host_get(unsigned number)
 {
 	struct host *host = &hosts[number % ORACLE_HOSTS];
 	static const struct running running;
+	struct rendered rendered;
 	struct rows rows;
-	struct run run;
 
-	if (host->texts)
+	if (host->own.count > 0)
 		return host;
 	load_config(files[number % ORACLE_HOSTS], &host->config);
+	render_own(host);
 	rows = harmless_rows();
-	run_make(host, &rows, &running, &run);
-	host->texts = xcalloc(run.rendering.bundle.count, sizeof(*host->texts));
-	for (size_t i = 0; i < run.rendering.bundle.count; i++) {
-		const struct artifact *artifact = &run.rendering.bundle.artifacts[i];
-
-		if (!artifact->per_host) {
-			if (artifact->kind == ARTIFACT_FILE)
-				keep_harmless(host, artifact);
-			continue;
-		}
-		if (artifact->kind == ARTIFACT_FILE) {
-			cleanup_free char *unit = xasprintf("%s%s%s", artifact->directory, *artifact->directory ? "/" : "",
-							    artifact->name);
-
-			host->texts[host->bundle.count] = text_of(artifact);
-			oracle_unit(oracle_template(unit), host->texts[host->bundle.count].data,
-				    host->texts[host->bundle.count].length);
-		}
-		bundle_add(&host->bundle, artifact);
-	}
-	run_done(&run);
+	render_rows(host, &rows, &running, &rendered);
+	for (size_t i = 0; i < rendered.kept.count; i++)
+		keep_harmless(host, &rendered.kept.all[i]);
+	rendered_done(&rendered);
 	rows_done(&rows);
 	return host;
 }
 
-static void check_host_artifact(const struct host *host, size_t number, const struct artifact *artifact)
+/* Whether this is the next of the host's own, which then is the same whatever the rows are. */
+static bool is_own(const struct host *host, size_t number, const struct kept *item)
 {
-	const struct artifact *known = &host->bundle.artifacts[number];
+	const struct kept *known = &host->own.all[number];
 
-	EXPECT(number < host->bundle.count, "%s depends on the rows", artifact->name);
-	EXPECT(artifact->kind == known->kind && artifact->place == known->place && artifact->mode == known->mode &&
-	       strcmp(artifact->directory, known->directory) == 0 && strcmp(artifact->name, known->name) == 0,
-	       "%s depends on the rows", artifact->name);
-	if (artifact->kind == ARTIFACT_FILE) {
-		cleanup_text struct text text = text_of(artifact);
-
-		EXPECT(strcmp(text.data, host->texts[number].data) == 0 && text.length == host->texts[number].length,
-		       "the text of %s depends on the rows:\n%s", artifact->name, text.data);
-	}
+	if (number >= host->own.count || item->kind != known->kind || item->tree != known->tree ||
+	    strcmp(item->directory, known->directory) != 0 || strcmp(item->name, known->name) != 0)
+		return false;
+	EXPECT(item->mode == known->mode && item->keep == known->keep, "%s depends on the rows", item->name);
+	EXPECT(item->text.length == known->text.length &&
+	       strcmp(text_string(&item->text), text_string(&known->text)) == 0,
+	       "the text of %s depends on the rows:\n%s", item->name, text_string(&item->text));
+	return true;
 }
 
 /* --- units of rows --------------------------------------------------------------------------------------- */
@@ -283,7 +281,7 @@ static void compare_unit(const struct unit *unit, const struct unit *known, cons
 	}
 }
 
-static void check_server(const struct host *host, const struct artifact *artifact, const struct want_instance *want)
+static void check_server(const struct host *host, const struct kept *file, const struct want_instance *want)
 {
 	cleanup_free char *start = xasprintf("Left 4 Dead 2 server %s", want->name);
 	cleanup_free char *good = xasprintf("%s on port %s", start, want->port);
@@ -291,7 +289,7 @@ static void check_server(const struct host *host, const struct artifact *artifac
 	struct unit unit;
 	unsigned seen = 0;
 
-	parse(artifact, &unit);
+	parse(file, &unit);
 	compare_unit(&unit, want->refused ? &host->refused_server : &host->server, want->name, &places);
 	for (size_t i = 0; i < places.assignments; i++)
 		check_environment(places.environment[i], want, &seen);
@@ -304,14 +302,14 @@ static void check_server(const struct host *host, const struct artifact *artifac
 	unit_done(&unit);
 }
 
-static void check_build(const struct host *host, const struct artifact *artifact, const struct want_overlay *want)
+static void check_build(const struct host *host, const struct kept *file, const struct want_overlay *want)
 {
 	cleanup_free char *start = xasprintf("Build of overlay %s", want->id);
 	cleanup_free char *good = xasprintf("%s, \"%s\"", start, want->name);
 	struct places places = { 0 };
 	struct unit unit;
 
-	parse(artifact, &unit);
+	parse(file, &unit);
 	compare_unit(&unit, want->refused ? &host->refused_build : &host->build, want->id, &places);
 	if (want->refused)
 		check_refusal(places.description, start, places.reason);
@@ -325,44 +323,57 @@ static void check_build(const struct host *host, const struct artifact *artifact
 /* --- all of it ------------------------------------------------------------------------------------------- */
 
 struct counts {
-	size_t host, servers, links, builds, rules, directories;
+	size_t own, servers, links, builds, rules, directories;
 };
 
-static void check_artifact(const struct host *host, const struct artifact *artifact, const struct want *want,
-			   const struct running *running, struct counts *counts)
+/* A file of the units' directory is one of a server or build that is wanted. */
+static void check_unit(const struct host *host, const struct kept *file, const struct want *want, struct counts *counts)
 {
 	size_t length;
-	const char *server = instance_of(artifact->name, "left4me-server@", &length);
-	const char *build = server ? NULL : instance_of(artifact->name, "build-overlay@", &length);
+	const char *server = instance_of(file->name, "left4me-server@", &length);
+	const char *build = server ? NULL : instance_of(file->name, "build-overlay@", &length);
 	const struct want_instance *instance = server ? want_server(want, server, length) : NULL;
 	const struct want_overlay *overlay = build ? want_build(want, build, length) : NULL;
 
-	if (artifact->per_host)
-		check_host_artifact(host, counts->host++, artifact);
-	else if (artifact->kind == ARTIFACT_LINK) {
-		EXPECT(instance && instance->enabled && !instance->refused && artifact->place == PLACE_UNITS &&
-		       strcmp(artifact->directory, "left4me.target.wants") == 0, "a link %s", artifact->name);
-		counts->links++;
-	} else if (instance || overlay) {
-		EXPECT(artifact->kind == ARTIFACT_FILE && artifact->place == PLACE_UNITS && artifact->mode == 0644 &&
-		       !*artifact->directory && (instance || overlay->has_script), "a file %s", artifact->name);
-		if (instance)
-			check_server(host, artifact, instance);
-		else
-			check_build(host, artifact, overlay);
-		counts->servers += instance != NULL;
-		counts->builds += overlay != NULL;
-	} else if (artifact->kind == ARTIFACT_FILE && strcmp(artifact->directory, "sudoers.d") == 0) {
-		cleanup_text struct text text = text_of(artifact);
+	EXPECT(instance || (overlay && overlay->has_script), "a file %s", file->name);
+	EXPECT(file->mode == 0644 && !file->keep && !*file->directory, "%s has mode %o", file->name, (unsigned) file->mode);
+	if (instance)
+		check_server(host, file, instance);
+	else
+		check_build(host, file, overlay);
+	counts->servers += instance != NULL;
+	counts->builds += overlay != NULL;
+}
 
-		EXPECT(artifact->place == PLACE_STATE && artifact->mode == 0440 && !artifact->keep &&
-		       strcmp(artifact->name, "left4me") == 0, "rules in %s", artifact->name);
-		oracle_rules(&text, want, running, host->config.host.user);
-		counts->rules++;
-	} else {
-		EXPECT(artifact->kind == ARTIFACT_DIRECTORY && strcmp(artifact->name, "root") == 0, "%s/%s",
-		       artifact->directory, artifact->name);
+static void check_link(const struct kept *link, const struct want *want)
+{
+	size_t length;
+	const char *server = instance_of(link->name, "left4me-server@", &length);
+	const struct want_instance *instance = server ? want_server(want, server, length) : NULL;
+
+	EXPECT(instance && instance->enabled && !instance->refused && link->tree == TREE_UNITS &&
+	       strcmp(link->directory, "left4me.target.wants") == 0, "a link %s", link->name);
+}
+
+static void check_item(const struct host *host, struct kept *item, const struct want *want, const struct running *running,
+		       struct counts *counts)
+{
+	if (is_own(host, counts->own, item))
+		counts->own++;
+	else if (item->kind == KEPT_LINK) {
+		check_link(item, want);
+		counts->links++;
+	} else if (item->kind == KEPT_DIRECTORY) {
+		EXPECT(item->tree == TREE_STATE && !*item->directory && strcmp(item->name, "root") == 0, "a directory %s/%s",
+		       item->directory, item->name);
 		counts->directories++;
+	} else if (item->tree == TREE_UNITS)
+		check_unit(host, item, want, counts);
+	else {
+		EXPECT(item->mode == 0440 && !item->keep && strcmp(item->directory, "sudoers.d") == 0 &&
+		       strcmp(item->name, "left4me") == 0, "rules in %s/%s", item->directory, item->name);
+		oracle_rules(&item->text, want, running, host->config.host.user);
+		counts->rules++;
 	}
 }
 
@@ -374,44 +385,41 @@ static void check_counts(const struct host *host, const struct want *want, const
 		links += want->instances[i].enabled && !want->instances[i].refused;
 	for (size_t i = 0; i < want->overlay_count; i++)
 		builds += want->overlays[i].has_script;
-	EXPECT(counts->host == host->bundle.count, "%zu files of the host", counts->host);
+	EXPECT(counts->own == host->own.count, "%zu of %zu of the host's own", counts->own, host->own.count);
 	EXPECT(counts->servers == want->instance_count && counts->links == links && counts->builds == builds &&
 	       counts->rules == 1 && counts->directories == 1,
 	       "%zu servers, %zu links, %zu builds; wanted are %zu, %zu, %zu", counts->servers, counts->links,
 	       counts->builds, want->instance_count, links, builds);
 }
 
-static void check_report(const struct run *run, const struct want *want)
+static void check_report(const struct rendered *rendered, const struct want *want)
 {
-	cleanup_text struct text text = TEXT_EMPTY;
 	bool refused = false;
 
-	text_puts(&text, "");
-	report_write(&run->report, &text);
-	for (size_t i = 0; i < run->report.count && i < REPORT_LINES_MAX; i++)
-		EXPECT(is_printable(run->report.lines[i], strlen(run->report.lines[i])), "reported: %s", run->report.lines[i]);
+	for (size_t i = 0; i < rendered->report.count && i < REPORT_LINES_MAX; i++)
+		EXPECT(is_printable(rendered->report.lines[i], strlen(rendered->report.lines[i])), "reported: %s", rendered->report.lines[i]);
 	for (size_t i = 0; i < want->instance_count; i++)
 		refused |= want->instances[i].refused;
 	for (size_t i = 0; i < want->overlay_count; i++)
 		refused |= want->overlays[i].refused;
-	EXPECT(!refused || run->model.refused > 0, "a refused row is not counted");
-	EXPECT((run->model.refused > 0) == (run->report.problems > 0), "%zu refused, %zu reported", run->model.refused,
-	       run->report.problems);
+	EXPECT(!refused || rendered->model.refused > 0, "a refused row is not counted");
+	EXPECT((rendered->model.refused > 0) == (rendered->report.problems > 0), "%zu refused, %zu reported", rendered->model.refused,
+	       rendered->report.problems);
 }
 
 void oracle_rows(const struct rows *rows, const struct running *running, unsigned number)
 {
 	const struct host *host = host_get(number);
 	struct counts counts = { 0 };
+	struct rendered rendered;
 	struct want want;
-	struct run run;
 
 	want_rows(rows, (long) host->config.port_first, (long) host->config.port_last, &want);
-	run_make(host, rows, running, &run);
-	for (size_t i = 0; i < run.rendering.bundle.count; i++)
-		check_artifact(host, &run.rendering.bundle.artifacts[i], &want, running, &counts);
+	render_rows(host, rows, running, &rendered);
+	for (size_t i = 0; i < rendered.kept.count; i++)
+		check_item(host, &rendered.kept.all[i], &want, running, &counts);
 	check_counts(host, &want, &counts);
-	check_report(&run, &want);
-	run_done(&run);
+	check_report(&rendered, &want);
+	rendered_done(&rendered);
 	want_done(&want);
 }

@@ -13,7 +13,7 @@ enum { ORACLE_HOSTS = 2 };
 /* Ends the process unless there are exactly the intended units, links and rules, each with the intended text. */
 void oracle_rows(const struct rows *rows, const struct running *running, unsigned host);
 
-/* There are exactly the sudo rules of these units, sorted, without a pattern; changes the text. */
+/* There are exactly the sudo rules of these units, in their order, without a pattern; changes the text. */
 struct want;
 void oracle_rules(struct text *rules, const struct want *want, const struct running *running, const char *user);
 

@@ -158,7 +158,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	cleanup_free char *input = xasprintf("%.*s", (int) size, (const char *) data);
 	struct text of[VIEW_COUNT] = { TEXT_EMPTY, TEXT_EMPTY, TEXT_EMPTY }, out = TEXT_EMPTY;
 	struct running running = { NULL, 0, NULL, 0 };
-	struct rows rows = { 0 };
+	struct rows rows;
 	size_t stack_left = STACK_MAX;
 	unsigned host = 0;
 
@@ -177,7 +177,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		text_done(&of[view]);
 	}
 	rows_put_end(&out);
-	EXPECT(rows_take(&out.data, out.length, &rows), "the program does not read its own rows");
+	EXPECT(rows_take(&out, &rows), "the program does not read its own rows");
 	oracle_rows(&rows, &running, host);
 	rows_done(&rows);
 	running_done(&running);

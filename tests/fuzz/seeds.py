@@ -124,14 +124,22 @@ def database_seeds(directory, out):
 
 
 def last_good_seeds(out):
-    rows = ["left4me last-good 1\ngenerator_instances", "sa", "i27015", "s+map x", "i1", "sb", "i27016", "s", "i0",
-            "generator_layers", "sa", "i1", "i1", "generator_overlays", "i1", "smaps", "i6", "i2", "sfiles", "n", "end"]
-    records = [r if len(r) > 18 or r in ("generator_layers", "end") else f"{r[0]}{len(r) - 1} {r[1:]}" for r in rows]
-    odd = ["left4me last-good 1\ngenerator_instances", "n0 ", "f3 1.5", "b1 9", "l4 5000", "generator_layers",
-           "generator_overlays", "end"]
-    for name, lines in (("rows", records), ("odd", odd), ("empty", [odd[0]] + odd[5:])):
+    def form(version, instances, layers, overlays, columns=True):
+        heads = ["generator_instances name port arguments enabled", "generator_layers instance position overlay",
+                 "generator_overlays id name script"]
+        records = []
+        for head, values in zip(heads, (instances, layers, overlays)):
+            records.append(head if columns else head.split()[0])
+            records += [f"{v[0]}{len(v) - 1} {v[1:]}" for v in values]
+        return f"left4me last-good {version}\n" + "".join(record + "\0" for record in records + ["end"])
+
+    host = (["sa", "i27015", "s+map x", "i1", "sb", "i27016", "s", "i0"], ["sa", "i1", "i1"],
+            ["i1", "smaps", "i6", "i2", "sfiles", "n"])
+    odd = (["n", "f1.5", "b9", "l5000"], [], [])
+    for name, text in (("rows", form(2, *host)), ("odd", form(2, *odd)), ("empty", form(2, [], [], [])),
+                       ("version-1", form(1, *host, columns=False)), ("no-columns", form(2, *host, columns=False))):
         with open(f"{out}/{name}", "wb") as file:
-            file.write("".join(line + "\0" for line in lines).encode())
+            file.write(text.encode())
 
 
 def main():

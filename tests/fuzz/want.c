@@ -72,13 +72,10 @@ static void join_overlays(void *kept, const void *other)
 
 static void want_instances(struct want *want, const struct rows *rows, long first_port, long last_port)
 {
-	size_t position = rows->of[VIEW_INSTANCES].start;
-
 	want->instances = xcalloc(rows->of[VIEW_INSTANCES].count + 1, sizeof(*want->instances));
 	for (size_t i = 0; i < rows->of[VIEW_INSTANCES].count; i++) {
-		struct value v[COLUMNS_MAX];
+		const struct value *v = rows_row(rows, VIEW_INSTANCES, i);
 
-		rows_next(rows, VIEW_INSTANCES, &position, v);
 		if (is_name(&v[0]))
 			want->instances[want->instance_count++] = (struct want_instance){
 				.name = v[0].text, .port = v[1].text, .arguments = v[2].text,
@@ -92,13 +89,10 @@ static void want_instances(struct want *want, const struct rows *rows, long firs
 
 static void want_overlays(struct want *want, const struct rows *rows)
 {
-	size_t position = rows->of[VIEW_OVERLAYS].start;
-
 	want->overlays = xcalloc(rows->of[VIEW_OVERLAYS].count + 1, sizeof(*want->overlays));
 	for (size_t i = 0; i < rows->of[VIEW_OVERLAYS].count; i++) {
-		struct value v[COLUMNS_MAX];
+		const struct value *v = rows_row(rows, VIEW_OVERLAYS, i);
 
-		rows_next(rows, VIEW_OVERLAYS, &position, v);
 		if (number_of(&v[0], 1, INT64_MAX) < 0)
 			continue;
 		/* the third is the script's length, or a type that is no text's */
@@ -137,14 +131,11 @@ static int by_position(const void *a, const void *b)
 
 static void want_layers(struct want *want, const struct rows *rows)
 {
-	size_t at = rows->of[VIEW_LAYERS].start;
-
 	for (size_t i = 0; i < rows->of[VIEW_LAYERS].count; i++) {
 		struct want_instance *instance = NULL;
+		const struct value *v = rows_row(rows, VIEW_LAYERS, i);
 		struct want_layer layer;
-		struct value v[COLUMNS_MAX];
 
-		rows_next(rows, VIEW_LAYERS, &at, v);
 		if (is_name(&v[0]))
 			instance = (struct want_instance *) want_server(want, v[0].text, v[0].length);
 		if (!instance)

@@ -74,32 +74,46 @@ END
 
 # --- the configuration file names every key with its default -----------------------------------------------------------
 
-conf=deploy/etc/left4me/left4me.conf
+build=${BUILD:-build}
+make_conf() { # LIBEXECDIR: as make install does it, out of the list of keys
+	make -s B="$SCRATCH/make" LIBEXECDIR="$1" "$SCRATCH/make/text/etc/left4me/left4me.conf" >&2
+	cat "$SCRATCH/make/text/etc/left4me/left4me.conf"
+}
+conf=$SCRATCH/left4me.conf
+libexecdir=$(cat "$build/libexecdir" 2>/dev/null || echo /usr/local/libexec/left4me)
+make_conf "$libexecdir" >"$conf"
+
+# The same list as the compiler reads it: SECTION, KEY and default, NULL where it follows from something else.
+keys=$(printf '%s\n' '#include "generator/keys.h"' '#define KEY(section, name, type, fallback, ...) @section name fallback@' \
+	'KEYS(KEY)' | "${CC:-cc}" -E -P -DLIBEXECDIR="\"$libexecdir\"" -I. - | grep -o '@[^@]*@' | tr -d '@' | sed 's/ "\(.*\)"$/ \1/')
+defined=$(awk '{ print $1 "." $2 }' <<<"$keys" | sort)
 documented=$(awk '/^\[/ { section = substr($1, 2, length($1) - 2) } /^#[a-z_]+ =/ { print section "." substr($1, 2) }' "$conf" | sort)
-defined=$(sed -n 's/^\tKEY(\([a-z]*\), \([a-z_]*\),.*/\1.\2/p' generator/config.c | sort)
-ok "generator/config.c has its table of keys" test -n "$defined"
-is "$documented" "$defined" "left4me.conf has every key"
+ok "generator/keys.h has its list of keys" test "$(wc -l <<<"$defined")" -gt 20
+is "$documented" "$defined" "left4me.conf has every key, in its section, once"
 for key in $defined; do
 	like "$(cat deploy/man/left4me.conf.5)" "^\\.It Ic ${key#*.}\$" "left4me.conf(5) has ${key#*.}"
 done
-while IFS=$'\t' read -r section name fallback; do
-	[ "$fallback" != "" ] || continue
-	# shellcheck disable=SC2016 # awk's own $0
-	ok "[$section] $name is $fallback" awk -v s="[$section]" -v k="#$name = $fallback" '
-		/^\[/ { in_section = ($0 == s) } in_section && $0 == k { found = 1 } END { exit !found }' "$conf"
-done < <(sed -n 's/^\tKEY(\([a-z]*\), \([a-z_]*\), [A-Z_]*, "\([^"]*\)").*/\1\t\2\t\3/p' generator/config.c)
+while read -r section name fallback; do
+	shown=$(awk -v s="[$section]" -v k="#$name =" '/^\[/ { in_section = ($0 == s) } in_section && index($0, k) == 1' "$conf")
+	if [ "$fallback" = NULL ]; then
+		like "$shown" "^#$name = [^ ]" "[$section] $name shows what it may be"
+	else
+		is "$shown" "#$name =${fallback:+ $fallback}" "[$section] $name is '$fallback'"
+	fi
+done <<<"$keys"
+is "$(awk '/^#[a-z_]+ =/ { print previous } { previous = $0 }' "$conf" | grep -c '^\[')" 0 "each section begins with a comment"
 
-ok "[host] helpers is where make install puts them (S15)" grep -qx "#helpers = $(sed -n 's/^#define LIBEXECDIR "\(.*\)"/\1/p' generator/config.c)" "$conf"
+like "$(make_conf /opt/helpers)" '^#helpers = /opt/helpers$' "[host] helpers is where make install puts them (S15)"
 
 # Uncommented as a whole it is valid; no line is longer than inih takes.
 is "$(awk 'length > 198' "$conf")" "" "no line is too long"
-build=${BUILD:-build}
 if [ -x "$build/left4me-generator" ]; then
-	sed 's/^#\([a-z_]* =\)/\1/' "$conf" | sed '/^denied_addresses\|^system_cpus/s/=.*/=/' >"$SCRATCH/all.conf"
+	sed 's/^#\([a-z_]* =\)/\1/' "$conf" >"$SCRATCH/all.conf"
+	is "$(grep -c '^[a-z_]* =' "$SCRATCH/all.conf")" "$(wc -l <<<"$defined")" "every key is set in a copy"
 	said=$("$build/left4me-generator" render --no-database --config="$SCRATCH/all.conf" --format=tree --output="$SCRATCH/all" 2>&1)
 	is "$? $said" "0 " "every key set to what the file says is accepted without a word"
 	said=$("$build/left4me-generator" render --no-database --config="$conf" --format=tree --output="$SCRATCH/none" 2>&1)
-	is "$?" "0" "as shipped it is accepted"
+	is "$? $said" "0 " "as shipped it is accepted"
 	is "$(diff -ru --no-dereference "$SCRATCH/all" "$SCRATCH/none" 2>&1)" "" "the defaults it names are the defaults"
 else
 	skip "left4me-generator is not built" "left4me.conf is accepted"

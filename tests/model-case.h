@@ -61,7 +61,7 @@ static inline struct value value_of(const struct row *row, const char *column)
 static inline void put_row(struct text *out, enum view view, const struct row *row)
 {
 	for (size_t i = 0; i < views[view].column_count; i++) {
-		const struct value value = value_of(row, views[view].columns[i]);
+		const struct value value = value_of(row, views[view].columns[i].name);
 
 		rows_put_value(out, value.type, value.text, value.length);
 	}
@@ -86,7 +86,7 @@ static inline void put_view(struct text *out, enum view view, const struct row *
 static inline void take_rows(struct text *out, struct rows *ret_rows)
 {
 	rows_put_end(out);
-	if (!rows_take(&out->data, out->length, ret_rows)) {
+	if (!rows_take(out, ret_rows)) {
 		(void) puts("Bail out! these rows are not taken");
 		abort();
 	}
@@ -94,7 +94,9 @@ static inline void take_rows(struct text *out, struct rows *ret_rows)
 
 /* --- what comes of them ------------------------------------------------------------------------------------------- */
 
-static const struct config config = { .port_first = 27000, .port_last = 27009 };
+static const struct config config = {
+	.port_first = 27000, .port_last = 27009, .server_limit = 8, .overlay_limit = 1000,
+};
 
 static inline void describe_instance(struct text *out, const struct model *model, const struct instance *instance)
 {

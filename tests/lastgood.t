@@ -13,8 +13,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib
 from dbfile import *  # noqa: E402,F403
 
 want, data = after_good_run()
-HEAD = data[:data.find(b"\n") + 1]               # test-rows.c pins the version
-tap.ok(re.fullmatch(rb"left4me last-good [1-9]\n", HEAD), "last-good begins with its name and version", data[:60])
+HEADER = b"left4me last-good 2\n"
+COLUMNS = b"generator_instances name port arguments enabled\0"
+tap.ok(data.startswith(HEADER + COLUMNS), "last-good begins with its name and version, then a view with its columns", data[:80])
 tap.ok(b"echo" not in data, "last-good has no script text")
 tap.equal(oct(os.stat(LAST_GOOD).st_mode & 0o7777), "0o600", "last-good is 0600")
 
@@ -32,11 +33,16 @@ tap.ok((run.report, run.servers()) == ([], {"alpha", "bravo", "charlie"}) and AC
 
 want, data = after_good_run()
 for name, text in [
-    ("another version", b"left4me last-good 0\n" + data[len(HEAD):]), ("an empty file", b""),
-    ("only its first line", HEAD), ("something else", b"hello\n"), ("zeros", b"\0" * 4096),
+    ("another version", data.replace(HEADER, b"left4me last-good 3\n")), ("an empty file", b""),
+    ("the header of version 1", data.replace(HEADER, b"left4me last-good 1\n")),
+    ("the form of version 1", re.sub(rb"(generator_[a-z]+)[a-z ]*\0", rb"\1\0", data).replace(HEADER, b"left4me last-good 1\n")),
+    ("a column less", data.replace(COLUMNS, COLUMNS.replace(b" enabled", b""))),
+    ("a column more", data.replace(COLUMNS, COLUMNS.replace(b" enabled", b" enabled more"))),
+    ("a column of another name", data.replace(COLUMNS, COLUMNS.replace(b" arguments", b" options"))),
+    ("only its first line", HEADER), ("something else", b"hello\n"), ("zeros", b"\0" * 4096),
     ("a byte missing at the end", data[:-1]), ("the last third missing", data[:len(data) * 2 // 3]), ("half of it", data[:len(data) // 2]),
-    ("something after the end", data + b"alpha\n"), ("binary garbage after its first line", HEAD + bytes(range(256)) * 8),
-    ("a huge number in each place of a number", HEAD + re.sub(rb"\d+", b"99999999999999999999", data[len(HEAD):])),
+    ("something after the end", data + b"alpha\n"), ("binary garbage after its first line", HEADER + bytes(range(256)) * 8),
+    ("a huge number in each place of a number", re.sub(rb"\d+", b"99999999999999999999", data.split(b"\n", 1)[1]).join([HEADER, b""])),
 ]:
     good_database()
     os.unlink(DATABASE)

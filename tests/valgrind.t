@@ -1,6 +1,6 @@
 #!/bin/bash
-# One run of each mode under valgrind, the reading child included: no error, nothing lost, and no descriptor left open but by
-# the generator mode. Over the example host, which has refused rows, and over one where nothing can be read. tests/cost.t
+# One run of each mode under valgrind, the reading child included: no error, nothing lost, and no descriptor left
+# open. Over the example host, which has refused rows, and over one where nothing can be read. tests/cost.t
 # counts instructions.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -35,8 +35,6 @@ clean() { # PROCESSES STATUS NAME ARGUMENT...
 	is "$(grep -l 'ERROR SUMMARY' "$logs"/* | wc -l)" "$processes" "$name: processes that ended by themselves"
 	! grep -hv -e 'ERROR SUMMARY: 0 errors' "$logs"/* | grep -q 'ERROR SUMMARY'
 	tap_result $? "$name: no error, nothing lost" || diag "$(cat "$logs"/*)"
-	# the generator's last files are its end's to close (sink-dir.c)
-	case $name in generator*) return ;; esac
 	# the pipe is the child's, whose end is its last word; what was inherited has no place in the program
 	! grep -hA 1 'Open file descriptor' "$logs"/* | grep '   at ' | grep -qv ': pipe '
 	tap_result $? "$name: no descriptor left open" || diag "$(grep -hA 6 'Open file descriptor' "$logs"/*)"

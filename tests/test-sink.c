@@ -4,101 +4,25 @@
  */
 #include "sink.h"
 
-#include <fcntl.h>
-#include <ftw.h>
-#include <sys/stat.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "base.h"
-#include "tap.h"
+#include "scratch.h"
 
 static volatile sig_atomic_t give_up;
-
-/* --- directories of this test's own ---------------------------------------------------------------------- */
-
-static char folder[256];
-static char **lines;
-static size_t line_count;
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *place)
-{
-	(void) st, (void) type;
-	return place->level == 0 ? 0 : remove(path);
-}
+static bool has_unnamed = true;        /* files get their name when they are whole */
 
 /* Empty but for units/, which systemd makes. */
 static void begin(void)
 {
-	(void) nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-	if (chdir(folder) < 0 || mkdir("units", 0755) < 0)
-		exit(2);
+	scratch_begin();
+	(void) mkdir("units", 0755);
 	give_up = 0;
-}
-
-static void end(void)
-{
-	(void) nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-	(void) rmdir(folder);
-}
-
-static void write_file(const char *path, const char *bytes)
-{
-	FILE *file = fopen(path, "w");
-
-	if (!file || fputs(bytes, file) < 0 || fclose(file) != 0)
-		exit(2);
-}
-
-static int list_one(const char *path, const struct stat *st, int type, struct FTW *place)
-{
-	char bytes[100] = "";
-	int fd;
-
-	if (place->level == 0)
-		return 0;
-	lines = grow_array(lines, line_count, sizeof(*lines));
-	if (type == FTW_SL && readlink(path, bytes, sizeof(bytes) - 1) > 0)
-		lines[line_count++] = xasprintf("%s -> %s", path + 2, bytes);
-	else if (type == FTW_D)
-		lines[line_count++] = xasprintf("%s/", path + 2);
-	else {
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (read(fd, bytes, sizeof(bytes) - 1) < 0)
-			exit(2);
-		closep(&fd);
-		lines[line_count++] = xasprintf("%s %o %s", path + 2, (unsigned) st->st_mode & 07777, bytes);
-	}
-	return 0;
-}
-
-static int compare_lines(const void *a, const void *b)
-{
-	return strcmp(*(char *const *) a, *(char *const *) b);
-}
-
-/* Everything there is, a line each: "PATH MODE TEXT", "PATH -> TARGET", "PATH/". Owned by the caller. */
-static char *list(void)
-{
-	struct text all = TEXT_EMPTY;
-
-	(void) nftw(".", list_one, 16, FTW_PHYS);
-	qsort(lines, line_count, sizeof(*lines), compare_lines);
-	for (size_t i = 0; i < line_count; i++) {
-		text_printf(&all, "%s\n", lines[i]);
-		free(lines[i]);
-	}
-	free(lines);
-	lines = NULL;
-	line_count = 0;
-	return text_take(&all);
-}
-
-static void there_is(const char *expected, const char *name)
-{
-	cleanup_free char *all = list();
-
-	is_str(all, expected, "%s", name);
 }
 
 /* --- what is pushed -------------------------------------------------------------------------------------- */
@@ -176,7 +100,7 @@ static void test_all(void)
 	begin();
 	is_int(push_all(&report), 0, "everything is pushed");
 	there_is(STATE UNITS(""), "and is there, nothing else");
-	(void) nftw("units", remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	empty_directory("units");
 	is_int(push_all(&report), 0, "again, as at a reload");
 	there_is(STATE UNITS(""), "with the same result");
 	is_int((long long) report.problems, 0, "nothing is reported");
@@ -208,20 +132,22 @@ static void test_replacement(void)
 	closep(&fd);
 }
 
-static void test_not_good(void)
+/* Half a unit is worse than none. Of what is replaced, half has the second name at most. */
+static void test_under_way(void)
 {
 	struct report report = { 0 };
 	struct sink *sink;
+	struct text *out;
 
 	begin();
-	(void) mkdir("state", 0755);
-	write_file("state/report", "old");
-	sink = sink_directories("units", "state", &give_up, &report);
-	for (size_t i = 0; i < ELEMENTS(steps); i++)
-		(void) take_step(sink, &steps[i]);
-	is_int(sink->finish(sink, false), -1, "all is taken back when asked");
-	there_is("state/\nstate/report 644 old\nunits/\n", "and what was there is there");
-	is_int((long long) report.problems, 0, "without a word");
+	sink = sink_directories("units", NULL, &give_up, &report);
+	out = sink->open(sink, &steps[0].file);
+	text_puts(out, "un");
+	there_is(has_unnamed ? "units/\n" : "units/\nunits/a.service 644 \n", "a unit that is not whole has no name where that can be");
+	text_puts(out, "it");
+	is_int(sink->close(sink, &steps[0].file), 0, "the end of the file");
+	there_is("units/\nunits/a.service 644 unit\n", "then it has");
+	is_int(sink->finish(sink, true), 0, "the end");
 }
 
 /* A file or, where the path ends so, a directory in the way. */
@@ -236,6 +162,23 @@ static void put_in_the_way(const char *path)
 	}
 	if (path[strlen(path) - 1] != '/')
 		write_file(path, "other");
+}
+
+static void test_not_good(void)
+{
+	struct report report = { 0 };
+	struct sink *sink;
+
+	begin();
+	put_in_the_way("state/report");
+	(void) mkdir("state/root", 0755);
+	(void) mkdir("units/x.wants", 0755);
+	sink = sink_directories("units", "state", &give_up, &report);
+	for (size_t i = 0; i < ELEMENTS(steps); i++)
+		(void) take_step(sink, &steps[i]);
+	is_int(sink->finish(sink, false), -1, "all is taken back when asked");
+	there_is("state/\nstate/report 644 other\nstate/root/\nunits/\nunits/x.wants/\n", "and what was there is there");
+	is_int((long long) report.problems, 0, "without a word");
 }
 
 static void test_in_the_way(void)
@@ -264,10 +207,10 @@ static void test_in_the_way(void)
 		begin();
 		(void) mkdir("state", 0755);
 		put_in_the_way(table[i].path);
-		before = list();
+		before = scratch_list();
 		is_int(push_all(&report), -1, "%s is in the way", table[i].path);
 		is_reported(&report, table[i].reported, table[i].path);
-		after = list();
+		after = scratch_list();
 		if (*table[i].left)
 			ok(strstr(after, table[i].left) && !strstr(after, ".new") && !strstr(after, "unit\n"),
 			   "%s: no file is half done, no unit is left", table[i].path);
@@ -443,15 +386,76 @@ static void test_tree(void)
 	is_reported(&report, "file: is not an empty directory", "a file");
 }
 
-int main(void)
-{
-	const char *tmpdir = getenv("TMPDIR");
+/* --- system calls that fail ------------------------------------------------------------------------------ */
 
-	(void) umask(022);
-	(void) snprintf(folder, sizeof(folder), "%s/left4me-sink.XXXXXX", tmpdir ? tmpdir : "/tmp");
-	if (!mkdtemp(folder))
+/* From now on this process gets `error` for the call where its argument has one of the bits, or with 0 is `value`. */
+static bool deny(unsigned call, unsigned argument, unsigned bits, unsigned value, unsigned error)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 3),
+		/* of an argument the low half, as on every little endian machine */
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args) + 8 * argument),
+		BPF_JUMP(BPF_JMP | (bits ? BPF_JSET : BPF_JEQ) | BPF_K, bits ? bits : value, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { ELEMENTS(code), code };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/* As where a file cannot be made without a name, it has it from the beginning. */
+static bool deny_unnamed_files(void)
+{
+	return deny(SYS_openat, 2, O_TMPFILE & ~O_DIRECTORY, 0, EOPNOTSUPP) &&
+	       open(".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600) < 0 && errno == EOPNOTSUPP;
+}
+
+/* In a child of this process, whose file is not closed: as where the last bytes are written by close(2). */
+static int push_and_fail_to_close(size_t step)
+{
+	struct report report = { 0 };
+	struct sink *sink = sink_directories("units", "state", &give_up, &report);
+	struct text *out;
+
+	for (size_t i = 0; i < step; i++)
+		(void) take_step(sink, &steps[i]);
+	out = sink->open(sink, &steps[step].file);
+	text_puts(out, "last words");
+	if (!deny(SYS_close, 0, 0, (unsigned) out->fd, EIO))
 		return 2;
+	if (sink->close(sink, &steps[step].file) == 0 || sink->finish(sink, false) == 0)
+		return 1;
+	return report.count == 1 && strstr(report.lines[0], "Input/output error") ? 0 : 3;
+}
+
+static void test_failing_close(void)
+{
+	for (size_t i = 0; i < ELEMENTS(steps); i++) {
+		int status = -1;
+		pid_t pid;
+
+		if (steps[i].kind != STEP_FILE)
+			continue;
+		begin();
+		put_in_the_way("state/report");
+		(void) fflush(stdout);
+		pid = fork();
+		if (pid == 0)
+			_exit(push_and_fail_to_close(i));
+		(void) waitpid(pid, &status, 0);
+		is_int(WEXITSTATUS(status), 0, "%s cannot be closed: reported", steps[i].file.name);
+		there_is("state/\nstate/report 644 other\nunits/\n", "and nothing is left");
+	}
+}
+
+/* --- all of it, twice ------------------------------------------------------------------------------------ */
+
+static void test(void)
+{
 	test_all();
+	test_under_way();
 	test_replacement();
 	test_not_good();
 	test_in_the_way();
@@ -460,10 +464,22 @@ int main(void)
 	test_keep();
 	test_full_disk(1);
 	test_full_disk(3 * TEXT_WINDOW);
+	test_failing_close();
 	test_give_up();
 	test_exit();
 	test_beginning();
 	test_tree();
-	end();
+}
+
+int main(void)
+{
+	(void) umask(022);
+	test();
+	has_unnamed = false;
+	if (deny_unnamed_files())
+		test();
+	else
+		skip("no seccomp", "files that have their name from the beginning");
+	scratch_end();
 	return done_testing();
 }

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The sudo rules of the example host: literal, sorted, 0440, all that should be there and no other; taken by sudo and sudo-rs.
+# The sudo rules of the example host: literal, in order, 0440, all that should be there and no other; taken by sudo and sudo-rs.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . tests/tap.sh
@@ -56,6 +56,35 @@ for name in far-port two-lines; do
 	unlike "$rest" "systemctl (start|restart) left4me-server@$name\\.service" "refused $name has no start"
 done
 
+# The same for different hosts: command by command, units by the bytes of their names.
+in_order() { # SERVERS STOPPABLE-SERVERS BUILDS STOPPABLE-BUILDS
+	local verb
+	each() { # BEFORE NAMES BEHIND
+		local name
+		for name in $2; do
+			echo "$prefix$1$name$3"
+		done
+	}
+	log() { # UNIT@ NAMES
+		each "/usr/bin/journalctl --no-pager -o json -n 200 -u $1" "$2" .service
+		each "/usr/bin/journalctl --no-pager -o json -n 200 -u $1" "$2" ".service -f"
+		each "/usr/bin/journalctl --no-pager -o json -n all -u $1" "$2" ".service -f"
+	}
+	echo "$prefix/usr/bin/systemctl daemon-reload"
+	echo "$prefix/usr/bin/systemctl start left4me-check.service"
+	for verb in start restart reset-failed; do
+		each "/usr/bin/systemctl $verb left4me-server@" "$1" .service
+	done
+	each "/usr/bin/systemctl stop left4me-server@" "$2" .service
+	log left4me-server@ "$2"
+	each "/usr/bin/systemctl start build-overlay@" "$3" .service
+	each "/usr/bin/systemctl stop build-overlay@" "$4" .service
+	log build-overlay@ "$4"
+}
+servers="2 competitive custom-maps event training"
+is "$body" "$(in_order "$servers" "2 competitive custom-maps event far-port training two-lines" "1 2 5" "1 2 5")" \
+	"in this order, none twice"
+
 # What runs without a row keeps stop and its log, as long as it runs; what has a row gains nothing by running.
 started=$root/run/systemd/units
 mkdir -p "$started"
@@ -78,11 +107,11 @@ gone() {
 is "$(comm -13 <(sort <<<"$body") <(sort <<<"$running"))" "$(gone | sed "s/^/$prefix/" | sort)" \
 	"what runs without a row can be stopped, and no more"
 is "$(comm -23 <(sort <<<"$body") <(sort <<<"$running"))" "" "all other rules stay"
-is "$(LC_ALL=C sort -u <<<"$running")" "$running" "still sorted, no rule twice"
+is "$running" "$(in_order "$servers" "2 competitive custom-maps event far-port gone training two-lines" "1 2 5" "1 2 5 77")" \
+	"still in order, none twice"
 rm -rf "$started"
 is "$(reload)" "$body" "gone with the last of what ran"
 
-ok "sorted" env LC_ALL=C sort -c <(echo "$body")
 is "$(LC_ALL=C sort <<<"$body" | uniq -d)" "" "no rule twice"
 is "$(grep -vE "^${prefix//[()]/\\&}/usr/bin/(systemctl|journalctl) [a-z0-9@._ -]+\$" <<<"$body")" "" "one literal command a line"
 unlike "$body" 'libexec|left4me-(overlay|fetch-script)' "no helper is called by sudo: units run them (S20, S113)"

@@ -221,8 +221,8 @@ enum { NAMED_MAX = 3 };
 static void report_beyond(struct model *model, enum view view, const char *key, size_t limit, size_t total,
 			  const struct text *names, struct report *report)
 {
-	report_problem(report, views[view].name, "%zu rows are beyond [host] %s = %zu and get neither unit nor rule:%s%s",
-		       total - limit, key, limit, text_string(names), total - limit > NAMED_MAX ? " ..." : "");
+	report_problem(report, views[view].name, "beyond [host] %s = %zu: no unit and no rule for %zu of %zu:%s%s",
+		       key, limit, total - limit, total, text_string(names), total - limit > NAMED_MAX ? " ..." : "");
 	model->refused += total - limit;
 }
 

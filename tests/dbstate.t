@@ -87,7 +87,7 @@ FAULTS = [
     ("a layers view with a missing column", view(LAYERS, "SELECT " + constants_of(LAYERS).replace("AS position", "AS place")), "position"),
     ("an overlays view with a missing column", view(OVERLAYS, "SELECT " + constants_of(OVERLAYS).replace("AS name", "AS title")), "name"),
     ("a view over a table that is gone", view(INSTANCES, "SELECT * FROM gone"), "generator_instances|gone"),
-    ("20 001 instances", sql(MANY % 20001 + DISABLED), INSTANCES + ".*20 ?000"),
+    ("20 003 instances", sql(MANY % 20001 + DISABLED), INSTANCES + ": has 20003 rows, more than 10 times"),
     ("a view over a pragma", view(INSTANCES, "SELECT %s FROM pragma_database_list" % constants_of(INSTANCES, name="name", port=27001, arguments="file")), INSTANCES),
     ("a view that loads an extension", view(INSTANCES, "SELECT " + constants_of(INSTANCES, name="load_extension('/tmp/evil')", port=27001)), INSTANCES),
     ("a -wal that is a link to a file of root's", sidecars(lambda p: os.symlink("/etc/shadow", p), "-wal"), None),
@@ -209,10 +209,13 @@ else:
 
 # At the limits
 good_database()
+box.config("[host]\nservers = 5000\n")
 sql(MANY % 19998 + DISABLED)()
 run = Generated()
-tap.none(run.problems() + ([] if (run.status, len(run.servers())) == (0, 20000) and run.report[-1] == "and 9998 more" else
-                           ["%r %r" % (run.status, run.report[-3:])]), "20 000 instances, nearly all of them refused, in time")
+tap.none(run.problems() + ([] if (run.status, len(run.servers())) == (0, 5000) and
+                           "no rule for 15000 of 20000" in run.report[0] and len(run.report) > 4990 else
+                           ["%r %d %r" % (run.status, len(run.report), run.report[:3])]), "20 000 instances, nearly all of them refused, in time")
+box.config("")
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Who reads

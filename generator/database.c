@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "base.h"
+#include "recovery.h"
 
 enum {
-	COPY_MAX = 64 * 1024 * 1024,           /* bytes of database and log together */
 	VALUE_LENGTH_MAX = 64 * 1024 * 1024,   /* bytes; a longer value makes the whole read fail */
 	BUSY_MILLISECONDS = 200,
 	RETRY_MILLISECONDS = 20,
@@ -30,14 +30,15 @@ struct look {
 };
 
 /* How to open what a look has found, see choose_way(). */
-enum way { PLAIN, IMMUTABLE, COPY };
+enum way { PLAIN, IMMUTABLE, RECOVER };
 
 struct attempt {
 	const char *path;
-	const char *copy;
 	database_query query;
 	void *userdata;
 	struct timespec start;
+	const struct look *look;       /* in a recovery */
+	char *schema_error;            /* what SQLite cannot read of the schema, or NULL */
 	char *reason;
 	bool denied;
 };
@@ -121,78 +122,10 @@ static enum way choose_way(const struct look *look)
 	if (look->has[WAL] && look->has[SHM])
 		return PLAIN;
 	if (look->size[WAL] > 0)
-		return COPY;
+		return RECOVER;
 	if (look->size[JOURNAL] > 0)
 		return PLAIN;
 	return IMMUTABLE;
-}
-
-/* Through a descriptor: what stands at that path in /tmp may be somebody else's link. */
-void database_remove_copy(const char *copy)
-{
-	static const char *const names[] = { "db", "db-wal", "db-shm", "db-journal" };
-	int directory = open(copy, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (directory < 0)
-		return;
-	for (size_t i = 0; i < ELEMENTS(names); i++)
-		(void) unlinkat(directory, names[i], 0);
-	(void) close(directory);
-	(void) rmdir(copy);
-}
-
-/* Copies at most *budget bytes and takes them off it. */
-static int copy_file(const char *from, const char *to, off_t *budget)
-{
-	cleanup_close int in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	cleanup_close int out = in < 0 ? -1 : open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	cleanup_free char *buffer = xrealloc(NULL, TEXT_WINDOW, 1);
-
-	if (out < 0)
-		return -errno;
-	for (;;) {
-		ssize_t n = read(in, buffer, TEXT_WINDOW);
-		int r;
-
-		if (n <= 0)
-			return n < 0 ? -errno : 0;
-		*budget -= n;
-		if (*budget < 0)
-			return -EFBIG;
-		r = write_all(out, buffer, (size_t) n);
-		if (r < 0)
-			return r;
-	}
-}
-
-/* Copies the database and one sidecar: 0, 1 if the sidecar is gone, or -1 with the reason. */
-static int make_copy(struct attempt *attempt, enum sidecar sidecar)
-{
-	cleanup_free char *from = sidecar_path(attempt->path, sidecar);
-	cleanup_free char *file = NULL;
-	cleanup_free char *to = NULL;
-	off_t budget = COPY_MAX;
-	int r;
-
-	if (mkdir(attempt->copy, 0700) < 0) {
-		int error = errno;
-
-		cleanup_free char *reason = xasprintf("cannot be copied to '%s': %s", attempt->copy, strerror(error));
-		set_reason(attempt, reason);
-		return -1;
-	}
-	file = xasprintf("%s/db", attempt->copy);
-	to = sidecar_path(file, sidecar);
-	r = copy_file(attempt->path, file, &budget);
-	if (r == 0)
-		r = copy_file(from, to, &budget);
-	if (r == -EFBIG) {
-		set_reason(attempt, "is larger than 64 MiB with its log and would have to be copied");
-		return -1;
-	}
-	if (r == -ENOENT)      /* a writer has come and recovered the database */
-		return 1;
-	return r < 0 ? fail(attempt, -r) : 0;
 }
 
 /* Allows SELECT and nothing else: no PRAGMA, no ATTACH, no write, whatever the text of a view says. */
@@ -210,13 +143,40 @@ static int authorize(void *userdata, int action, const char *a, const char *b, c
 	}
 }
 
-static int look_at_clock(void *userdata)
+static bool is_out_of_time(void *userdata)
 {
 	return is_over(userdata, DATABASE_PATIENCE);
 }
 
-/* Each line closes one way in which a file or its schema can attack its reader (sqlite.org, "Defense Against The Dark Arts"). */
-static int harden(sqlite3 *db, struct attempt *attempt, bool check_integrity)
+static int look_at_clock(void *userdata)
+{
+	return is_out_of_time(userdata);
+}
+
+/*
+ * Has SQLite parse the schema under its own limits: what the application keeps beside our views does not matter. Nor does
+ * what this version of SQLite cannot parse, say a trigger with a newer syntax: WRITABLE_SCHEMA makes it pass over that
+ * (nothing is written, the database is open for reading).
+ */
+static int load_schema(sqlite3 *db, struct attempt *attempt)
+{
+	static const char query[] = "SELECT 1 FROM main.sqlite_schema LIMIT 1", complaint[] = "malformed database schema (";
+	int rc = sqlite3_exec(db, query, NULL, NULL, NULL);
+
+	if ((rc & 0xff) != SQLITE_CORRUPT || strncmp(sqlite3_errmsg(db), complaint, sizeof(complaint) - 1) != 0)
+		return rc;
+	attempt->schema_error = xstrdup(sqlite3_errmsg(db) + sizeof(complaint) - 2);
+	(void) sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, NULL);
+	rc = sqlite3_exec(db, query, NULL, NULL, NULL);
+	(void) sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 0, NULL);
+	return rc;
+}
+
+/*
+ * Each line closes one way in which a file or its schema can attack its reader (sqlite.org, "Defense Against The Dark
+ * Arts"). The limits are for our own queries, and for what is left of the views' text in them.
+ */
+static int harden(sqlite3 *db, struct attempt *attempt)
 {
 	static const struct {
 		int setting, value;
@@ -240,27 +200,24 @@ static int harden(sqlite3 *db, struct attempt *attempt, bool check_integrity)
 		{ SQLITE_LIMIT_TRIGGER_DEPTH, 1 },
 		{ SQLITE_LIMIT_WORKER_THREADS, 0 },
 	};
-	sqlite3_stmt *check = NULL;
 	static const char *harmless_modules[] = { "json_each", NULL };         /* reads nothing but its argument */
 	int rc;
 
 	for (size_t i = 0; i < ELEMENTS(settings); i++)
 		(void) sqlite3_db_config(db, settings[i].setting, settings[i].value, NULL);
-	for (size_t i = 0; i < ELEMENTS(limits); i++)
-		(void) sqlite3_limit(db, limits[i].setting, limits[i].value);
 	/* Newer SQLite calls full-text and spatial indexes innocuous: views may use them, and the authorizer is not asked. */
 	(void) sqlite3_drop_modules(db, harmless_modules);
 	(void) sqlite3_busy_timeout(db, BUSY_MILLISECONDS);
 	sqlite3_progress_handler(db, OPCODES_BETWEEN_LOOKS, look_at_clock, attempt);
-	rc = sqlite3_exec(db, "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY;"
-			  "PRAGMA cache_size=-500; BEGIN", NULL, NULL, NULL);
-	if (rc != SQLITE_OK || !check_integrity)
-		return rc;
-	rc = sqlite3_prepare_v2(db, "PRAGMA integrity_check(1)", -1, &check, NULL);
-	if (rc == SQLITE_OK && (rc = sqlite3_step(check)) == SQLITE_ROW)
-		rc = strcmp((const char *) sqlite3_column_text(check, 0), "ok") == 0 ? SQLITE_OK : SQLITE_CORRUPT;
-	(void) sqlite3_finalize(check);
-	return rc;
+	rc = sqlite3_exec(db, "PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY; BEGIN", NULL, NULL,
+			  NULL);
+	if (rc == SQLITE_OK)
+		rc = load_schema(db, attempt);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(db, "PRAGMA cache_size=-500", NULL, NULL, NULL);     /* KiB */
+	for (size_t i = 0; i < ELEMENTS(limits); i++)
+		(void) sqlite3_limit(db, limits[i].setting, limits[i].value);
+	return rc == SQLITE_OK ? sqlite3_set_authorizer(db, authorize, NULL) : rc;
 }
 
 /* A "file:" URI for the path, with the characters that mean something in a URI as %XX; owned by the caller. */
@@ -282,28 +239,63 @@ static char *make_uri(const char *path, const char *parameters)
  * readonly_shm=1: otherwise SQLite rebuilds the -shm of a crashed writer in place where it may write. With it, SQLite reads
  * as on a read-only file system (https://sqlite.org/wal.html, section 5) and leaves no trace.
  */
+static int open_database(struct attempt *attempt, enum way way, sqlite3 **ret_db)
+{
+	cleanup_free char *uri = make_uri(attempt->path, way == IMMUTABLE ? "?immutable=1" : "?readonly_shm=1");
+	int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, rc;
+
+	if (way != RECOVER)
+		return sqlite3_open_v2(uri, ret_db, flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_READONLY,
+				       NULL);
+	rc = sqlite3_open_v2(attempt->path, ret_db, flags | SQLITE_OPEN_READWRITE, RECOVERY_VFS);
+	return rc == SQLITE_OK ? sqlite3_exec(*ret_db, "PRAGMA locking_mode=EXCLUSIVE", NULL, NULL, NULL) : rc;
+}
+
+/* Says what the recovery needed if it was that which took too long. */
+static void explain_failure(struct attempt *attempt, int rc, sqlite3 *db)
+{
+	cleanup_free char *reason = NULL;
+	enum sidecar sidecar;
+
+	if (rc != SQLITE_INTERRUPT)
+		reason = xstrdup(sqlite3_errmsg(db));
+	else if (!attempt->look)
+		reason = xasprintf("could not be read within %d seconds", DATABASE_PATIENCE);
+	else {
+		sidecar = attempt->look->size[JOURNAL] > 0 ? JOURNAL : WAL;
+		reason = xasprintf("a writer has crashed, and its %s of %lld MiB could not be recovered within %d seconds; "
+				   "the application does that when it opens the database", suffixes[sidecar] + 1,
+				   (long long) attempt->look->size[sidecar] >> 20, DATABASE_PATIENCE);
+	}
+	set_reason(attempt, reason);
+}
+
+static void add_schema_error(struct attempt *attempt)
+{
+	cleanup_free char *reason = xasprintf("%s (SQLite %s cannot read all of its schema: %s)", attempt->reason,
+					      sqlite3_libversion(), attempt->schema_error);
+	set_reason(attempt, reason);
+}
+
 static int open_and_read(struct attempt *attempt, enum way way)
 {
-	bool copied = way == COPY;
-	cleanup_free char *copy = xasprintf("%s/db", attempt->copy);
-	cleanup_free char *uri = make_uri(copied ? copy : attempt->path,
-					  copied ? "" : way == IMMUTABLE ? "?immutable=1" : "?readonly_shm=1");
-	int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_NOFOLLOW;
 	sqlite3 *db = NULL;
 	int rc;
 
-	rc = sqlite3_open_v2(uri, &db, flags | (copied ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY), NULL);
+	freep(&attempt->reason);
+	freep(&attempt->schema_error);
+	rc = open_database(attempt, way, &db);
+
 	if (db)                                /* NULL: out of memory */
 		(void) sqlite3_extended_result_codes(db, 1);
 	if (rc == SQLITE_OK)
-		rc = harden(db, attempt, copied);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_set_authorizer(db, authorize, NULL);
-	freep(&attempt->reason);
+		rc = harden(db, attempt);
 	if (rc == SQLITE_OK)
 		rc = attempt->query(db, attempt->userdata, &attempt->reason);
 	if (rc != SQLITE_OK && !attempt->reason)
-		set_reason(attempt, rc == SQLITE_INTERRUPT ? "could not be read within 2 seconds" : sqlite3_errmsg(db));
+		explain_failure(attempt, rc, db);
+	if (rc != SQLITE_OK && attempt->schema_error)
+		add_schema_error(attempt);
 	(void) sqlite3_close_v2(db);
 	return rc;
 }
@@ -323,24 +315,13 @@ static bool is_transient(int rc)
 	}
 }
 
-/* Reads a private copy of the database and one sidecar: 0 done, 1 try again, -1 give up. */
-static int read_copy(struct attempt *attempt, enum sidecar sidecar, int *ret_rc)
-{
-	int r = make_copy(attempt, sidecar);
-
-	if (r == 0)
-		*ret_rc = open_and_read(attempt, COPY);
-	database_remove_copy(attempt->copy);
-	return r;
-}
-
 /*
- * Opens and checks the file itself; -1 with the reason. It must stay open until SQLite is done: closing any descriptor of a
- * file drops all locks that the process has on it (fcntl(2)).
+ * Opens and checks a file; -1 with the reason, a clause that follows the path. The database itself must stay open until
+ * SQLite is done: closing any descriptor of a file drops all locks that the process has on it (fcntl(2)).
  */
-static int open_file(struct attempt *attempt)
+static int open_file(struct attempt *attempt, const char *path)
 {
-	int fd = open(attempt->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
 
 	if (fd < 0 && errno == ELOOP)
@@ -357,13 +338,43 @@ static int open_file(struct attempt *attempt)
 	return -1;
 }
 
+/* A sidecar that a crashed writer has left: 0 with -1 if there is none, or -1 with the reason. */
+static int open_sidecar(struct attempt *attempt, const struct look *look, enum sidecar sidecar, int *ret_fd)
+{
+	cleanup_free char *path = sidecar_path(attempt->path, sidecar);
+
+	*ret_fd = look->size[sidecar] > 0 ? open_file(attempt, path) : -1;
+	if (*ret_fd >= 0 || look->size[sidecar] == 0)
+		return 0;
+	cleanup_free char *reason = xasprintf("its %s: %s", suffixes[sidecar] + 1, attempt->reason);
+	set_reason(attempt, reason);
+	return -1;
+}
+
+/* Reads the database with the log or the journal that a crashed writer left. */
+static int recover_and_read(struct attempt *attempt, const struct look *look, int fd)
+{
+	cleanup_close int journal = -1, log = -1;
+	struct recovery *recovery;
+	int rc;
+
+	if (open_sidecar(attempt, look, JOURNAL, &journal) < 0 || open_sidecar(attempt, look, WAL, &log) < 0)
+		return SQLITE_CANTOPEN;
+	recovery = recovery_begin(&(struct recovery_files){ fd, journal, log }, is_out_of_time, attempt);
+	attempt->look = look;
+	rc = open_and_read(attempt, RECOVER);
+	attempt->look = NULL;
+	recovery_end(recovery);
+	return rc;
+}
+
 /* One try: 0 done, 1 try again, -1 give up. */
 static int try_once(struct attempt *attempt)
 {
-	cleanup_close int fd = open_file(attempt);
+	cleanup_close int fd = open_file(attempt, attempt->path);
 	struct look before, after;
 	enum way way;
-	int rc = SQLITE_OK, r = 0;
+	int rc;
 
 	if (fd < 0 || look_at(attempt, fd, &before) < 0)
 		return -1;
@@ -372,16 +383,11 @@ static int try_once(struct attempt *attempt)
 		set_reason(attempt, "is truncated: its last page is not whole");
 		return -1;
 	}
-	if (way == COPY)
-		r = read_copy(attempt, WAL, &rc);
-	else
-		rc = open_and_read(attempt, way);
+	rc = way == RECOVER ? recover_and_read(attempt, &before, fd) : open_and_read(attempt, way);
 	if (rc == SQLITE_READONLY_ROLLBACK && way == PLAIN) {
-		way = COPY;
-		r = read_copy(attempt, JOURNAL, &rc);
+		way = RECOVER;
+		rc = recover_and_read(attempt, &before, fd);
 	}
-	if (r != 0)
-		return r;
 	if (way != PLAIN && look_at(attempt, fd, &after) < 0)
 		return -1;
 	if (way != PLAIN && !same_look(&before, &after))
@@ -405,10 +411,10 @@ static int enter_directory(struct attempt *attempt)
 	return chdir(directory) < 0 ? fail(attempt, errno) : 0;
 }
 
-int database_read(const char *path, const char *copy, database_query query, void *userdata, char **ret_reason,
+int database_read(const char *path, database_query query, void *userdata, char **ret_reason,
 		  bool *ret_denied)
 {
-	struct attempt attempt = { .path = path, .copy = copy, .query = query, .userdata = userdata };
+	struct attempt attempt = { .path = path, .query = query, .userdata = userdata };
 	int r = enter_directory(&attempt) < 0 ? -1 : 1;
 
 	(void) clock_gettime(CLOCK_MONOTONIC, &attempt.start);
@@ -424,5 +430,6 @@ int database_read(const char *path, const char *copy, database_query query, void
 		*ret_denied = attempt.denied;
 	} else
 		free(attempt.reason);
+	free(attempt.schema_error);
 	return r;
 }

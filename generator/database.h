@@ -19,14 +19,8 @@ typedef int (*database_query)(sqlite3 *db, void *userdata, char **ret_reason);
  * Opens the file at `path` and calls the query until one run saw nothing but committed rows of one moment. Links on the
  * way to its directory are followed; the file itself must not be one. Waits DATABASE_LOCK_PATIENCE seconds for a writer
  * and reads for DATABASE_PATIENCE seconds at most. Changes the working directory of the process.
- * What a crashed writer left may have to be copied first: into the directory `copy`, an absolute path at which
- * nothing exists, which is made and removed again.
  * Returns 0, or -1 with the reason in *ret_reason, owned by the caller: a clause that follows the path. *ret_denied says
  * whether a missing permission was the reason.
  */
 enum { DATABASE_LOCK_PATIENCE = 1, DATABASE_PATIENCE = 2 };
-int database_read(const char *path, const char *copy, database_query query, void *userdata, char **ret_reason,
-		  bool *ret_denied);
-
-/* Removes the copy that a database_read() left because its process was killed, if there is one. */
-void database_remove_copy(const char *copy);
+int database_read(const char *path, database_query query, void *userdata, char **ret_reason, bool *ret_denied);

@@ -163,7 +163,7 @@ static void receive_path(int paths, char path[PATH_SIZE])
 	}
 }
 
-static _Noreturn void child(int paths, int answers, const char *copy)
+static _Noreturn void child(int paths, int answers)
 {
 	struct text out = TEXT_EMPTY;
 	char path[PATH_SIZE];
@@ -180,7 +180,7 @@ static _Noreturn void child(int paths, int answers, const char *copy)
 	if (r < 0)
 		reason = xstrdup(strerror(-r));
 	else
-		r = database_read(path, copy, read_views, &out, &reason, &denied);
+		r = database_read(path, read_views, &out, &reason, &denied);
 	if (r < 0) {
 		out.length = 0;
 		text_printf(&out, FAILURE "%c%.1000s", denied ? '+' : '-', reason);
@@ -240,12 +240,9 @@ static int end_child(struct reader *reader)
 
 void reader_fork(struct reader *ret_reader)
 {
-	struct timespec now;
 	int paths[2], answers[2];
 
 	*ret_reader = READER_NONE;
-	(void) clock_gettime(CLOCK_MONOTONIC, &now);
-	ret_reader->copy = xasprintf("/tmp/left4me-%ld-%ld", (long) now.tv_sec, now.tv_nsec);
 	if (pipe(paths) < 0)
 		return;
 	memcpy(ret_reader->paths, paths, sizeof(paths));
@@ -256,7 +253,7 @@ void reader_fork(struct reader *ret_reader)
 	if (ret_reader->child == 0) {
 		(void) close(paths[1]);
 		(void) close(answers[0]);
-		child(paths[0], answers[1], ret_reader->copy);
+		child(paths[0], answers[1]);
 	}
 	(void) close(answers[1]);
 }
@@ -286,7 +283,6 @@ void reader_done(struct reader *reader)
 	closep(&reader->paths[1]);
 	reader_wait(reader);
 	closep(&reader->answers);
-	free(reader->copy);
 	*reader = READER_NONE;
 }
 
@@ -327,6 +323,5 @@ int reader_finish(struct reader *reader, struct rows *ret_rows, char **ret_reaso
 		*ret_reason = xasprintf("could not be read within %d seconds", READER_PATIENCE);
 		(void) end_child(reader);
 	}
-	database_remove_copy(reader->copy);    /* if the child was killed, or could not */
 	return *ret_reason ? -1 : 0;
 }

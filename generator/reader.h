@@ -14,7 +14,6 @@
 struct reader {
 	pid_t child;                   /* 0: none */
 	int paths[2], answers;         /* pipes to and from the child, -1: none */
-	char *copy;                    /* directory for database_read(); the parent removes what a killed child left */
 	struct timespec deadline;
 };
 #define READER_NONE ((struct reader){ .paths = { -1, -1 }, .answers = -1 })
@@ -40,5 +39,5 @@ int reader_finish(struct reader *reader, struct rows *ret_rows, char **ret_reaso
 /* Ends the child if it is still there: no process outlives its reader. */
 void reader_wait(struct reader *reader);
 
-/* The same, and frees what the reader holds. */
+/* The same, and closes what the reader has open. */
 void reader_done(struct reader *reader);

@@ -63,9 +63,9 @@ static int read_row(sqlite3 *db, void *userdata, char **ret_reason)
 	return rc;
 }
 
-int fetch_row(const char *database, const char *copy, struct query *query, char **ret_reason)
+int fetch_row(const char *database, struct query *query, char **ret_reason)
 {
 	bool denied;
 
-	return database_read(database, copy, read_row, query, ret_reason, &denied);
+	return database_read(database, read_row, query, ret_reason, &denied);
 }

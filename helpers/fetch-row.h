@@ -13,8 +13,7 @@ struct query {
 };
 
 /*
- * Reads the script of the overlay query->id from generator_overlays; `copy` is database_read()'s. Exactly one row must have
- * that id, with a text of at most SCRIPT_MAX bytes without a NUL, or NULL. 0, or -1 with the reason: a clause that follows
+ * Reads the script of the overlay query->id from generator_overlays. Exactly one row must have that id, with a text of at most SCRIPT_MAX bytes without a NUL, or NULL. 0, or -1 with the reason: a clause that follows
  * the path, owned by the caller, which quotes the database and may contain any byte but NUL.
  */
-int fetch_row(const char *database, const char *copy, struct query *query, char **ret_reason);
+int fetch_row(const char *database, struct query *query, char **ret_reason);

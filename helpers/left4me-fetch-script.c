@@ -80,7 +80,6 @@ struct request {
 	const char *id;         /* the same in digits */
 	char *database;         /* valid_path() */
 	char *directory;        /* the unit's runtime directory, by its id */
-	char *copy;             /* below it, so that systemd removes what is left if this process is killed */
 };
 
 static void request_done(struct request *request)
@@ -88,7 +87,6 @@ static void request_done(struct request *request)
 	text_done(&request->query.script);
 	free(request->database);
 	free(request->directory);
-	free(request->copy);
 }
 
 static const char *check_path(const char *path)
@@ -139,7 +137,6 @@ static void parse_command_line(int argc, char **argv, struct request *request)
 static void check_runtime_directory(struct request *request, const char *directory)
 {
 	request->directory = xasprintf(RUNTIME_ROOT "%s", request->id);
-	request->copy = xasprintf("%s/copy", request->directory);
 	if (!directory)
 		die(EXIT_FAILED, 0, "RUNTIME_DIRECTORY is not set: only the unit build-overlay@%s.service calls this "
 		    "program", request->id);
@@ -175,7 +172,7 @@ int main(int argc, char **argv)
 	limit_resources();
 	if (become_builder(request.directory, request.database, &directory, &reason) < 0)
 		die(EXIT_FAILED, 0, "%s", reason);
-	if (fetch_row(request.database, request.copy, &request.query, &reason) < 0)
+	if (fetch_row(request.database, &request.query, &reason) < 0)
 		die(EXIT_FAILED, 0, "cannot read '%s': %s", request.database, reason);
 	write_script(&request, directory);
 	return 0;

@@ -72,6 +72,15 @@ Run().fails(r"view generator_overlays: no such column: script; deploy/schema/vie
 database(schema="CREATE TABLE o (id, s); INSERT INTO o VALUES (7, 'seven'), (8, 'eight');"
          "CREATE VIEW generator_overlays AS SELECT id, 'name' AS name, s AS script FROM o")
 Run().gives("seven", "a view")
+FOREIGN = "CREATE TABLE generator_overlays (id, name, script); CREATE TABLE users (%s); CREATE TABLE log (x);" % ", ".join(
+    "c%d" % i for i in range(211))
+for what, text in (("trigger that calls a function with 24 arguments", "CREATE TRIGGER t AFTER UPDATE ON users BEGIN INSERT INTO log VALUES "
+                    "(json_object(%s)); END" % ", ".join("'c%d', OLD.c%d" % (i, i) for i in range(12))),
+                   ("trigger that joins 211 texts", "CREATE TRIGGER t AFTER UPDATE ON users BEGIN INSERT INTO log VALUES (%s); END" %
+                    " || ".join("OLD.c%d" % i for i in range(211))),
+                   ("view of 60 UNIONs", "CREATE VIEW v AS " + " UNION ".join("SELECT c%d FROM users" % i for i in range(60)))):
+    database(schema=FOREIGN + text + "; INSERT INTO generator_overlays VALUES (7, '', 'echo')")
+    Run().gives("echo", "a %s does not matter" % what)
 HOSTILE = "CREATE VIEW generator_overlays AS "
 for what, text in (("counts for ever", "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT 7 AS id, i AS script "
                     "FROM n WHERE i < 0"),

@@ -58,9 +58,9 @@ int become_builder(const char *directory, const char *database, int *ret_directo
 	abort();
 }
 
-int fetch_row(const char *database, const char *copy, struct query *query, char **ret_reason)
+int fetch_row(const char *database, struct query *query, char **ret_reason)
 {
-	(void) database, (void) copy, (void) query, (void) ret_reason;
+	(void) database, (void) query, (void) ret_reason;
 	abort();
 }
 

@@ -19,7 +19,7 @@ from unitfile import *  # noqa: E402,F403
 
 BUNDLE = os.path.dirname(TESTS) + "/deploy/bundlewrap/bundles/left4me"
 BW, GIT = shutil.which("bw"), shutil.which("git")
-FOLDER = "/usr/local/lib/systemd/system/"
+DIRECTORY = "/usr/local/lib/systemd/system/"
 NODES = ("eight", "twelve", "four")
 
 if not BW or not GIT:
@@ -47,7 +47,7 @@ def make_repository(name, nodes=None):
 
 
 def program(name, text):
-    """A folder for PATH with a left4me-generator in it."""
+    """A directory for PATH with a left4me-generator in it."""
     write("%s/%s/left4me-generator" % (top, name), text, 0o755)
     return "%s/%s" % (top, name)
 
@@ -145,19 +145,19 @@ tap.equal(calls(), 1, "and runs the renderer once")
 
 def files_of(node):
     """{path on the host: bytes} of every file item."""
-    folder = "%s/files-%s" % (top, node)
-    passes("bw writes the files of %s" % node, "items", "-w", folder, node)
-    return {"/" + path: data for path, (kind, _, data) in snapshot(folder).items() if kind == "file"}
+    directory = "%s/files-%s" % (top, node)
+    passes("bw writes the files of %s" % node, "items", "-w", directory, node)
+    return {"/" + path: data for path, (kind, _, data) in snapshot(directory).items() if kind == "file"}
 
 
 def tree_of(conf):
     """{unit: entries} of what the generator writes for that configuration, links as Install.WantedBy."""
-    folder = top + "/tree"
-    shutil.rmtree(folder, ignore_errors=True)
+    directory = top + "/tree"
+    shutil.rmtree(directory, ignore_errors=True)
     subprocess.run([BUILD + "/left4me-generator", "render", "--format=tree", "--no-database", "--config=-",
-                    "--output=" + folder], input=conf, check=True)
+                    "--output=" + directory], input=conf, check=True)
     units = {}
-    for path, (kind, _, data) in sorted(snapshot(folder + "/systemd/generator").items()):
+    for path, (kind, _, data) in sorted(snapshot(directory + "/systemd/generator").items()):
         if kind == "file":
             units.setdefault(path, []).extend(parse(data))
         elif kind == "link":
@@ -186,8 +186,8 @@ def differences(got, want):
 
 
 def units_in(files):
-    return {path[len(FOLDER):]: parse(data) for path, data in files.items()
-            if path.startswith(FOLDER) and "backup." not in path}
+    return {path[len(DIRECTORY):]: parse(data) for path, data in files.items()
+            if path.startswith(DIRECTORY) and "backup." not in path}
 
 
 files = {node: files_of(node) for node in NODES}
@@ -313,7 +313,7 @@ done = subprocess.run(["make", "-n", "install", "DESTDIR=/dest", "PREFIX=/usr/lo
                       env={k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))})
 tap.ok("/dest/usr/local/libexec/left4me" in done.stdout, "make install says what it would do", said(done))
 tap.none([line for line in done.stdout.splitlines() if re.search(r"systemd/system(/|\s|$)", line)],
-         "and puts nothing into %s, which the systemd bundle purges" % FOLDER)
+         "and puts nothing into %s, which the systemd bundle purges" % DIRECTORY)
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Errors

@@ -19,7 +19,7 @@ SCRATCH=$(mktemp -d /dev/shm/left4me-cost.XXXXXX 2>/dev/null || mktemp -d) || ex
 trap 'rm -rf "$SCRATCH"' EXIT
 chmod 755 "$SCRATCH"
 
-run() { # UNITS [TOOL...]: a run into fresh folders
+run() { # UNITS [TOOL...]: a run into fresh directories
 	local root=$SCRATCH/$1
 	shift
 	rm -rf "$root/run"
@@ -56,12 +56,12 @@ system_calls() { # UNITS
 	grep -vc -e ' resumed>' -e '+++ exited' "$SCRATCH/trace"
 }
 
-# The least of five runs each at no unit: what the generator has more than tests/bench/bare.c with one folder to make.
+# The least of five runs each at no unit: what the generator has more than tests/bench/bare.c with one directory to make.
 more_faults() {
-	local root=$SCRATCH/0 folders=("$SCRATCH"/0/run/systemd/generator{,.early,.late})
+	local root=$SCRATCH/0 directories=("$SCRATCH"/0/run/systemd/generator{,.early,.late})
 	printf 'dux\0' >"$SCRATCH/manifest"
-	"$SCRATCH/runner" 5 60 "$root/run" "$generator" --root="$root" "${folders[@]}" -- \
-		"$SCRATCH/bare" "$SCRATCH/manifest" "${folders[0]}" "$root/run/left4me" "$root/var/lib/left4me/left4me.db" |
+	"$SCRATCH/runner" 5 60 "$root/run" "$generator" --root="$root" "${directories[@]}" -- \
+		"$SCRATCH/bare" "$SCRATCH/manifest" "${directories[0]}" "$root/run/left4me" "$root/var/lib/left4me/left4me.db" |
 		awk '!($1 in least) || $6 < least[$1] { least[$1] = $6 } END { if (1 in least) print least[0] - least[1] }'
 }
 

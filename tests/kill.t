@@ -109,12 +109,12 @@ left = [name for name in os.listdir("/tmp") if re.fullmatch(r"left4me-\d+-\d+", 
 tap.ok(not left, "nothing in /tmp", left)
 
 
-def empty(folder):
+def empty(directory):
     """While somebody writes there."""
-    for name in os.listdir(folder):
-        shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
+    for name in os.listdir(directory):
+        shutil.rmtree(os.path.join(directory, name), ignore_errors=True)
         try:
-            os.unlink(os.path.join(folder, name))
+            os.unlink(os.path.join(directory, name))
         except OSError:
             pass
 

@@ -11,7 +11,7 @@
 
 #include "tap.h"
 
-static char folder[] = "/tmp/left4me-test-XXXXXX";
+static char directory[] = "/tmp/left4me-test-XXXXXX";
 
 /* All lines of the report, to be freed. */
 static char *lines_of(struct report *report)
@@ -28,7 +28,7 @@ static char *lines_of(struct report *report)
 
 static char *make_file(const char *name, const char *bytes, size_t length, mode_t mode)
 {
-	char *path = xasprintf("%s/%s", folder, name);
+	char *path = xasprintf("%s/%s", directory, name);
 	cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	if (fd < 0 || write_all(fd, bytes, length) < 0 || fchmod(fd, mode) < 0)
@@ -50,12 +50,12 @@ static void is_read(const char *path, bool may_be_missing, bool root_owned, cons
 	is_str(lines, report_text, "%s: the report", name);
 }
 
-/* Only what this test has made: names in its own folder, nothing that it was merely given to read. */
+/* Only what this test has made: names in its own directory, nothing that it was merely given to read. */
 static void remove_file(char **path)
 {
-	const size_t length = strlen(folder);
+	const size_t length = strlen(directory);
 
-	if (strncmp(*path, folder, length) == 0 && (*path)[length] == '/')
+	if (strncmp(*path, directory, length) == 0 && (*path)[length] == '/')
 		(void) unlink(*path);
 	freep(path);
 }
@@ -63,7 +63,7 @@ static void remove_file(char **path)
 static void test_read(void)
 {
 	static char big[CONFIG_FILE_MAX + 2];
-	cleanup_free char *missing = xasprintf("%s/missing", folder);
+	cleanup_free char *missing = xasprintf("%s/missing", directory);
 
 	memset(big, '#', CONFIG_FILE_MAX);
 	const struct {
@@ -91,13 +91,13 @@ static void test_read(void)
 
 static void test_read_other_kinds(void)
 {
-	cleanup(remove_file) char *fifo = xasprintf("%s/fifo", folder);
-	cleanup(remove_file) char *link = xasprintf("%s/link", folder);
+	cleanup(remove_file) char *fifo = xasprintf("%s/fifo", directory);
+	cleanup(remove_file) char *link = xasprintf("%s/link", directory);
 
 	(void) mkfifo(fifo, 0644);
 	(void) !symlink("gone", link);
 	is_read(fifo, false, false, NULL, "FILE: is not a regular file; the whole file is ignored\n", "a FIFO");
-	is_read(folder, true, false, NULL, "FILE: is not a regular file; the whole file is ignored\n", "a folder");
+	is_read(directory, true, false, NULL, "FILE: is not a regular file; the whole file is ignored\n", "a directory");
 	is_read(link, true, false, NULL, "", "a link to nothing");
 }
 
@@ -267,7 +267,7 @@ static void test_wiped(void)
 
 int main(void)
 {
-	if (!mkdtemp(folder))
+	if (!mkdtemp(directory))
 		return 1;
 	test_read();
 	test_read_other_kinds();
@@ -276,6 +276,6 @@ int main(void)
 	test_long_lines();
 	test_env();
 	test_wiped();
-	(void) rmdir(folder);
+	(void) rmdir(directory);
 	return done_testing();
 }

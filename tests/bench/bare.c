@@ -40,13 +40,13 @@ static const char *next(const char **at)
 	return string;
 }
 
-/* "folder/name" -> "folder/.name.new" */
+/* "directory/name" -> "directory/.name.new" */
 static const char *temporary(const char *path, char *buffer)
 {
 	const char *slash = strrchr(path, '/');
-	int folder = slash ? (int) (slash - path) + 1 : 0;
+	int directory = slash ? (int) (slash - path) + 1 : 0;
 
-	(void) snprintf(buffer, PATH_SIZE, "%.*s.%s.new", folder, path, path + folder);
+	(void) snprintf(buffer, PATH_SIZE, "%.*s.%s.new", directory, path, path + directory);
 	return buffer;
 }
 

@@ -1,6 +1,6 @@
 /*
- * runner ROUNDS SECONDS FOLDER COMMAND... [-- COMMAND...]...: runs the commands in turn, ROUNDS times or, after three
- * rounds, until SECONDS are over, each in a fresh FOLDER that looks like /run before a reload. Prints a line for each
+ * runner ROUNDS SECONDS DIRECTORY COMMAND... [-- COMMAND...]...: runs the commands in turn, ROUNDS times or, after three
+ * rounds, until SECONDS are over, each in a fresh DIRECTORY that looks like /run before a reload. Prints a line for each
  * run: the command's number, nanoseconds from before the spawn until it was waited for, the largest memory in KiB
  * of it and of the children it waited for, their microseconds in user space and in the kernel, and their page faults.
  * A program that fails ends it all. Small on purpose: what a process inherits at its start counts as its memory.
@@ -34,17 +34,17 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
-static void make_fresh(const char *folder)
+static void make_fresh(const char *directory)
 {
-	static const char *const folders[] = {
+	static const char *const directories[] = {
 		"", "/systemd", "/systemd/generator", "/systemd/generator.early", "/systemd/generator.late", "/left4me",
 	};
 
-	(void) nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+	(void) nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
 		char path[PATH_MAX];
 
-		(void) snprintf(path, sizeof(path), "%s%s", folder, folders[i]);
+		(void) snprintf(path, sizeof(path), "%s%s", directory, directories[i]);
 		if (mkdir(path, 0755) < 0)
 			die(path);
 	}
@@ -91,7 +91,7 @@ int main(int argc, char **argv)
 	char **commands[COMMANDS_MAX];
 
 	if (rounds < 1) {
-		(void) fputs("usage: runner ROUNDS SECONDS FOLDER COMMAND... [-- COMMAND...]...\n", stderr);
+		(void) fputs("usage: runner ROUNDS SECONDS DIRECTORY COMMAND... [-- COMMAND...]...\n", stderr);
 		return 2;
 	}
 	commands[0] = argv + 4;

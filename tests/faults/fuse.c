@@ -1,6 +1,6 @@
 /*
  * fuse BACKING MOUNTPOINT CALL NAME [ERRNO]: passes BACKING through, but never answers requests of one kind (getattr, open,
- * read, readdir) for one name, "." being the folder itself; with ERRNO it answers them with that error.
+ * read, readdir) for one name, "." being the directory itself; with ERRNO it answers them with that error.
  */
 #define FUSE_USE_VERSION 31
 #define _GNU_SOURCE

@@ -4,7 +4,7 @@
 # is text; and an empty package left4me, since the programs were installed by make install.
 # shellcheck source=tests/system/guest.sh
 . ./guest.sh
-folder=/usr/local/lib/systemd/system
+directory=/usr/local/lib/systemd/system
 
 stand_in() { # PROGRAM, its script on standard input
 	{ echo '#!/bin/bash' && cat; } >"/usr/local/bin/$1" && chmod 755 "/usr/local/bin/$1"
@@ -56,8 +56,8 @@ drift() { left4me-generator check 2>&1 | grep -v ' servers, '; }
 ok "the boot finishes" booted
 ok "a server is ready" wait_for 20 is_ready alpha
 pid=$(property left4me-server@alpha MainPID)
-mkdir -p "$folder/old.service.d"
-echo '[Unit]' >"$folder/old.service"
+mkdir -p "$directory/old.service.d"
+echo '[Unit]' >"$directory/old.service"
 systemctl stop left4me.target left4me-workshop-refresh.timer
 
 node '{}'
@@ -70,12 +70,12 @@ is "$(sed '/^#/d;/^$/d' /etc/left4me/left4me.conf | paste -sd' ')" \
 is "$(systemctl is-active left4me.target left4me-workshop-refresh.timer | sort -u)" active "target and timer are active"
 is "$(systemctl is-enabled left4me-workshop-refresh.timer left4me.target 2>&1 | sort -u)" generated "both are the generator's"
 is "$(find /etc/systemd/system -name '*left4me*' -o -name '*l4d2*')" "" "no unit of ours was enabled or written in /etc"
-is "$(find $folder -name 'old.service*')" "" "the folder was purged"
+is "$(find $directory -name 'old.service*')" "" "the directory was purged"
 is "$(property left4me-server@alpha FragmentPath)" /run/systemd/generator/left4me-server@alpha.service \
 	"a server is the generator's"
 is "$(property l4d2-game.slice AllowedCPUs)" 1 "games have the other CPU"
-is "$(drift)" "" "check finds no difference between $folder and the generator"
-is "$(find $folder -type f | wc -l)" 18 "the host's units are in $folder"
+is "$(drift)" "" "check finds no difference between $directory and the generator"
+is "$(find $directory -type f | wc -l)" 18 "the host's units are in $directory"
 is "$(failed_units)" "" "no failed unit"
 is "$(property left4me-server@alpha MainPID)" "$pid" "the running server was not touched"
 
@@ -91,8 +91,8 @@ is "$(property left4me-server@alpha Nice)" -3 "a server has it"
 is "$(property left4me-server@alpha MainPID)" "$pid" "and still runs"
 is "$(drift)" "" "check finds no difference"
 
-sed -i 's/^RestartSec=.*/RestartSec=30/' "$folder/left4me-web.service"
-like "$(drift)" "^$folder/left4me-web\.service: differs from the generator's left4me-web\.service" "check sees a changed file"
+sed -i 's/^RestartSec=.*/RestartSec=30/' "$directory/left4me-web.service"
+like "$(drift)" "^$directory/left4me-web\.service: differs from the generator's left4me-web\.service" "check sees a changed file"
 apply "after that"
 is "$(drift)" "" "which bundlewrap puts right"
 done_testing

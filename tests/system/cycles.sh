@@ -91,7 +91,7 @@ install -d -o left4me -g left4me "$STATE/runtime/victim"
 helper_was_killed() { journal "$unit" | grep -q "Control process exited, code=killed, status=9"; }
 helper_waits() { pgrep -f 'left4me-overlay mount victim'; }
 
-# It waits for the lock on the instance's folder: killed before it has mounted.
+# It waits for the lock on the instance's directory: killed before it has mounted.
 exec 9<"$STATE/runtime/victim"
 flock 9
 systemctl start --no-block "$unit"

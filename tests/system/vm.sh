@@ -68,7 +68,7 @@ for name in alpha beta gamma strict; do
 	ok "$name stops" systemctl stop "left4me-server@$name"
 done
 is "$(mounts)" "" "nothing is mounted"
-is "$(find "$STATE"/runtime/*/work -mindepth 1 | wc -l)" 0 "nothing is left in the work folders"
+is "$(find "$STATE"/runtime/*/work -mindepth 1 | wc -l)" 0 "nothing is left in the work directories"
 # In its own spelling: "loops_per_jiffy" is no Oops.
 is "$(dmesg | grep -E 'overlayfs: |\<BUG: |\<Oops: ')" "" "the kernel has nothing to say about the mounts"
 done_testing

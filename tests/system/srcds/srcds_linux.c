@@ -1,6 +1,6 @@
 /* srcds_linux: stand-in for the game's server, a program for i386 (or x86-64) with no library.
  *
- * Prints what it sees of its folder, binds +hostport over UDP and TCP, ends with 0 on SIGINT. Like the real one it
+ * Prints what it sees of its directory, binds +hostport over UDP and TCP, ends with 0 on SIGINT. Like the real one it
  * makes memory executable that was written to. With -stubborn it has no handler. Lines go to standard output:
  *
  *   srcds_linux: pid 2, bits 32
@@ -164,7 +164,7 @@ static void show_file(const char *path)
 	end();
 }
 
-static void show_folder(const char *path, int depth)
+static void show_directory(const char *path, int depth)
 {
 	char entries[4096], name[512];
 	long fd = call4(SYS_OPEN, (long) path, O_DIRECTORY, 0, 0), n;
@@ -185,7 +185,7 @@ static void show_folder(const char *path, int depth)
 					name[length++] = *p;
 			name[length] = '\0';
 			if (entry->type == DT_DIR)
-				show_folder(name, depth + 1);
+				show_directory(name, depth + 1);
 			else if (entry->type == DT_REG)
 				show_file(name);
 		}
@@ -258,7 +258,7 @@ static int __attribute__((used)) run(int count, char **arguments)
 				port = port * 10 + (unsigned long) (*p - '0');
 		}
 	}
-	show_folder(".", 0);
+	show_directory(".", 0);
 	relocate_text();
 	bind_port("udp", DATAGRAM, port);
 	bind_port("tcp", STREAM, port);

@@ -1,7 +1,7 @@
-folder = '/usr/local/lib/systemd/system'
+directory = '/usr/local/lib/systemd/system'
 
 directories = {
-    folder: {
+    directory: {
         'purge': True,
         'triggers': ['action:systemd-reload'],
     },
@@ -22,8 +22,8 @@ for name, unit in node.metadata.get('systemd/units').items():
     if name in node.metadata.get('systemd/services'):
         triggers.append(f'svc_systemd:{name}:restart')
     if '/' in name:
-        directories[f"{folder}/{name.rpartition('/')[0]}"] = {}
-    files[f'{folder}/{name}'] = {
+        directories[f"{directory}/{name.rpartition('/')[0]}"] = {}
+    files[f'{directory}/{name}'] = {
         'content': repo.libs.systemd.unit_file(unit),
         'triggers': triggers,
     }

@@ -66,7 +66,7 @@ def temporary(tree):
 
 
 def what_the_status_tells(tree, status, messages, new):
-    """0 and a whole tree, or not 0, a message and nothing of ours."""
+    """Status 0 means a whole tree; any other a message and nothing of the tree."""
     report = tree.get(REPORT, ("", 0, b""))[2].decode("utf-8", "replace")
     made = units(tree)
     if status != 0:
@@ -96,7 +96,7 @@ def after_fault(old, new, status, messages):
 
 
 def try_fault(process, number, kind, old, new):
-    """Whether there was such a call and such an error, and what was wrong after it."""
+    """Whether that call exists and can fail that way, and what was wrong afterwards."""
     done = new.run([inject, process, str(number), str(kind)])
     reached, name, error, status, left = done.stdout.decode().split()
     if reached == "0":
@@ -105,7 +105,7 @@ def try_fault(process, number, kind, old, new):
     found += ["a process left"] if left != "0" else []
     for copy in [name for name in os.listdir("/tmp") if re.fullmatch(r"left4me-\d+-\d+", name)] if MOUNTS else []:
         shutil.rmtree("/tmp/" + copy)
-        if process == "c" or kind:              # whom a signal ends cannot remove its copy
+        if process == "c" or kind:              # killed by a signal, it cannot remove its copy
             found.append("left in /tmp: " + copy)
     found += repaired(new)
     what = os.strerror(int(error)) if kind else "killed"
@@ -113,7 +113,7 @@ def try_fault(process, number, kind, old, new):
 
 
 def try_each(state, process, first, step):
-    """Every kind of fault at every step-th call, until there is none of that number: what was wrong, and the counts."""
+    """Tries every fault at every step-th call until there is no further call. Returns what was wrong, and the counts last."""
     learn(state)
     old, new = hosts
     tried, calls, missed, found = 0, 0, 0, []
@@ -133,7 +133,7 @@ def try_each(state, process, first, step):
     return found[:20] + [[tried, calls]]
 
 
-# The longest first: so many at a time as there are processors
+# The longest first; as many at a time as there are processors
 CALLS = [("the program's", [("closed", "p", 1, 2), ("closed", "p", 2, 2)]),
          ("the reading child's, with a log to copy", [("wal", "c", 1, 1)]),
          ("the reading child's, with a journal to copy", [("journal", "c", 1, 1)]),
@@ -148,11 +148,11 @@ for name, cases in CALLS:
     total += tried
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Each allocation: it alone, and it with all that follow
+# Each allocation fails: alone, and with all that follow
 
 
 def run_without_memory(host, fault):
-    """The run, and whether it came to that allocation."""
+    """The run, and whether it got as far as that allocation."""
     reading, writing = os.pipe()
     os.dup2(writing, 9)
     os.close(writing)

@@ -70,7 +70,7 @@ def expected_json(case):
 
 
 def install(case):
-    """The case as a host below box.root. Modes and owners are made here: a checkout's are not under our control."""
+    """Makes a host of the case below box.root. Modes and owners are set here, since those of a checkout vary."""
     box.make_clean()
     for path, (_, data) in kept(case, "etc").items():
         write(box.root + "/etc/" + path, data)
@@ -93,7 +93,7 @@ def flat(tree):
 
 
 def shape_problems(tree):
-    """Directories are those of the files in them and the known empty one; owners and modes are the contract's."""
+    """What is wrong with modes, links and first lines, and which directory is there for no file."""
     needed = set(EMPTY_DIRECTORIES)
     for path, (kind, _, _) in tree.items():
         if kind != "dir":
@@ -114,7 +114,10 @@ def shape_problems(tree):
 
 
 def json_problems(document, tree):
-    """The metadata says what the files of the host-level units say, in the types that bundlewrap takes: strings and non-empty lists of strings."""
+    """
+    What is wrong with the metadata: it says what the files of the host-level units say, in the types that bundlewrap
+    takes: strings and non-empty lists of strings.
+    """
     units = document["systemd"]["units"]
     problems = [] if list(document) == ["systemd"] and list(document["systemd"]) == ["units"] else ["keys"]
     if list(units) != sorted(units):
@@ -153,7 +156,7 @@ def json_problems(document, tree):
 
 
 def pretty(text):
-    """JSON with a line per value, so that a difference can be read; the order of keys and lists stays."""
+    """JSON with one value a line, so that a diff is readable; the order of keys and lists stays."""
     return json.dumps(json.loads(text), indent=1, ensure_ascii=False) + "\n"
 
 
@@ -168,7 +171,7 @@ VARIANTS = [
 
 
 class Case:
-    """What a case gives in all three ways of running it."""
+    """What a case gives in each of the three modes."""
 
     def __init__(self, name):
         self.name = name
@@ -185,7 +188,7 @@ class Case:
                 self.json = pretty(file.read())
 
     def refused_as_a_whole(self):
-        """Bad configuration or no database: `render` gives 2 and nothing, the generator falls back."""
+        """Whether `render` wrote nothing, as with a bad configuration or no database, where the generator falls back."""
         return self.json is None
 
     def compare(self):
@@ -366,7 +369,7 @@ if result is None:
 else:
     tap.equal((result.returncode, os.listdir(box.normal)), (1, []), "a read-only /run: status 1")
 
-# render: what is in the output's place stays what it is
+# render: what stands in the place of the output stays as it is
 install("01-servers")
 write(box.top + "/in-the-way/file", "kept\n")
 write(box.top + "/a-file", "kept\n")

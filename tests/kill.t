@@ -28,7 +28,7 @@ random.seed(SEED)
 
 
 class Reader:
-    """Reads one file for ever; end() gives how often, and what it read that was not one of `texts`."""
+    """Reads one file again and again; end() returns how often, and what it read that was not one of `texts`."""
 
     def __init__(self, path, texts):
         reading, writing = os.pipe()
@@ -110,7 +110,7 @@ tap.ok(not left, "nothing in /tmp", left)
 
 
 def empty(directory):
-    """While somebody writes there."""
+    """Empties a directory that somebody else writes to."""
     for name in os.listdir(directory):
         shutil.rmtree(os.path.join(directory, name), ignore_errors=True)
         try:
@@ -120,7 +120,7 @@ def empty(directory):
 
 
 def again_and_again(host, until):
-    """How often a loop of runs gave which exit status."""
+    """How often a loop of runs ended with which exit status."""
     statuses = {}
     while time.monotonic() < until:
         empty(box.normal)

@@ -27,7 +27,7 @@ LAYER = "SELECT %s FROM n" % constants_of(LAYERS, instance="'alpha'", position="
 
 
 def served(run, want, words):
-    """What is wrong with a run that has to make do with the last good rows, which are 1000 s old."""
+    """What is wrong with a run that has to use the last good rows, which are 1000 s old."""
     found = run.problems() + same_as_good(run, want)
     if run.status != 0 or ACTIVATION not in run.tree:
         found.append("status %r, %sactivation link" % (run.status, "" if ACTIVATION in run.tree else "no "))
@@ -37,7 +37,7 @@ def served(run, want, words):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Views without an end, or with too much; what one waits for. The reader runs for its 2 s: so two at once
+# Views that never end or give too much, and files on which a reader waits. Each takes the reader's 2 s: two at a time
 
 def device(kind, major, minor):
     return replace(lambda: os.mknod(DATABASE, 0o666 | kind, os.makedev(major, minor)))
@@ -49,7 +49,7 @@ def table_of_a_million():
 
 
 def text_of_a_gigabyte():
-    """As it lies in a file: in 1100 rows of a megabyte, with which a row cannot be told from a short one before it is read."""
+    """In 1100 rows of a megabyte each, none of which is too long by itself."""
     sql("PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", "CREATE TABLE megabyte (x)",
         "INSERT INTO megabyte VALUES (printf('%.1000000c', 'x'))",
         "DROP TABLE generator_instances",
@@ -92,7 +92,7 @@ def slow(name, make, words):
     if os.path.exists(DATABASE) and not os.path.islink(DATABASE):
         box.give(DATABASE)
     run = Generated(keep_last_good=True)
-    if run.seconds > 2.5:                        # a busy machine: the child had no time to say it
+    if run.seconds > 2.5:                        # a busy machine: the child had no time left to say why
         words += "|" + OUT_OF_TIME
     found = served(run, want, words)
     with open(LAST_GOOD, "rb") as file:
@@ -108,7 +108,7 @@ def slow(name, make, words):
 for (name, _, _), found in zip(SLOW, together(2, SLOW, slow)):
     tap.none(found, "%s: named, in time, and the last good rows serve" % name)
 
-# Whatever comes of these, they come to an end
+# Whatever comes of these, it comes in time
 for name, make in [
     ("an expensive comparison", view(INSTANCES, "SELECT " + constants_of(
         INSTANCES, name="'x'", port=27001, enabled="(replace(printf('%.4000000c', 'a'), 'a', 'ab') LIKE '%a%a%a%a%a%c')"))),
@@ -120,7 +120,7 @@ for name, make in [
     tap.none(run.problems() + ([] if run.status == 0 else ["status %r" % run.status]), "%s: in time" % name)
 
 # ---------------------------------------------------------------------------------------------------------------------
-# A lock that is held for ever: it is waited for, but for a second
+# A lock that is held for ever is waited for, but not for longer than a second
 
 
 def hold(*pragmas):

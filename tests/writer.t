@@ -51,7 +51,7 @@ def prepare(writer_, *pragmas):
 
 
 def transaction(writer_, number):
-    """Every row carries the number; the server 'odd' is there when it is odd, so rows come and go as well."""
+    """Every row carries the number. The server 'odd' exists while the number is odd, so rows come and go too."""
     writer_.run("BEGIN IMMEDIATE",
                 "UPDATE generator_instances SET arguments = '+n %d %s'" % (number, PADDING),
                 "UPDATE generator_layers SET overlay = overlay % 1000 + " + str(number * 1000),
@@ -63,7 +63,7 @@ def transaction(writer_, number):
 
 
 def writing(committed, rate, reopen, pragmas):
-    """As many transactions a second, however long one takes: what was missed is made up for."""
+    """A writer that makes `rate` transactions a second on average, however long one of them takes."""
     def body(writer_):
         prepare(writer_, *pragmas)
         writer_.ready()
@@ -88,7 +88,7 @@ def number_in(pattern, text):
 
 
 def shown():
-    """The numbers that stand in the tree, and the servers and overlays."""
+    """The transaction numbers in the tree, its servers, and how many overlays it has."""
     numbers, servers, overlays = set(), set(), 0
     for file in os.listdir(box.normal):
         match = re.fullmatch(r"(left4me-server|build-overlay)@(.+)\.service", file)
@@ -111,7 +111,7 @@ EVEN = {"s%02d" % i for i in range(SERVERS)}
 
 
 def run_once(committed, may_give_up):
-    """What is wrong with one run, and the transaction that it shows."""
+    """What is wrong with one run, and the number of the transaction that it shows."""
     box.new_run()
     before = committed.get()
     run = subprocess.run([box.program, "--root=" + box.root, box.normal], cwd="/", capture_output=True, env={}, timeout=30)
@@ -160,7 +160,7 @@ beside_writer("a writer that checkpoints at each transaction", 100, RATE, "PRAGM
               "PRAGMA wal_autocheckpoint = 1")
 beside_writer("a writer that opens and closes the database for each transaction", 100, 100, "PRAGMA journal_mode = WAL",
               reopen=True)
-# Nothing locks this one out: it is copied until nothing changed meanwhile, or given up.
+# No lock keeps this one out: the files are copied until nothing changed meanwhile, or the reader gives up.
 beside_writer("a writer that has a log, but no index of it", 60, 100, "PRAGMA locking_mode = EXCLUSIVE",
               "PRAGMA journal_mode = WAL", may_give_up=True)
 

@@ -1,8 +1,8 @@
 """
 What the fetch-*.t share. The helper always goes to the mount namespace of PID 1, so the test runs again as PID 1 of
-a PID namespace of its own, in mount and network namespaces of its own: /run and the database lie on tmpfs there, and
-the only address is none at all, because lo is down. One call of the helper with everything around it. Writers and the
-states that they leave are those of lib/database.py.
+a PID namespace of its own, in mount and network namespaces of its own, where /run and the database are on tmpfs and no
+interface is up. Run is one call of the helper with everything around it. Writers and the states that they leave are those
+of lib/database.py.
 """
 
 import atexit
@@ -42,7 +42,7 @@ def skip(reason, name):
 
 
 def enter(*commands):
-    """Returns in the second half only."""
+    """Starts the test again in its namespaces; returns only there."""
     if STAGE is None:
         if os.geteuid() != 0:
             skip_all("needs root: the helper moves into PID 1's mount namespace")
@@ -53,17 +53,17 @@ def enter(*commands):
                    "--propagation", "private"]
         if subprocess.run([*unshare, "true"], stderr=subprocess.DEVNULL, check=False).returncode:
             skip_all("mount, PID and network namespaces are not allowed here")
-        stage = tempfile.mkdtemp(prefix="left4me-fetch.", dir="/var/tmp")     # below /tmp the helper sees nothing
+        stage = tempfile.mkdtemp(prefix="left4me-fetch.", dir="/var/tmp")     # /tmp is covered for the helper
         atexit.register(shutil.rmtree, stage, ignore_errors=True)
         os.environ["LEFT4ME_TEST_STAGE"] = stage
         sys.exit(subprocess.call([*unshare, sys.executable, "-B", sys.argv[0]]))
     os.umask(0o022)
-    mount("--make-rshared", "/")       # as on a host: what the helper mounts must not come through
+    mount("--make-rshared", "/")       # as on a host; what the helper mounts must not propagate
     with open("/proc/self/mountinfo", encoding="utf-8") as table:
         INHERITED.update(table)
     for directory, mode in ((STAGE, "0755"), ("/run", "0755"), ("/tmp", "1777")):
         mount("-t", "tmpfs", "-o", "size=512m,mode=" + mode, "tmpfs", directory)
-        if directory == STAGE:      # the checkout may lie below /tmp
+        if directory == STAGE:      # before /tmp is covered: the checkout may be there
             shutil.copy2(BUILD + "/left4me-fetch-script", HELPER)
     fresh()
 
@@ -89,7 +89,7 @@ def fresh_runtime(path=RUNTIME):
 
 
 def database(*scripts, schema=None, owner=OWNER, pragma=""):
-    """A closed database with those (id, script), or with another schema."""
+    """A database that nobody has open, with overlays (id, script) or with another schema."""
     fresh()
     connection = sqlite3.connect(DATABASE, isolation_level=None)
     connection.executescript(pragma)
@@ -149,7 +149,7 @@ def still_state():
 
 
 class Run:
-    """The helper's end, and `wrong`: whatever no run may do, whether it succeeds or fails."""
+    """How the helper ended, and `wrong`: what no run may do, whether it succeeds or fails."""
 
     def __init__(self, *arguments, before=(), root=DIRECTORY, environment=None, still=True, runtime=RUNTIME, **options):
         environment = {"RUNTIME_DIRECTORY": RUNTIME} if environment is None else environment
@@ -172,7 +172,7 @@ class Run:
 
     @staticmethod
     def mounts():
-        """Not those that this namespace began with: they go when somebody else removes the directory they are on."""
+        """Without those that the namespace began with: they go when somebody removes the directory below them."""
         with open("/proc/self/mountinfo", encoding="utf-8") as table:
             return set(table) - INHERITED
 

@@ -21,11 +21,11 @@ tap = Tap()
 PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 # ---------------------------------------------------------------------------------------------------------------------
-# A mount namespace of this test's own, with an empty /tmp: mounts made here end with it
+# The test has a mount namespace of its own, with an empty /tmp: what it mounts is gone when it ends
 
 
 def enter_namespace():
-    """Whether mounts may be made. The project may lie below /tmp and stays where it is."""
+    """Whether mounts are possible. A checkout below /tmp stays visible."""
     clone_newns, ms_bind = 0x00020000, 4096
     libc = ctypes.CDLL(None, use_errno=True)
     if not AS_ROOT or libc.unshare(clone_newns):
@@ -58,7 +58,7 @@ MANY = "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) "
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Runs, with their time, what they leave in /tmp and which processes stay
+# Runs: how long they take, what they leave in /tmp, which processes they leave behind
 
 READERS = {
     "root": (),
@@ -70,7 +70,7 @@ if not AS_ROOT:
 
 
 def session_members(session):
-    """Processes of a session that still live; a zombie that nobody waits for counts as well."""
+    """Processes of a session that are still alive, zombies that nobody waits for included."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -90,7 +90,7 @@ class Run:
         began = time.monotonic()
         process = subprocess.Popen([*before, box.program, *arguments], cwd="/", start_new_session=True, env=environment_,
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        # What stays behind may hold our pipes open: wait for the process, not for the end of its output.
+        # A process left behind may hold our pipes open: wait for the program, not for the end of its output.
         try:
             self.status = process.wait(30)
         except subprocess.TimeoutExpired:
@@ -101,7 +101,7 @@ class Run:
             os.set_blocking(pipe.fileno(), False)
         self.printed, self.messages = lines(process.stdout.read()), lines(process.stderr.read())
         self.left = session_members(process.pid)
-        deadline = time.monotonic() + 2          # for whoever inherits what was killed while it had much memory to give back
+        deadline = time.monotonic() + 2          # init needs a moment to reap a killed process that had much memory
         while self.left and all(state in "XZ" for _, state in self.left) and time.monotonic() < deadline:
             time.sleep(0.05)
             self.left = session_members(process.pid)
@@ -119,7 +119,7 @@ class Run:
 
 
 class Generated(Run):
-    """A run of the generator and what it gave."""
+    """A run of the generator and its results."""
 
     def __init__(self, reader=None, keep_last_good=False):
         if not keep_last_good:
@@ -135,7 +135,7 @@ class Generated(Run):
         self.report = box.report()
 
     def servers(self):
-        """Which servers there are, by name; a refused one with a question mark."""
+        """The names of the servers; a refused one ends in a question mark."""
         names = set()
         for path, (kind, _, data) in self.tree.items():
             match = re.fullmatch(UNITS + r"left4me-server@(.+)\.service", path)
@@ -167,7 +167,7 @@ def read_only(directory):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Ways to spoil a good database
+# Ways to damage a good database
 
 GOOD = Rows([instance("alpha", 27001, "+map x"), instance("bravo", 27002, enabled=0)], stack("alpha", 1),
             [overlay(1, "maps", "echo")])
@@ -219,7 +219,7 @@ def corrupt_page(table):
 
 
 def elsewhere(path):
-    """The good database under another name, the given thing in its place."""
+    """Moves the good database to `path` and leaves a link to it."""
     os.rename(DATABASE, path)
     os.symlink(path, DATABASE)
 
@@ -243,13 +243,13 @@ def good_database():
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The run before, whose rows are the last good ones
+# An earlier run, whose rows are the last good ones
 
 ACTIVATION = UNITS + "multi-user.target.wants/left4me-activate.service"
 
 
 def after_good_run(age=0):
-    """A good run, then its last-good made older; gives the artifacts of that run and the file's bytes."""
+    """Makes a good run and its last-good file `age` seconds old. Returns the artifacts of the run and the bytes of the file."""
     good_database()
     first = Generated()
     with open(LAST_GOOD, "rb") as file:
@@ -273,7 +273,7 @@ def same_as_good(run, want):
 
 
 def build_fuse():
-    """Why there is none, or an empty string and box.bin/fuse, which is tests/faults/fuse.c."""
+    """Builds tests/faults/fuse.c as box.bin/fuse. Returns an empty string, or why that is not possible."""
     if not MOUNTS:
         return NO_MOUNTS
     if not os.path.exists("/dev/fuse"):
@@ -289,7 +289,7 @@ def build_fuse():
 
 
 class Faulty:
-    """The database's directory behind the daemon, for a with statement; without an error it hangs."""
+    """A context in which the database's directory is behind the daemon, which answers with `error`, or never."""
 
     def __init__(self, call, name, error=0):
         self.call, self.name, self.error = call, name, error
@@ -317,13 +317,13 @@ class Faulty:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# What mostly waits
+# Checks that spend their time waiting
 
 
 def together(count, cases, check):
     """
-    check(*case) for each case, so many at once, each in a process that has the box for itself: under the same name, but in a
-    namespace of its own. What it finds wrong comes back in the order of the cases.
+    Runs check(*case) for each case, `count` at a time, each in a process and a mount namespace of its own, in which the box
+    is its own too. Returns what each found wrong, in the order of the cases.
     """
     if not MOUNTS:
         return [check(*case) for case in cases]
@@ -360,6 +360,6 @@ def wait_for_one(pipes, found):
         said = pipe.read()
     try:
         found[number] = json.loads(said)
-    except ValueError:                           # more than a pipe holds was cut
+    except ValueError:                           # cut, because it was more than a pipe holds
         raise RuntimeError(said.decode(errors="replace")[:3000]) from None
     os.waitpid(pid, 0)

@@ -13,7 +13,7 @@ import time
 
 from views import INSTANCES, LAYERS, OVERLAYS, VIEWS, Rows, Text, columns_of, constants_of, fill, instance, layer, overlay, stack
 
-# The rows that must come through untouched beside all others.
+# The rows that no other row may affect.
 GOOD = Rows(
     [instance("alpha", 27001, '+map c1m1_hotel "x"'), instance("bravo", 27002, enabled=0), instance("zulu", 27003, "-a %n $HOME")],
     [*stack("alpha", 1, 2), layer("zulu", 5, 3)],
@@ -51,7 +51,7 @@ def text(rng, sizes=(1, 3, 8, 20)):
         pieces.insert(rng.randrange(len(pieces) + 1), rng.choice(CONTROL))
     if 0.4 < fate < 0.43:
         pieces *= rng.choice([20, 400, 2000])
-    if 0.43 < fate < 0.46:      # just at the limits, which count bytes
+    if 0.43 < fate < 0.46:      # at the limits, which are in bytes
         filling = rng.choice(["x", "é", "%", '"', "\\"])
         return (filling * 5000).encode()[:rng.choice([199, 200, 201, 4095, 4096, 4097])]
     data = "".join(pieces).encode()
@@ -62,7 +62,7 @@ def text(rng, sizes=(1, 3, 8, 20)):
 
 
 def anything(rng):
-    """A value of any type of SQLite's."""
+    """A value of any type that SQLite has."""
     return rng.choice([
         lambda: None, lambda: rng.choice(NUMBERS), lambda: -rng.choice(NUMBERS) % 2**63, lambda: float(rng.choice(NUMBERS)),
         lambda: rng.choice([0.5, 1e308, float("inf"), -0.0]), lambda: bytes(text(rng)), lambda: b"", lambda: Text(text(rng)),
@@ -81,7 +81,7 @@ def name(rng):
 
 
 def random_rows(rng):
-    """The good rows and up to some twenty others; values that a row needs are mostly there, so that many are accepted."""
+    """The good rows and up to about twenty others; most have what they need, so that many are accepted."""
     instances, layers, overlays = [], [], []
     for _ in range(rng.randrange(1, 9)):
         overlays.append(overlay(mostly(rng, rng.choice([66, 67, 68, rng.randrange(1, 100), 2**63 - 1]), 0.85),
@@ -139,7 +139,7 @@ def table(view, tail, kind="", **definitions):
 PLAIN_VIEWS = {view: over(view) for view in VIEWS}
 COUNTING = "CREATE VIEW %s AS WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n%s) "
 MALLORY = constants(INSTANCES, name="'mallory'", port=27500)
-# Views that SQLite's rules allow: whatever they give are rows like others.
+# Views that are allowed: whatever they give are rows like any others.
 TRICKS = [
     over(INSTANCES, "(SELECT *, 1 AS more FROM i)").replace("generator_instances", '"Generator_INSTANCES"').replace(
         "name, port, arguments", 'name AS NAME, port AS Port, arguments AS "ARGUMENTS"'),
@@ -170,7 +170,7 @@ TRICKS = [
     "CREATE VIEW v0 AS SELECT * FROM i; " + "".join("CREATE VIEW v%d AS SELECT * FROM v%d; " % (n, n - 1) for n in range(1, 20))
     + "CREATE VIEW generator_instances AS SELECT * FROM v19",
 ]
-# What the reader must not do: none of these may be read.
+# Views that ask for what the reader must not do: none of them may be read.
 FORBIDDEN = [
     out_of(INSTANCES, name="load_extension('/tmp/evil')", port=1),
     over(INSTANCES, arguments="fts3_tokenizer('x')"),
@@ -193,7 +193,7 @@ FORBIDDEN = [
     over(INSTANCES, arguments="hex(zeroblob(40000000))"),
     COUNTING % (LAYERS, " WHERE k < 200001") + constants(LAYERS, " FROM n", instance="'alpha'", position="k", overlay="k"),
 ]
-# Through PRAGMA writable_schema, as who writes the file's bytes could.
+# Through PRAGMA writable_schema: whoever writes the file's bytes can do as much.
 SCHEMAS = [
     "UPDATE sqlite_schema SET sql = 'CREATE VIEW generator_instances AS SELECT * FROM generator_instances' WHERE name = 'generator_instances'",
     "UPDATE sqlite_schema SET sql = 'CREATE VIEW generator_instances AS SELECT * FROM generator_layers' WHERE name = 'generator_instances'; "
@@ -213,7 +213,7 @@ SCHEMAS = [
     "INSERT INTO sqlite_schema SELECT type, name, tbl_name, rootpage, sql FROM sqlite_schema",
     "DELETE FROM sqlite_schema",
 ]
-# End by the time limit, after two seconds: few of them.
+# Each takes the reader's two seconds: there are few of them.
 RUNAWAYS = [
     COUNTING % (INSTANCES, "") + constants(INSTANCES, " FROM n WHERE k < 0", name="'x'", port="k"),
     COUNTING % (OVERLAYS, " WHERE k < 100000") + constants(OVERLAYS, " FROM n AS a, n AS b, n AS c", id="count(*)", script="''"),
@@ -221,7 +221,7 @@ RUNAWAYS = [
 
 
 def views(rng, connection, statements):
-    """The three plain views over tables i, l, o; a trick takes the place of the one it makes, or comes last."""
+    """The three plain views over tables i, l and o, except for those that the statements make themselves."""
     fill(connection, random_rows(rng), TABLES)
     made = {match.lower() for match in re.findall(r"CREATE (?:VIEW|TABLE|INDEX|VIRTUAL TABLE) \"?(generator_\w+)", statements, re.I)}
     for view, statement in PLAIN_VIEWS.items():
@@ -231,7 +231,7 @@ def views(rng, connection, statements):
 
 
 def script(connection, statements):
-    """As executescript(), which would commit; whatever this SQLite cannot make is not there then."""
+    """Like executescript(), but without its commit; what this version of SQLite does not know is left out."""
     statement = ""
     for piece in re.split(r"(;\s)", statements):
         statement += piece
@@ -250,7 +250,7 @@ def kind_of(number):
 
 
 def make(number, path):
-    """Writes the database of that number; returns its kind."""
+    """Writes database `number`; returns its kind."""
     rng, kind = random.Random("left4me %d" % number), kind_of(number)
     if os.path.lexists(path):
         os.unlink(path)
@@ -276,7 +276,7 @@ def make(number, path):
 
 
 def read_back(path):
-    """The three views as SQLite gives them; None where it does not."""
+    """The rows of the three views as SQLite gives them, or None where it cannot."""
     connection = sqlite3.connect("file:%s?immutable=1" % path, uri=True)
     connection.text_factory = Text
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 64 * MIB)
@@ -294,11 +294,11 @@ def read_back(path):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# What must become of rows
+# What must come of the rows
 
 
 def string(value, limit):
-    """The text as a str where it is taken, else None."""
+    """The text as a str if it is acceptable, else None."""
     if not isinstance(value, Text) or len(value) > limit:
         return None
     try:
@@ -363,7 +363,7 @@ class Meant:
                 self.servers[server][2].extend(overlays)
 
     def ports(self):
-        """The first by name keeps a port."""
+        """Of one port the first instance by name keeps it."""
         owners = set()
         for server_name in sorted(self.servers):
             server = self.servers[server_name]

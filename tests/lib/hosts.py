@@ -36,7 +36,7 @@ class Host:
             write(self.root + "/etc/left4me/" + file, text)
 
     def make_database(self, state):
-        """As a writer leaves it who ends well, still lives, or crashes in a transaction."""
+        """As a writer leaves it that has closed it, is still writing, or crashed in a transaction."""
         directory = os.path.dirname(self.database)
         shutil.rmtree(directory, ignore_errors=True)
         os.makedirs(directory)
@@ -60,7 +60,7 @@ class Host:
             connection.close()
 
     def crash(self, connection, sidecar):
-        """The files as they lie there, but without their writer and its -shm."""
+        """Leaves the files as they are now, without their writer and without -shm."""
         for suffix in ("", sidecar):
             shutil.copy(self.database + suffix, box.top + "/copy" + suffix)
         connection.execute("ROLLBACK")
@@ -85,7 +85,7 @@ def units(tree):
 
 
 def learn(state):
-    """What a run of each host gives: with its database, without it, and without another thing that it reads."""
+    """Records what a run of each host gives: with everything, without its database, and without each other thing that it reads."""
     hosts[:] = Host("a"), Host("b")
     for host in hosts:
         host.make_database(state)
@@ -114,7 +114,7 @@ def tree_without(host, path):
 
 
 def repaired(host):
-    """The next run."""
+    """What is wrong with the next run, which must be as if nothing had happened."""
     done = host.run()
     changed = difference(box.tree(), host.want)
     return ["the next run: status %d, %s" % (done.returncode, changed)] if changed or done.returncode else []

@@ -92,7 +92,7 @@ def both(meant):
 
 
 def unequal(what, got, want):
-    """Two sets, or dictionaries of plain values."""
+    """How two sets, or two dictionaries of plain values, differ."""
     got, want = (set(x.items()) if isinstance(x, dict) else set(x) for x in (got, want))
     return ["%s: more: %r, less: %r" % (what, sorted(got - want), sorted(want - got))] if got != want else []
 
@@ -129,7 +129,7 @@ def meant_sudo(meant):
 
 
 def meant_files(meant):
-    """{path: what} of what the rows add to the host's own files."""
+    """{path: kind} of the files and links that the rows add to the host's own."""
     files = {UNITS + kind % name: "file" for kind, rows in both(meant) for name in rows}
     files.update({UNITS + "left4me.target.wants/" + SERVER % name: "link"
                   for name, row in meant.servers.items() if row is not None and row[3]})

@@ -42,7 +42,7 @@ def snapshot(top, content=True):
 
 
 def write(path, data, mode=0o644):
-    """Makes the file and the directories above it, with that mode whatever the umask is."""
+    """Makes the file with that mode, whatever the umask is, and the directories above it."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as file:
         file.write(data.encode() if isinstance(data, str) else data)
@@ -50,7 +50,7 @@ def write(path, data, mode=0o644):
 
 
 def difference(got, want):
-    """A few lines that say how two snapshots differ; empty when they do not."""
+    """A few lines on how two snapshots differ; empty when they do not."""
     lines = []
     for path in sorted(set(got) | set(want)):
         if path not in got:
@@ -82,7 +82,7 @@ class Result:
 
 
 def temporary_directory(*where):
-    """A new directory, open to the database's owner, in the first of the places that takes it; gone at the end."""
+    """A new directory in the first of the places that is writable. The database's owner may enter it; it is removed at exit."""
     for place in where:
         if os.access(place, os.W_OK):
             break
@@ -119,7 +119,7 @@ class Box:
         self.give(os.path.dirname(self.database_path))
 
     def give(self, *paths):
-        """To the owner of the database, where we may."""
+        """Gives files to the database's owner, if we are root."""
         for path in paths:
             if AS_ROOT:
                 os.chown(path, OWNER, OWNER)
@@ -140,7 +140,7 @@ class Box:
         self.give(path)
 
     def new_run(self):
-        """The generator directory as systemd empties it before each run; RUN/left4me stays."""
+        """Empties the generator directory, as systemd does before each run; RUN/left4me stays."""
         shutil.rmtree(self.normal, ignore_errors=True)
         os.makedirs(self.normal, 0o755)
 
@@ -159,7 +159,7 @@ class Box:
         return self.execute(["--root=" + self.root, self.normal], **options)
 
     def render(self, form="tree", more=(), **options):
-        """Renders into out/ (a tree) or out.json; what was there before is removed."""
+        """Renders into out/ (a tree) or out.json, which is removed first."""
         output = self.top + ("/out" if form == "tree" else "/out.json")
         shutil.rmtree(output, ignore_errors=True)
         if os.path.lexists(output):
@@ -182,7 +182,7 @@ class Box:
 
 
 def artifacts(tree):
-    """A snapshot of RUN without what is about this run rather than about the host: report and last good rows."""
+    """A snapshot of RUN without report and last good rows, which are about the run and not about the host."""
     return {p: e for p, e in tree.items() if p not in ("left4me/report", "left4me/last-good")}
 
 

@@ -46,25 +46,23 @@ limit() { sed -n "s/^\.It $1 Ta //p" "$page" | tr -d ' '; } # WORDS: what the ta
 
 # One row too many: the message has the number.
 n="WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 200001)"
-no_rows="SELECT 'x' AS name, 1 AS port, '' AS arguments, 0 AS enabled WHERE 0"
-sqlite3 "$SCRATCH/instances.db" "CREATE VIEW generator_instances AS $n SELECT 's' || i AS name, 1 AS port, '' AS arguments, 0 AS enabled FROM n"
-sqlite3 "$SCRATCH/layers.db" "CREATE VIEW generator_instances AS $no_rows;
-	CREATE VIEW generator_layers AS $n SELECT 'x' AS instance, i AS position, i AS overlay FROM n"
-sqlite3 "$SCRATCH/overlays.db" "CREATE VIEW generator_instances AS $no_rows;
-	CREATE VIEW generator_layers AS SELECT 'x' AS instance, 1 AS position, 1 AS overlay WHERE 0;
-	CREATE VIEW generator_overlays AS $n SELECT i AS id, '' AS name, NULL AS script FROM n"
+fill() { # NAME STATEMENTS: the three tables with some rows
+	sqlite3 "$SCRATCH/$1.db" "BEGIN; $(cat tests/lib/views.sql) $2; COMMIT"
+}
+fill instances "INSERT INTO generator_instances (name, port, enabled) $n SELECT 's' || i, 1, 0 FROM n"
+fill layers "INSERT INTO generator_layers (instance, position, overlay) $n SELECT 'x', i, i FROM n"
+fill overlays "INSERT INTO generator_overlays (id) $n SELECT i FROM n"
 for view in instances layers overlays; do
 	rows=$(limit "rows of Sy generator_$view")
 	like "$(render "$SCRATCH/$view.db")" "generator_$view: has more than $rows rows\$" "rows of generator_$view: $rows"
 done
 
 # One byte or layer too many.
-sqlite3 "$SCRATCH/long.db" "
-	CREATE VIEW generator_instances AS SELECT 'a' AS name, 27001 AS port, hex(zeroblob(3000)) AS arguments, 1 AS enabled
-		UNION ALL SELECT 'b', 27002, '', 1;
-	CREATE VIEW generator_layers AS $n SELECT 'b' AS instance, i AS position, i AS overlay FROM n LIMIT 500;
-	CREATE VIEW generator_overlays AS $n SELECT i AS id, CASE i WHEN 1 THEN hex(zeroblob(101)) ELSE '' END AS name,
-		CASE i WHEN 2 THEN hex(zeroblob(524289)) END AS script FROM n LIMIT 500"
+fill long "
+	INSERT INTO generator_instances (name, port, arguments) VALUES ('a', 27001, hex(zeroblob(3000))), ('b', 27002, '');
+	INSERT INTO generator_layers (instance, position, overlay) $n SELECT 'b', i, i FROM n LIMIT 500;
+	INSERT INTO generator_overlays (id, name, script) $n SELECT i, CASE i WHEN 1 THEN hex(zeroblob(101)) ELSE '' END,
+		CASE i WHEN 2 THEN hex(zeroblob(524289)) END FROM n LIMIT 500"
 said=$(render "$SCRATCH/long.db")
 like "$said" "has 500 overlays, the limit is $(limit 'overlays of one instance')\$" "overlays of one instance"
 bytes() { sed -n "/^\.Ss $1\$/,/^\.El/{/^\.It Ic $2\$/,/^\.It/s/.*at most \([0-9]*\( MiB\)*\).*/\1/p}" "$page" | sed 's/ MiB/*1048576/'; }

@@ -10,7 +10,7 @@ build=${BUILD:-build}
 command -v sqlite3 >/dev/null || skip_all "sqlite3 is not installed"
 scratch web
 views=deploy/schema/web-views.sql
-printf '[host]\ncpus = 4\n' >"$SCRATCH/left4me.conf"
+printf '[host]\ncpus = 4\nservers = 1000\n' >"$SCRATCH/left4me.conf"
 
 # As SQLAlchemy makes them. FIRST is the position of the topmost overlay.
 make_tables() { # DATABASE FIRST

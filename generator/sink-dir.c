@@ -219,12 +219,13 @@ static struct text *directory_open(struct sink *base, const struct file *file)
 static int directory_close(struct sink *base, const struct file *file)
 {
 	struct directory_sink *sink = (struct directory_sink *) base;
-	const struct written *written = &sink->written[sink->written_count - 1];
+	const struct written *written;
 	int r;
 
 	(void) file;
 	if (sink->is_skipped)
 		return 0;
+	written = &sink->written[sink->written_count - 1];
 	r = count_bytes(sink, sink->text.spilled + sink->text.length);
 	if (r == 0)
 		r = text_flush(&sink->text);

@@ -98,7 +98,8 @@ static inline char *scratch_list(void)
 	struct text all = TEXT_EMPTY;
 
 	(void) nftw(".", scratch_list_one, 16, FTW_PHYS);
-	qsort(scratch_lines, scratch_count, sizeof(*scratch_lines), scratch_compare);
+	if (scratch_count > 0)
+		qsort(scratch_lines, scratch_count, sizeof(*scratch_lines), scratch_compare);
 	for (size_t i = 0; i < scratch_count; i++) {
 		text_printf(&all, "%s\n", scratch_lines[i]);
 		free(scratch_lines[i]);

@@ -108,8 +108,14 @@ for file in /etc/left4me/host.env /etc/ssl /etc/ca-certificates /etc/resolv.conf
 done
 pin F9 $server_hard BindPaths=-/var/lib/left4me/runtime/%i
 pin F10 $server_hard SystemCallFilter=@system-service
-pin F10 $server_hard 'SystemCallFilter=~@cpu-emulation @debug @mount @obsolete @privileged @raw-io @reboot @swap'
+pin F10 $server_hard 'SystemCallFilter=~@aio @cpu-emulation @debug @keyring @mount @obsolete @privileged @raw-io @reboot @swap'
 forbid F11 $server_hard SocketBind
+# root's own counts, and calls by name because systemd's groups move
+for unit in $server_hard $build_hard; do
+	for setting in 'SystemCallFilter=~inotify_init inotify_init1' LimitMSGQUEUE=0 LimitSIGPENDING=1024 SystemCallFilter=open_tree; do
+		pin quotas $unit "$setting"
+	done
+done
 ok 'F11: strict_ports allows the range' has strict $server_hard 'SocketBindAllow=udp:27000-27999 tcp:27000-27999'
 ok 'F11: strict_ports denies the rest' has strict $server_hard SocketBindDeny=any
 

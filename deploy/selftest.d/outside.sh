@@ -49,3 +49,6 @@ hidden_facts() { # build|server
 		done
 	fi
 }
+
+# What is root's own and must not be used up from inside.
+root_facts() { sed -n 's/^SigQ:.*\//root_signals=/p' /proc/self/status; }

@@ -112,6 +112,8 @@ pin F10 $server_hard 'SystemCallFilter=~@aio @cpu-emulation @debug @keyring @mou
 forbid F11 $server_hard SocketBind
 # root's own counts, and calls by name because systemd's groups move
 for unit in $server_hard $build_hard; do
+	is "$(grep ^PrivateTmp= "$work/pinned/systemd/generator/$unit" | paste -sd' ')" "PrivateTmp=yes PrivateTmp=disconnected" \
+		"$unit: an older systemd keeps the first"
 	for setting in 'SystemCallFilter=~inotify_init inotify_init1' LimitMSGQUEUE=0 LimitSIGPENDING=1024 SystemCallFilter=open_tree; do
 		pin quotas $unit "$setting"
 	done

@@ -50,5 +50,8 @@ hidden_facts() { # build|server
 	fi
 }
 
-# What is root's own and must not be used up from inside.
-root_facts() { sed -n 's/^SigQ:.*\//root_signals=/p' /proc/self/status; }
+# What is root's own and the host's, and must not be used up from inside.
+root_facts() {
+	sed -n 's/^SigQ:.*\//root_signals=/p' /proc/self/status
+	stat -c 'tmp_device=%d' /tmp /var/tmp
+}

@@ -318,6 +318,13 @@ def posix(facts):
     return answers
 
 
+@probe("temporary files are its own, on no file system of the host's:", "build", "server")
+def temporary_files(facts):
+    if not facts.all("tmp_device"):
+        raise Skip("nobody told the host's")
+    return {path: "is the host's" if str(os.stat(path).st_dev) in facts.all("tmp_device") else None for path in ("/tmp", "/var/tmp")}
+
+
 @probe("root's own count of", "build", "server")
 def counts_of_root(facts):
     """The user namespace is root's, so what is counted for a user in here is counted for root as well."""

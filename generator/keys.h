@@ -34,7 +34,9 @@
 	KEY(host, cpus, TYPE_CPU_COUNT, NULL, CPUS, "8", \
 	    "Threads of the target. Default: those online. Must be given where units are rendered for another host.") \
 	KEY(host, system_cpus, TYPE_CPU_LIST, "", SYSTEM_CPUS, "", \
-	    "Threads reserved for everything that is not a game, such as 0,4 or 0-1. Default: none, and no CPU is pinned.")
+	    "Threads reserved for everything that is not a game, such as 0,4 or 0-1. Default: none, and no CPU is pinned.") \
+	KEY(host, memory, TYPE_MEMORY, "85%", MEMORY, "", \
+	    "Memory of all servers and builds together, a size or a percentage of the host's; the rest is for everything else.")
 
 #define WEB_KEYS(KEY) \
 	KEY(web, enabled, TYPE_YES_OR_NO, "yes", WEB_ENABLED, "", \

@@ -87,6 +87,16 @@ static bool is_time(const char *value)
 	return false;
 }
 
+static bool is_memory(const char *value)
+{
+	size_t digits = leading_digits(value, 3);
+	unsigned percent = 0;
+
+	for (size_t i = 0; i < digits; i++)
+		percent = percent * 10 + (unsigned) (value[i] - '0');
+	return is_size(value) || (percent >= 1 && percent <= 100 && strcmp(value + digits, "%") == 0);
+}
+
 static bool is_quota(const char *value)
 {
 	size_t digits = leading_digits(value, 6);
@@ -216,6 +226,7 @@ static const struct {
 	[TYPE_WORKERS] = { NULL, 1, 1024, "a number from 1 to 1024" },
 	[TYPE_PORTS] = { is_ports, 0, 0, "a range of ports such as 27000-27999, within 1024 to 65535" },
 	[TYPE_SIZE] = { is_size, 0, 0, "a size such as 512M, 1.5G or infinity" },
+	[TYPE_MEMORY] = { is_memory, 0, 0, "a size such as 12G, a percentage such as 85%, or infinity" },
 	[TYPE_TASKS] = { NULL, 1, 4194304, "a number from 1 to 4194304" },
 	[TYPE_NICE] = { NULL, -20, 19, "a number from -20 to 19" },
 	[TYPE_QUOTA] = { is_quota, 0, 0, "a percentage such as 200%" },

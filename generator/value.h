@@ -19,6 +19,7 @@ enum value_grammar {
 	TYPE_WORKERS,
 	TYPE_PORTS,            /* FIRST-LAST within 1024 to 65535 */
 	TYPE_SIZE,             /* bytes: 512M, 1.5G, infinity; at least 1 */
+	TYPE_MEMORY,           /* a size, or 1% to 100% of what the target has */
 	TYPE_TASKS,            /* up to the kernel's own limit of PIDs */
 	TYPE_NICE,
 	TYPE_QUOTA,            /* 200%; at least 1% */

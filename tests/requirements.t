@@ -71,6 +71,7 @@ pin S56 $server OOMScoreAdjust=-200
 pin S56 $build OOMScoreAdjust=500
 pin S57 $server Slice=l4d2-game.slice
 pin S57 l4d2.slice CPUWeight=1000
+pin memory l4d2.slice MemoryMax=85%
 pin S57 l4d2-game.slice CPUWeight=1000
 pin S57 l4d2-build.slice CPUWeight=10
 pin S57 l4d2-game.slice IOWeight=1000

@@ -48,7 +48,9 @@
 	KEY(web, workers, TYPE_WORKERS, "1", WEB_WORKERS, "", \
 	    "Processes of gunicorn; the application claims jobs in one process, so leave it at 1.") \
 	KEY(web, threads, TYPE_WORKERS, "32", WEB_THREADS, "", \
-	    "Threads of each; every open live log holds one.")
+	    "Threads of each; every open live log holds one.") \
+	KEY(web, memory_max, TYPE_SIZE, "1G", WEB_MEMORY_MAX, "", \
+	    "Memory of the web application with its live logs; above it something of it is killed. The workshop refresh has as much.")
 
 #define GAME_KEYS(KEY) \
 	KEY(game, ports, TYPE_PORTS, "27000-27999", GAME_PORTS, "", \

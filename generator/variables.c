@@ -1,5 +1,6 @@
 #include "variables.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 void variable_set(struct variables *variables, unsigned number, const char *text)
@@ -53,6 +54,18 @@ static void set_helpers(struct variables *variables, const struct config *config
 }
 
 /*
+ * A thread that shows a live log has three processes: sudo, its monitor, which use_pty makes, and journalctl. Each worker
+ * has some threads of its own, and 64 are left for the master, the commands of jobs and the application's threads.
+ */
+static void set_web_tasks(struct variables *variables, const struct config *config)
+{
+	unsigned long workers = strtoul(config->web.workers, NULL, 10), threads = strtoul(config->web.threads, NULL, 10);
+
+	variables->web_tasks = xasprintf("%lu", 64 + 4 * workers * (threads + 1));
+	variable_set(variables, VAR_WEB_TASKS_MAX, variables->web_tasks);
+}
+
+/*
  * Values need no escape: the grammar of value.h allows nothing that a unit gives a meaning. An empty value is none,
  * so that its line is dropped.
  */
@@ -75,11 +88,13 @@ void variables_set(const struct config *config, struct variables *ret_variables)
 	variable_set(variables, VAR_SOCKETPAIR, config->unix_sockets ? NULL : "socketpair");
 	set_masks(variables, config);
 	set_helpers(variables, config);
+	set_web_tasks(variables, config);
 }
 
 void variables_done(struct variables *variables)
 {
 	free(variables->overlay);
 	free(variables->fetch);
+	free(variables->web_tasks);
 	*variables = (struct variables){ .overlay = NULL };
 }

@@ -11,7 +11,8 @@
 #define DERIVED_VARIABLES(X) \
 	X(GAME_CPUS) X(RESERVED_CPUS) X(STRICT_PORTS) X(STRICT_DENY) \
 	X(BUILD_ADDRESS_FAMILIES) X(SOCKETPAIR) \
-	X(ROOT_TO_MASK) X(DATABASE_TO_MASK) X(HELPERS_TO_BIND) X(UMOUNT)
+	X(ROOT_TO_MASK) X(DATABASE_TO_MASK) X(HELPERS_TO_BIND) X(UMOUNT) \
+	X(WEB_TASKS_MAX)
 
 /* Of one server or build. */
 #define UNIT_VARIABLES(X) \
@@ -34,6 +35,7 @@ enum {
 struct variables {
 	struct variable of[VARIABLE_COUNT];
 	char *overlay, *fetch;         /* the helpers' command lines */
+	char *web_tasks;
 };
 
 /* Those of keys and what follows from keys; borrows the configuration. The others have no text yet. */

@@ -18,7 +18,7 @@ render() { # NAME, configuration on standard input
 	"$generator" render --format=tree --config=- --database="$work/left4me.db" --output="$work/$1"
 }
 printf '[host]\ncpus = 8\nsystem_cpus = 0,4\n' | render pinned
-printf '[game]\nstrict_ports = yes\n' | render strict
+printf '[web]\nworkers = 8\nthreads = 2\nmemory_max = 3G\n[game]\nstrict_ports = yes\n' | render strict
 
 server="left4me-server@alpha.service"
 server_hard="left4me-server@.service.d/10-hardening.conf"
@@ -182,6 +182,13 @@ for setting in Restart=on-failure RestartSec=3 After=network-online.target Wants
 	pin F13 $web $setting
 done
 pin F13 $web_hard ReadWritePaths=/var/lib/left4me
+# at least 64 + 4 x workers x threads: a thread and three processes for each live log
+for setting in MemoryMax=1G TasksMax=196; do
+	pin 'resources' $web "$setting"
+done
+for setting in MemoryMax=3G TasksMax=160; do
+	ok "resources: of 8 workers with 2 threads $setting" has strict $web "$setting"
+done
 for unit in $web $refresh; do
 	is "$(grep '^EnvironmentFile=' "$work/pinned/systemd/generator/$unit")" \
 		$'EnvironmentFile=/etc/left4me/host.env\nEnvironmentFile=/etc/left4me/web.env' \

@@ -76,6 +76,7 @@ static void check_values(const struct config *config)
 	CHECK(host.system_cpus, IS_LIST);
 	CHECK(web.enabled, IS_YES), CHECK(game.strict_ports, IS_YES), CHECK(build.unix_sockets, IS_YES);
 	CHECK(web.bind, IS_BIND), CHECK(web.workers, IS_WORKERS), CHECK(web.threads, IS_WORKERS);
+	CHECK(web.memory_max, IS_SIZE);
 	CHECK(game.ports, IS_PORTS), CHECK(game.memory_high, IS_SIZE), CHECK(game.memory_max, IS_SIZE);
 	CHECK(game.tasks_max, IS_TASKS), CHECK(game.nice, IS_NICE), CHECK(build.memory_max, IS_SIZE);
 	CHECK(build.tasks_max, IS_TASKS), CHECK(build.cpu_quota, IS_QUOTA), CHECK(build.timeout, IS_TIME);

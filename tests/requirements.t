@@ -27,6 +27,7 @@ build_hard="build-overlay@.service.d/10-hardening.conf"
 web=left4me-web.service
 web_hard=left4me-web.service.d/10-hardening.conf
 refresh=left4me-workshop-refresh.service
+refresh_hard=left4me-workshop-refresh.service.d/10-hardening.conf
 
 has() { # TREE UNIT KEY=WORD...: each word stands on one of the key's lines
 	local tree=$1 unit=$2 key=${3%%=*} word values
@@ -173,7 +174,21 @@ for setting in ProtectProc=invisible ProtectKernelTunables=yes ProtectKernelModu
 	pin F12 $web_hard "$setting"
 done
 pin F12 $web_hard 'SystemCallFilter=~@cpu-emulation @debug @mount @obsolete @raw-io @reboot @swap'
-forbid F12 $web_hard 'PrivateUsers|RestrictSUIDSGID|CapabilityBoundingSet|@privileged'
+# What takes sudo away; RestrictSUIDSGID= does not, nor a bounding set with the two capabilities that it becomes root by.
+forbid F12 $web_hard 'PrivateUsers|@privileged|@setuid|~.*cap(get|set)'
+line F12 $web_hard 'CapabilityBoundingSet=CAP_SETUID CAP_SETGID'
+for setting in RestrictSUIDSGID=yes MemoryDenyWriteExecute=yes PrivateDevices=yes PrivateIPC=yes ReadOnlyPaths=-/var/lib/left4me/.venv \
+	'SystemCallFilter=~@aio @keyring @memlock' 'SystemCallFilter=io_uring_setup'; do
+	pin hardening $web_hard "$setting"
+done
+for setting in NoNewPrivileges=yes CapabilityBoundingSet= UMask=0027 ProtectSystem=strict ReadWritePaths=/var/lib/left4me \
+	ReadOnlyPaths=-/var/lib/left4me/.venv 'RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX' 'SystemCallFilter=@privileged @resources'; do
+	pin hardening $refresh_hard "$setting"
+done
+# Type=oneshot has no limit of its own
+for setting in TimeoutStartSec=6h MemoryMax=1G TasksMax=128; do
+	pin resources $refresh "$setting"
+done
 pin F13 $web Type=simple
 pin 'F13, S14' $web WorkingDirectory=/opt/left4me/src
 pin 'F13, S122' $web 'Environment=HOME=/var/lib/left4me PATH=/var/lib/left4me/.venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin'

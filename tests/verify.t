@@ -48,6 +48,7 @@ for name in "${names[@]}"; do
 	build-overlay@*) exposure "$name" build ;;
 	left4me-server@*) exposure "$name" server ;;
 	left4me-web.service) exposure "$name" web ;;
+	left4me-workshop-refresh.service) exposure "$name" refresh ;;
 	esac
 done
 

@@ -12,7 +12,7 @@ const char *oracle_template(const char *path)
 		{ "system.slice.d/10-left4me-cpuset.conf", "reserved-cpus.conf" },
 		{ "user.slice.d/10-left4me-cpuset.conf", "reserved-cpus.conf" },
 		{ "left4me-web.service.d/10-hardening.conf", "web-hardening.conf" },
-		{ "left4me-workshop-refresh.service.d/10-hardening.conf", "web-hardening.conf" },
+		{ "left4me-workshop-refresh.service.d/10-hardening.conf", "workshop-refresh-hardening.conf" },
 		{ "left4me-web.service", "web.service" },
 		{ "left4me-activate.service", "activate.service" },
 		{ "left4me-check.service", "check.service" },

@@ -58,6 +58,8 @@ is "$(find "$work" -name '*.scope')" "" "S85: nothing runs in a scope"
 # game server: operation
 pin S1 $server User=left4me
 pin S1 $server Group=left4me
+# srcds looks for ~/.steam; passwd has no home
+line F5 $server Environment=HOME=/var/lib/left4me
 line 'S22, S24' $server 'ExecStartPre=+/usr/local/libexec/left4me/left4me-overlay mount %i $L4D2_LAYERS'
 line S25 $server 'ExecStopPost=+/usr/local/libexec/left4me/left4me-overlay umount %i'
 forbid S25 $server ExecStop=

@@ -17,7 +17,7 @@ else
 	cp -r deploy/sysusers.d deploy/tmpfiles.d "$host/usr/lib/"
 	said=$(run systemd-sysusers --root="$host" left4me.conf)
 	unlike "$said" 'warning|[Ff]ailed|[Ii]gnoring|conflict' "sysusers has nothing to say"
-	like "$(cat "$host/etc/passwd")" '^left4me:x:980:980:[^:]*:/var/lib/left4me:/usr/sbin/nologin$' "left4me is 980 (F17)"
+	like "$(cat "$host/etc/passwd")" '^left4me:x:980:980:[^:]*:/nonexistent:/usr/sbin/nologin$' "left4me is 980 (F17), and has no home that it can write"
 	like "$(cat "$host/etc/group")" '^left4me:x:980:' "so is its group"
 
 	tmpfiles() { run systemd-tmpfiles --create --root="$host" left4me.conf; }

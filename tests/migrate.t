@@ -16,7 +16,7 @@ put() { # FILE, from standard input
 # The files here belong to whoever runs this: so does left4me, in there.
 make_host() { # DIR
 	mkdir -p "$1"/{etc/{left4me,sudoers.d,systemd/system},proc/1,run/systemd/units,"$state"/{overlays,runtime}}
-	echo "left4me:x:$(id -u):$(id -g)::/$state:/usr/sbin/nologin" >"$1/etc/passwd"
+	echo "left4me:x:$(id -u):$(id -g)::/nonexistent:/usr/sbin/nologin" >"$1/etc/passwd"
 	echo "21 1 0:20 / / rw - ext4 /dev/sda1 rw" >"$1/proc/1/mountinfo"
 	touch "$1/$state/left4me.db"
 	chmod 640 "$1/$state/left4me.db"
@@ -27,6 +27,7 @@ make_host() { # DIR
 make_old_host() { # DIR
 	local etc=$1/etc/systemd/system lib=$1/usr/local/lib/systemd/system name
 	make_host "$1"
+	sed -i "s|:/nonexistent:|:/$state:|" "$1/etc/passwd"
 	mkdir -p "$etc"/{multi-user.target.wants,timers.target.wants,left4me-server@.service.d,left4me-web.service.d}
 	put "$lib/left4me-server@.service" <<-'END'
 		[Service]
@@ -148,7 +149,7 @@ pretend() { # SCRIPT SHELL
 	: >"$SCRATCH/calls"
 	{
 		echo "record() { printf '%s\\0' \"\$@\" '' >>'$SCRATCH/calls'; }"
-		for command in chmod chown cp find install make mv printf rm runuser sysctl systemctl trap umount visudo; do
+		for command in chmod chown cp find install make mv printf rm runuser sysctl systemctl trap umount usermod visudo; do
 			[ "$command" = printf ] || echo "$command() { record $command \"\$@\"; }"
 		done
 		# shellcheck disable=SC2016 # for that shell
@@ -274,6 +275,32 @@ unlike "$out" '^chown (-R )?left4me' "no chown follows a link"
 like "$out" "^runuser -u left4me -- chmod 0640 -- /$state/left4me\\.db\$" "a database that others may write"
 like "$out" "^find -P /$state/overlays -xdev -mindepth 1 ! -user left4me -execdir chown -h left4me:left4me -- \\{\\} \\+\$" "overlays of another owner"
 like "$out" "^find -P /$state/runtime -xdev -mindepth 1 -maxdepth 2 ! -user" "instances of another owner: not what the server has written"
+
+# --- the user's home --------------------------------------------------------------------------------------------------------
+
+make_host "$SCRATCH/home"
+host=$SCRATCH/home
+put "$host/usr/local/lib/systemd/system-generators/left4me-generator" </dev/null
+for home in "/$state" "/$state/steam" "/$state/../x"; do
+	sed -i "s|^\(left4me:.*:\)/[^:]*:|\1$home:|" "$host/etc/passwd"
+	look "$host"
+	is "$status" 1 "a home in $home is found"
+	like "$out" '^	usermod --home /nonexistent left4me$' "and changed"
+	unlike "$out" 'systemctl|sysusers' "that alone stops, starts and installs nothing"
+done
+like "$said" "^/etc/passwd: left4me can write its home /$state/../x: " "it says why"
+put "$host/proc/77/status" <<<"Uid:	$(id -u)	$(id -u)	$(id -u)	$(id -u)"
+look "$host"
+is "$status/$out" "0/" "while something of left4me runs nothing is to do"
+like "$said" 'once nothing of left4me runs: usermod --home /nonexistent left4me$' "but it is named"
+touch "$host/$state/left4me.db" && chmod 666 "$host/$state/left4me.db"
+look "$host"
+like "$out" '^	usermod --home /nonexistent left4me$' "where more is to do it is tried"
+for home in / /nonexistent /home/left4me "/$state-2"; do
+	sed -i "s|^\(left4me:.*:\)/[^:]*:|\1$home:|" "$host/etc/passwd"
+	look "$host"
+	unlike "$out$said" usermod "a home in $home is left alone"
+done
 
 make_host "$SCRATCH/srv"
 host=$SCRATCH/srv

@@ -164,8 +164,9 @@ class Host:
         self.state, self.user, self.group = value["root"], value["user"], value["group"]
         self.database = value.get("database", self.state + "/left4me.db")
         self.reserves_cpus = "system_cpus" in value
-        entry = re.search(rf"^{re.escape(self.user)}:[^:]*:(\d+):", self.read("/etc/passwd") or "", re.M)
+        entry = re.search(rf"^{re.escape(self.user)}:[^:]*:(\d+):[^:]*:[^:]*:([^:]*):", self.read("/etc/passwd") or "", re.M)
         self.uid = int(entry[1]) if entry else 980
+        self.home = entry[2] if entry else "/nonexistent"
         programs = [f"{folder}/left4me-generator" for folder in GENERATOR_DIRS]
         self.generator = next((path for path in programs if self.lstat(path)), None)
 

@@ -3,7 +3,7 @@ import os
 import re
 import stat
 
-from host import quote
+from host import PHASES, quote
 from system import SERVER, UNIT, UNIT_DIRS
 
 
@@ -151,6 +151,35 @@ def look_at_instance_files(host):
             host.add("after", path, why, f"rm -f -- {quote(path)}", keep=True)
 
 
+# --- the user's home ------------------------------------------------------------------------------------------------------
+
+def user_runs(host):
+    for name in host.names("/proc"):
+        try:
+            with open(f"{host.prefix}/proc/{name}/status", encoding="ascii", errors="replace") as status:
+                if name.isdecimal() and re.search(rf"^Uid:.*\b{host.uid}\b", status.read(), re.M):
+                    return True
+        except OSError:        # it has ended
+            pass
+    return False
+
+
+def look_at_home(host):
+    """Last, since it asks what else is found: what runs is stopped for something else, never for this."""
+    if host.home != host.state and not host.home.startswith(host.state + "/"):
+        return
+    change, when = f"usermod --home /nonexistent {host.user}", f"once nothing of {host.user} runs"
+    why = f"{host.user} can write its home {quote(host.home)}: sshd would take keys from there, its systemd would run units"
+    if user_runs(host) and not host.has(*PHASES):
+        host.note(f"/etc/passwd: {why}; {when}: {change}")
+        return
+    # Some servers may run on.
+    host.add("install", "/etc/passwd", why,
+             f"if cat /proc/[0-9]*/status 2>/dev/null | grep -q \"^Uid:.*\\<$(id -u {host.user})\\>\"; then",
+             f"\techo {quote(f'migrate-check: note: {when}: {change}')} >&2",
+             "else", f"\t{change}", "fi")
+
+
 def look(host):
     look_at_running(host)
     look_at_mounts(host)
@@ -159,3 +188,4 @@ def look(host):
     look_at_owners(host, "runtime", 2)
     look_at_uppers(host)
     look_at_instance_files(host)
+    look_at_home(host)

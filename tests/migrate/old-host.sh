@@ -78,6 +78,12 @@ systemctl stop left4me-server@2.service
 install-left4me
 systemd-sysusers left4me.conf
 systemd-tmpfiles --create left4me.conf
+# /etc/passwd: left4me can write its home /var/lib/left4me: sshd would take keys from there, its systemd would run units
+if cat /proc/[0-9]*/status 2>/dev/null | grep -q "^Uid:.*\<$(id -u left4me)\>"; then
+	echo 'migrate-check: note: once nothing of left4me runs: usermod --home /nonexistent left4me' >&2
+else
+	usermod --home /nonexistent left4me
+fi
 
 # --- Remove what would win over the new units, or start what the database does not say
 # The CPUs that the old drop-ins reserve.

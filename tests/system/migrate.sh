@@ -116,6 +116,7 @@ if [ "${1-}" = prepare ]; then
 	install_game
 	install_web
 	put_away
+	sed -i "s|^\(left4me:.*:\)/nonexistent:|\1$STATE:|" /etc/passwd
 	old_units
 	old_helpers
 	old_database
@@ -137,6 +138,7 @@ if [ "${1-}" = prepare ]; then
 	exit
 fi
 
+home() { getent passwd left4me | cut -d: -f6; }
 unit() { echo "left4me-server@$1.service"; }
 pid() { property "$(unit "$1")" MainPID; }
 check() { ./migrate-check --generator="$new/usr/local/lib/systemd/system-generators/left4me-generator" "$@" 2>/tmp/said; }
@@ -232,6 +234,9 @@ is "$(cat /etc/sudoers.d/left4me)" "@includedir /run/left4me/sudoers.d" "so are 
 is "$(find "$STATE" -name instance.env)" "" "and instance.env"
 is "$(find "$STATE/runtime" -maxdepth 2 -name 'upper.before-1' -printf x)" xx "tainted layers are aside"
 is "$(find / -xdev -name canary)" "" "no name was a command"
+is "$(home)" "$STATE" "the home of before stays, since server 5 runs on"
+like "$(cat /tmp/log)" '^migrate-check: note: once nothing of left4me runs: usermod --home /nonexistent left4me$' "it is named"
+like "$(cat /tmp/said)" 'once nothing of left4me runs: usermod --home' "by the second look, too"
 is "$(stat -c %U:%G "$STATE/overlays/1/foreign" /etc/shadow | xargs)" "left4me:left4me root:shadow" "owners are right, and only there"
 ok "the server that was once on fuse-overlayfs starts" worker /usr/bin/systemctl start "$(unit 8)"
 ok "server 5 stops" worker /usr/bin/systemctl stop "$(unit 5)"
@@ -254,4 +259,13 @@ is "$?" 1 "then there is something to do again"
 bash /tmp/migrate.sh >/tmp/log 2>&1
 is "$?" 0 "and it can be done again" || diag "$(cat /tmp/log)"
 is_new again
+
+# --- the home, once nothing runs ----------------------------------------------------------------------------------------------
+
+systemctl stop left4me.target left4me-web.service 'left4me-server@*.service'
+check >/tmp/migrate.sh
+is "$?/$(grep -c '^/' /tmp/said)" 1/1 "the home is found, and nothing else"
+bash /tmp/migrate.sh >/tmp/log 2>&1
+is "$?/$(home)" 0//nonexistent "and changed" || diag "$(cat /tmp/log)"
+is "$(check; echo $?)" 0 "then nothing is to do"
 done_testing

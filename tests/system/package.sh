@@ -30,7 +30,10 @@ prepare() {
 	snapshot >start
 	(package -i left4me_1.deb && package -r left4me && package -P left4me) >chroot.log || echo "dpkg gave $?" >>chroot.log
 	changes start >chroot.changes
+	# An earlier version's, while nothing of it runs.
+	sed -i "s|^\(left4me:.*:\)/nonexistent:|\1$STATE:|" /etc/passwd
 	package -i left4me_1.deb >installed.log
+	getent passwd left4me | cut -d: -f6 >home
 	bound >bound
 	while read -r path; do
 		[ -e "$path" ] || echo "$path"
@@ -67,6 +70,7 @@ unlike "$(cat chroot.log installed.log)" 'dpkg gave|[Ee]rror|[Ff]ailed|[Ww]arnin
 is "$(cat chroot.changes)" "" "and the file system is as before"
 is "$(wc -l <bound | awk '{ print ($1 > 10) }')" 1 "units bind something"
 is "$(cat missing)" "" "everything that a unit binds exists after the install"
+is "$(cat home)" /nonexistent "a home that the user could write is changed"
 
 # --- a boot with it ----------------------------------------------------------------------------------------------------
 
@@ -87,8 +91,12 @@ ok "it runs" wait_for 20 build_runs
 echo '# by the operator' >>/etc/left4me/left4me.conf
 before=$(state)
 reloads=$(reload_count)
+sed -i "s|^\(left4me:.*:\)/nonexistent:|\1$STATE:|" /etc/passwd
 for version in 1 2; do
-	ok "version $version over version 1" package -i "left4me_$version.deb"
+	log=$(package -i "left4me_$version.deb")
+	is "$?" 0 "version $version over version 1"
+	like "$log" 'once nothing of left4me runs: usermod --home /nonexistent left4me' "names the home that it leaves, since servers run"
+	is "$(getent passwd left4me | cut -d: -f6)" "$STATE" "and leaves it"
 	is "$(state)" "$before" "every server, build and mount is untouched by it"
 done
 is "$(dpkg-query -W -f '${Version}' left4me)" 2 "the later version is there"

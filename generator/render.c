@@ -52,6 +52,7 @@ static int put_activate(struct rendering *rendering, const struct output *output
 static int put_fallback(struct rendering *rendering, const struct output *output);
 static int put_servers(struct rendering *rendering, const struct output *output);
 static int put_builds(struct rendering *rendering, const struct output *output);
+static int put_user_mask(struct rendering *rendering, const struct output *output);
 static int put_rules(struct rendering *rendering, const struct output *output);
 static int put_build_root(struct rendering *rendering, const struct output *output);
 
@@ -92,6 +93,7 @@ static const struct output {
 	  "multi-user.target.wants", NULL },
 	{ OF_HOST, put_host, &template_check_service, "", "left4me-check.service", always, "left4me.target.wants", NULL },
 	{ OF_HOST, put_host, &template_check_timer, "", "left4me-check.timer", always, "timers.target.wants", NULL },
+	{ OF_HOST, put_user_mask, NULL, "", "user@", always, NULL, NULL },
 	{ OF_ROWS, put_servers, &template_server_service, "", SERVER_UNIT, always, "left4me.target.wants", NULL },
 	{ OF_ROWS, put_builds, &template_build_service, "", BUILD_UNIT, always, NULL, NULL },
 	{ OF_ROWS, put_rules, &template_left4me_sudoers, "sudoers.d", "left4me", has_rules, NULL, NULL },
@@ -108,6 +110,15 @@ static void set(struct rendering *rendering, unsigned variable, const char *text
 static void set_list(struct rendering *rendering, unsigned variable, const char *const *list, size_t count)
 {
 	rendering->variables.of[variable] = (struct variable){ .list = list, .count = count };
+}
+
+static const char *unit_name(struct rendering *rendering, const char *kind, const char *instance)
+{
+	text_clear(&rendering->name);
+	text_puts(&rendering->name, kind);
+	text_puts(&rendering->name, instance);
+	text_puts(&rendering->name, ".service");
+	return rendering->name.data;
 }
 
 static int put(struct rendering *rendering, const struct template *template, const struct file *file)
@@ -142,6 +153,21 @@ static int put_activate(struct rendering *rendering, const struct output *output
 	enum rows_origin origin = rendering->picture->origin;
 
 	return put_unit(rendering, output, output->name, origin == ROWS_NONE || origin == ROWS_LAST_GOOD);
+}
+
+/*
+ * The web application, servers and builds are one user, who needs no manager of its own: who can start one has left the
+ * sandbox of the web application.
+ */
+static int put_user_mask(struct rendering *rendering, const struct output *output)
+{
+	struct sink *sink = rendering->sink;
+	const struct file unit = {
+		.tree = TREE_UNITS, .directory = output->directory,
+		.name = unit_name(rendering, output->name, rendering->picture->config->host.uid),
+	};
+
+	return sink->mask ? sink->mask(sink, &unit) : 0;
 }
 
 /* --- units of rows --------------------------------------------------------------------------------------- */
@@ -228,15 +254,6 @@ static void set_environment(struct rendering *rendering, const struct instance *
 	set_list(rendering, VAR_ENVIRONMENT, rendering->environment, ASSIGNMENTS);
 }
 
-static const char *unit_name(struct rendering *rendering, const char *kind, const char *instance)
-{
-	text_clear(&rendering->name);
-	text_puts(&rendering->name, kind);
-	text_puts(&rendering->name, instance);
-	text_puts(&rendering->name, ".service");
-	return rendering->name.data;
-}
-
 static int put_server(struct rendering *rendering, const struct output *output, const struct instance *instance)
 {
 	set_unit(rendering);
@@ -316,7 +333,7 @@ static int put_build_root(struct rendering *rendering, const struct output *outp
 {
 	const struct file directory = { .tree = TREE_STATE, .directory = output->directory, .name = output->name };
 
-	return rendering->sink->directory(rendering->sink, &directory);
+	return rendering->sink->directory ? rendering->sink->directory(rendering->sink, &directory) : 0;
 }
 
 /* --- all of it ------------------------------------------------------------------------------------------- */

@@ -112,17 +112,6 @@ static int compare_link(struct sink *sink, const struct file *unit, const char *
 	return 0;
 }
 
-static int compare_directory(struct sink *sink, const struct file *directory)
-{
-	(void) sink, (void) directory;
-	return 0;
-}
-
-static void compare_settle(struct sink *sink)
-{
-	(void) sink;
-}
-
 static int compare_finish(struct sink *sink, bool good)
 {
 	struct compare_sink *compare = (struct compare_sink *) sink;
@@ -138,8 +127,7 @@ struct sink *sink_compare(const char *const *directories, struct report *report)
 	struct compare_sink *compare = xcalloc(1, sizeof(*compare));
 
 	*compare = (struct compare_sink){
-		.sink = { compare_open, compare_close, compare_link, compare_directory,
-			  compare_settle, compare_settle, compare_finish },
+		.sink = { .open = compare_open, .close = compare_close, .link = compare_link, .finish = compare_finish },
 		.directories = directories, .report = report, .ours = TEXT_EMPTY, .theirs = TEXT_EMPTY,
 	};
 	return &compare->sink;

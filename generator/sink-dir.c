@@ -244,24 +244,35 @@ static int directory_close(struct sink *base, const struct file *file)
 	return -1;
 }
 
-static int directory_link(struct sink *base, const struct file *unit, const char *directory)
+static int make_link(struct directory_sink *sink, const struct file *file, const char *directory, const char *target)
 {
-	struct directory_sink *sink = (struct directory_sink *) base;
 	const struct written *written;
 
-	if (sink->base[unit->tree] < 0)
+	if (sink->base[file->tree] < 0)
 		return 0;
-	if (prepare(sink, unit->tree, directory) < 0)
+	if (prepare(sink, file->tree, directory) < 0)
 		return -1;
-	written = remember(sink, unit->tree, directory, unit->name);
-	text_clear(&sink->text);
-	text_puts(&sink->text, "../");
-	text_puts(&sink->text, unit->name);
-	if (symlinkat(sink->text.data, sink->base[unit->tree], path_of(sink, written)) == 0)
+	written = remember(sink, file->tree, directory, file->name);
+	if (symlinkat(target, sink->base[file->tree], path_of(sink, written)) == 0)
 		return 0;
 	(void) fail_to_write(sink, written, errno);
 	forget_last(sink);
 	return -1;
+}
+
+static int directory_link(struct sink *base, const struct file *unit, const char *directory)
+{
+	struct directory_sink *sink = (struct directory_sink *) base;
+
+	text_clear(&sink->text);
+	text_puts(&sink->text, "../");
+	text_puts(&sink->text, unit->name);
+	return make_link(sink, unit, directory, sink->text.data);
+}
+
+static int directory_mask(struct sink *base, const struct file *unit)
+{
+	return make_link((struct directory_sink *) base, unit, unit->directory, "/dev/null");
 }
 
 static int directory_directory(struct sink *base, const struct file *directory)
@@ -394,8 +405,11 @@ static struct directory_sink *make_sink(const volatile sig_atomic_t *give_up, st
 	struct directory_sink *sink = xcalloc(1, sizeof(*sink));
 
 	*sink = (struct directory_sink){
-		.sink = { directory_open, directory_close, directory_link, directory_directory,
-			  directory_settle, directory_retract, directory_finish },
+		.sink = {
+			.open = directory_open, .close = directory_close, .link = directory_link, .mask = directory_mask,
+			.directory = directory_directory, .settle = directory_settle, .retract = directory_retract,
+			.finish = directory_finish,
+		},
 		.base = { -1, -1 }, .give_up = give_up, .report = report,
 		.text = TEXT_EMPTY, .paths = TEXT_EMPTY,
 	};

@@ -102,12 +102,6 @@ static int json_link(struct sink *sink, const struct file *unit, const char *dir
 	return add_line(json->insert, unit->name, "Install", "WantedBy", target);
 }
 
-static int json_directory(struct sink *sink, const struct file *directory)
-{
-	(void) sink, (void) directory;
-	return 0;
-}
-
 /* Through a second name, so that a full disk leaves the file as it was; but into what is no regular file. */
 static int write_output(const char *path, const char *text, struct report *report)
 {
@@ -128,11 +122,6 @@ static int write_output(const char *path, const char *text, struct report *repor
 		(void) unlink(temporary);
 	report_problem(report, path, "%s", strerror(-r));
 	return -1;
-}
-
-static void json_settle(struct sink *sink)
-{
-	(void) sink;
 }
 
 static int write_document(struct json_sink *json)
@@ -174,7 +163,7 @@ struct sink *sink_json(const char *output, struct report *report)
 	struct json_sink *json = xcalloc(1, sizeof(*json));
 
 	*json = (struct json_sink){
-		.sink = { json_open, json_close, json_link, json_directory, json_settle, json_settle, json_finish },
+		.sink = { .open = json_open, .close = json_close, .link = json_link, .finish = json_finish },
 		.output = output, .report = report, .text = TEXT_EMPTY,
 	};
 	if (sqlite3_open_v2(":memory:", &json->db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&

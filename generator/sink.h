@@ -28,11 +28,14 @@ struct sink {
 	struct text *(*open)(struct sink *sink, const struct file *file);
 	int (*close)(struct sink *sink, const struct file *file);
 
-	/* A link in `directory` to the unit ../NAME; an empty directory. 0 or -1. */
+	/* A link in `directory` to the unit ../NAME. 0 or -1. */
 	int (*link)(struct sink *sink, const struct file *unit, const char *directory);
+
+	/* NULL where the sink has no such thing. A mask (a link to /dev/null), an empty directory. 0 or -1. */
+	int (*mask)(struct sink *sink, const struct file *unit);
 	int (*directory)(struct sink *sink, const struct file *directory);
 
-	/* What was written so far stays whatever comes; what was written since then is taken back. */
+	/* For files below /run: what was written so far stays whatever comes; what was written since is taken back. */
 	void (*settle)(struct sink *sink);
 	void (*retract)(struct sink *sink);
 

@@ -66,11 +66,12 @@ def temporary(tree):
 
 
 def what_the_status_tells(tree, status, messages, new):
-    """Status 0 means a whole tree; any other a message and nothing of the tree."""
+    """Status 0 means a whole tree; any other a message and nothing of the tree, or the host's own part of it, whole."""
     report = tree.get(REPORT, ("", 0, b""))[2].decode("utf-8", "replace")
     made = units(tree)
     if status != 0:
-        return ["status %d, but there is %s" % (status, p) for p in made][:3] + temporary(tree) + (
+        own = {p: e for p, e in units(new.want).items() if not re.search(r"(left4me-server|build-overlay)@[^./]+\.service$", p)}
+        return ([] if made == own else ["status %d, but there is %s" % (status, p) for p in made][:3]) + temporary(tree) + (
             [] if messages or status == 127 else ["status %d without a message" % status])
     made[SUDOERS] = tree[SUDOERS]
     if made == {p: new.want[p] for p in [*units(new.want), SUDOERS]}:

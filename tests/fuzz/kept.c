@@ -59,7 +59,10 @@ static int kept_finish(struct sink *sink, bool good)
 void kept_start(struct kept_sink *ret_kept)
 {
 	*ret_kept = (struct kept_sink){
-		.sink = { kept_open, kept_close, kept_link, kept_directory, kept_finish },
+		.sink = {
+			.open = kept_open, .close = kept_close, .link = kept_link, .directory = kept_directory,
+			.finish = kept_finish,
+		},
 	};
 }
 

@@ -1,4 +1,4 @@
-/* A sink that keeps all of it in memory, in the order in which it comes, and holds its user to the rules of sink.h. */
+/* A sink that keeps all of it in memory, in the order in which it comes, and holds its user to the rules of sink.h; it has no masks. */
 #pragma once
 
 #include "base.h"

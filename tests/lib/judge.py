@@ -76,7 +76,7 @@ def server_problems(parsed, name, port, arguments, layers):
         got = expand(*command(values(parsed[path], key)[0], unit), variables)
         if got != argv:
             problems.append("%s: %s is %r, meant %r" % (unit, key, got, argv))
-    if set(variables) != {"L4D2_PORT", "L4D2_ARGS", "L4D2_LAYERS"}:
+    if set(variables) != {"HOME", "L4D2_PORT", "L4D2_ARGS", "L4D2_LAYERS"}:
         problems.append("%s: environment %r" % (unit, sorted(variables)))
     return problems
 

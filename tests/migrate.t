@@ -149,11 +149,11 @@ pretend() { # SCRIPT SHELL
 	: >"$SCRATCH/calls"
 	{
 		echo "record() { printf '%s\\0' \"\$@\" '' >>'$SCRATCH/calls'; }"
-		for command in chmod chown cp find install make mv printf rm runuser sysctl systemctl trap umount usermod visudo; do
+		for command in chmod chown cp find install make mv printf rm runuser sysctl systemctl trap usermod visudo; do
 			[ "$command" = printf ] || echo "$command() { record $command \"\$@\"; }"
 		done
 		# shellcheck disable=SC2016 # for that shell
-		echo 'id() { echo 0; }; head() { :; }; mktemp() { echo /none; }; grep() { :; }; mountpoint() { :; }; cd() { PWD=$2; record cd "$2"; }'
+		echo 'id() { echo 0; }; head() { :; }; mktemp() { echo /none; }; grep() { :; }; python3() { record python3 "$@"; }'
 		sed -e 's|^generator=.*|generator=:|' -e '/^export PATH/d' -e '/^install-left4me/d' -e '/^systemd-/d' -e '/^left4me-generator /d' -e 's|>/[^ ]*$|>/dev/null|' -e '/^\[ -e .*left4me.target/,+1d' <<<"$1"
 	} >"$SCRATCH/pretended"
 	(cd "$SCRATCH" && "$2" pretended) 2>&1
@@ -222,7 +222,7 @@ for shell in bash sh; do
 		in_state=/$state/instances/$name/instance.env
 		was_called runuser -u left4me -- mv -fT -- "$in_state" "$in_state.before" || lost+=("$name: instance.env")
 		in_state=/$state/runtime/$name
-		was_called cd "$in_state" || lost+=("$name: umount")
+		was_called python3 -I - "/$state" "$name" || lost+=("$name: unmount")
 		[ -z "$fuse" ] || was_called runuser -u left4me -- mv -nT -- "$in_state/upper" "$in_state/upper.before-1" || lost+=("$name: upper")
 	done
 	is "${lost[*]-}" "" "$shell: each name arrives whole, and is moved as the user"

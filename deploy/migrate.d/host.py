@@ -56,6 +56,7 @@ class Host:
         self.active = []                  # other units of ours that run
         self.replaces = False             # more than links and drop-ins
         self.sudoers = False
+        self.unmounts = False
         self.system_cpus = None
         self.configure()
 

@@ -47,9 +47,8 @@ def add_mount(host, place, name, kind):
         host.stopped.add(name)
         stop = [f"systemctl stop left4me-server@{name}.service"]
         why += f": left4me-server@{name}.service must be stopped"
-    # From within: whoever owns the directories above may exchange one for a link.
-    host.add("stop", f"{place}/merged", why, *stop,
-             f"( cd -P {quote(place)} && [ \"$PWD\" = {quote(place)} ] && {{ ! mountpoint -q ./merged || umount ./merged; }} )")
+    host.unmounts = True
+    host.add("stop", f"{place}/merged", why, *stop, f"unmount {quote(host.state)} {quote(name)}")
 
 
 # --- owners -------------------------------------------------------------------------------------------------------------

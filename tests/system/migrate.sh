@@ -176,6 +176,31 @@ running=$(pid 5)
 old=$(pid 2)
 is "$(property "$(unit 5)" ActiveState)" active "server 5 runs"
 
+# The user of the state directory puts other things where an overlay of an old helper was, before the script is run.
+instance old "$STATE/installation"
+"$helpers/left4me-overlay" mount old
+mkdir /mnt/backup
+mount -t tmpfs backup /mnt/backup
+step=$(check --install=true | sed -n '/^unmount() {/,/^}/p; /^unmount .* old$/p')
+like "$step" "^unmount $STATE old\$" "an overlay that no unit has is unmounted"
+as_left4me() { runuser -u left4me -- bash -euc "cd $STATE/runtime && $1"; }
+as_left4me 'mv old gone && mkdir old && ln -s /mnt/backup old/merged'
+fails "a link in its place: the script stops" bash -euc "$step"
+like "$(bash -euc "$step" 2>&1)" "old/merged': not unmounted: Not a directory" "and says so"
+as_left4me 'rm -r old && ln -s /mnt old && mkdir other && ln -s ../gone/merged other/merged'
+fails "so it does where its directory is one" bash -euc "$step"
+as_left4me 'rm -r old other && mkdir old old/merged'
+mount --bind /mnt/backup "$STATE/runtime/old/merged"
+fails "and at another mount" bash -euc "$step"
+umount "$STATE/runtime/old/merged"
+ok "no mount is nothing to do" bash -euc "$step"
+is "$(findmnt --noheadings --output SOURCE /mnt/backup)/$(source_of gone)" backup/overlay "each is still mounted"
+as_left4me 'rm -r old && mv gone old'
+ok "the overlay in its place is unmounted" bash -euc "$step"
+is "$(source_of old)" "" "indeed"
+umount /mnt/backup
+rm -r "$STATE/runtime/old" "$STATE/instances/old" /mnt/backup
+
 out=$(check --install="cp -a $new/. /")
 is "$?" 1 "there is something to do"
 like "$(cat /tmp/said)" '^to be stopped: left4me-server@2\.service$' "server 2 has to be stopped, no other"
@@ -187,9 +212,28 @@ is "$(pid 2)/$(pid 5)" "$old/$running" "every server runs on"
 is_old "no views"
 is "$(stat -c '%U %n' "$DATABASE"-* | xargs)" "left4me $DATABASE-shm left4me $DATABASE-wal" "the database is its user's again"
 
-# The web application's migration.
-runuser -u left4me -- sqlite3 -bail "$DATABASE" <web-views.sql
-is "$?" 0 "the migration makes the views"
+# The web application's migration, as migrate.md has it, on a terminal of root's.
+install -m 644 web-views.sql /run/
+put 755 "$STATE/.venv/bin/alembic" <<-'END'
+	#!/usr/bin/python3
+	import os, subprocess, sys
+	print(f"as {os.getuid()} in {os.getcwd()} HOME {os.environ['HOME']}: {' '.join(sys.argv[1:])}")
+	print("terminals:", [fd for fd in range(3) if os.isatty(fd)])
+	try:
+	    os.open("/dev/tty", os.O_RDWR)
+	    print("opens root's terminal")
+	except OSError:
+	    pass
+	print("\x1b[31mred", flush=True)
+	with open("/run/web-views.sql") as views:
+	    sys.exit(subprocess.run(["sqlite3", "-bail", "/var/lib/left4me/left4me.db"], stdin=views).returncode)
+END
+sed -n '/^ *systemd-run /,/^$/s/^ *//p' migrate.md >/tmp/alembic.sh
+script --quiet --return --command "bash -e /tmp/alembic.sh" /dev/null </dev/null >/tmp/log 2>&1
+like "$(tr -d '\r' </tmp/log)" "^as 980 in /opt/left4me/src HOME $STATE: upgrade head$" "the migration runs as its user"
+like "$(tr -d '\r' </tmp/log)" '^terminals: \[\]$' "without root's terminal"
+unlike "$(cat /tmp/log)" $'opens root|\e' "which it cannot open, nor write control characters to"
+is "$(sql "SELECT count(*) FROM sqlite_schema WHERE type = 'view'")" 3 "and makes the views"
 
 # A row that would be refused: the server would not come back.
 sql "UPDATE servers SET port = 80 WHERE id = 2"

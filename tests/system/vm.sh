@@ -54,6 +54,9 @@ is "$(awk '{ print $19 }' "/proc/$pid/stat")" -5 "nice"
 is "$(cat "/proc/$pid/oom_score_adj")" -200 "oom_score_adj"
 is "$(awk '/^Max open files/ { print $4 }' "/proc/$pid/limits")" 65536 "open files"
 
+group=/sys/fs/cgroup/system.slice/left4me-web.service
+is "$(cat "$group/memory.max") $(cat "$group/pids.max")" "$((1 << 30)) 196" "the web application has its memory and its tasks, and no more"
+
 # --- a build -----------------------------------------------------------------------------------------------------------
 
 fails "a build that exits with 7 fails" systemctl start build-overlay@5.service

@@ -133,10 +133,7 @@ for terminal in '' ' on a terminal'; do
 		tasks=$(unit_tasks)
 		ok "$label: with $tasks tasks there is room for 64 more below TasksMax=$(property left4me-web TasksMax)" \
 			test "$((tasks + 64))" -le "$(property left4me-web TasksMax)"
-		if [ "$SYSTEM_TEST" = vm ]; then
-			is "$(cat "$(group)/pids.max") $(cat "$(group)/memory.max")" "196 1073741824" "$label: within what the kernel enforces"
-			diag "memory: $(cat "$(group)/memory.peak"), tasks: $(cat "$(group)/pids.peak")"
-		fi
+		[ ! -e "$(group)/pids.peak" ] || diag "tasks: $(cat "$(group)/pids.peak"), bytes: $(cat "$(group)/memory.peak")"
 		systemctl restart left4me-server@alpha.service
 		ok "$label: what is new comes through all of them" wait_for 100 all_show "$(property left4me-server@alpha InvocationID)"
 		systemctl stop left4me-web.service

@@ -129,6 +129,7 @@ install: all build/text/etc/left4me/left4me.conf build/text/man/left4me.conf.5
 	$(INSTALL) -D -m 644 deploy/sysusers.d/left4me.conf $D$(PREFIX)/lib/sysusers.d/left4me.conf
 	$(INSTALL) -D -m 644 deploy/tmpfiles.d/left4me.conf $D$(PREFIX)/lib/tmpfiles.d/left4me.conf
 	$(INSTALL) -D -m 644 deploy/sysctl.d/99-left4me.conf $D$(PREFIX)/lib/sysctl.d/99-left4me.conf
+	$(INSTALL) -D -m 644 deploy/modprobe.d/left4me.conf $D$(PREFIX)/lib/modprobe.d/left4me.conf
 	$(INSTALL) -D -m 440 deploy/sudoers.d/left4me $D$(SYSCONFDIR)/sudoers.d/left4me
 	for file in build/text/etc/left4me/left4me.conf deploy/etc/left4me/sandbox-resolv.conf; do \
 		test -e $D$(SYSCONFDIR)/left4me/$${file##*/} || \

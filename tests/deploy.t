@@ -58,6 +58,10 @@ fi
 
 is "$(sed -n 's/^\([a-z][^ ]*\) = /\1=/p' deploy/sysctl.d/99-left4me.conf | sort)" "$(sort <<-'END'
 	kernel.yama.ptrace_scope=2
+	fs.epoll.max_user_watches=1000000000000
+	fs.pipe-user-pages-soft=0
+	kernel.keys.maxbytes=1000000
+	kernel.keys.maxkeys=20000
 	net.core.default_qdisc=fq_codel
 	net.core.netdev_budget=600
 	net.core.netdev_max_backlog=5000

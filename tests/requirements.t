@@ -118,7 +118,7 @@ forbid F11 $server_hard SocketBind
 for unit in $server_hard $build_hard; do
 	is "$(grep ^PrivateTmp= "$work/pinned/systemd/generator/$unit" | paste -sd' ')" "PrivateTmp=yes PrivateTmp=disconnected" \
 		"$unit: an older systemd keeps the first"
-	for setting in 'SystemCallFilter=~inotify_init inotify_init1' LimitMSGQUEUE=0 LimitSIGPENDING=1024 SystemCallFilter=open_tree; do
+	for setting in 'SystemCallFilter=~inotify_init inotify_init1' LimitMSGQUEUE=0 LimitSIGPENDING=1024 LimitCORE=1 SystemCallFilter=open_tree; do
 		pin quotas $unit "$setting"
 	done
 done

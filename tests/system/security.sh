@@ -133,6 +133,16 @@ put 755 $STATE/installation/srcds_run <<-'END'
 	(: </dev/tcp/127.0.0.1/8000) && echo "reaches loopback"
 	python3 -c "import socket; socket.socket(socket.AF_UNIX).connect('\0of-the-host'); print('reaches an abstract socket')"
 	grep -q ':1F40 00000000:0000 0A' /proc/self/net/tcp && echo "lists a listener"
+	python3 -IB - <<-'PROGRAM'
+		import socket, sys
+		sys.path.insert(0, "/usr/local/libexec/left4me/selftest.d")
+		from probes.network import socket_of_32_bits
+		try:
+		    socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)
+		except OSError as error:
+		    print("netlink by 64-bit code:", error.strerror)
+		print("netlink by 32-bit code:", socket_of_32_bits({"own": "/tmp"}, 16, 3, 0))
+	PROGRAM
 	echo tried
 	trap 'exit 130' INT
 	sleep infinity &
@@ -153,6 +163,9 @@ like "$(run_log off)" "a note of root's" "limit: but by a server that binds it t
 like "$(run_log off)" "steam/new: Read-only file system" "limit: though not written"
 is "$(run_log off | grep -E '^(reaches|lists) ' | paste -sd,)" "reaches loopback,reaches an abstract socket,lists a listener" \
 	"limit: a server reaches loopback and abstract sockets, and lists the host's sockets"
+is "$(run_log off | grep '^netlink' | paste -sd,)" \
+	"netlink by 64-bit code: Address family not supported by protocol,netlink by 32-bit code: 0" \
+	"limit: 32-bit code makes sockets that 64-bit code cannot"
 worker /usr/bin/systemctl stop left4me-server@off.service
 as_left4me "rm steam && mkdir steam && mv game installation/srcds_run"
 

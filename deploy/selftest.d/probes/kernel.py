@@ -253,15 +253,16 @@ CODE = (b"\xb8\x7d\x00\x00\x00"            # mov eax, mprotect
         b"\xb8\x01\x00\x00\x00\xcd\x80")   # end: mov eax, exit; int 0x80
 
 
-def _program_of_32_bits():
+def _program_of_32_bits(text):
     header = struct.pack("<16sHHIIIIIHHHHHH", b"\x7fELF\x01\x01\x01", 2, 3, 1, 0x08048054, 52, 0, 0, 52, 32, 1, 0, 0, 0)
-    segment = struct.pack("<IIIIIIII", 1, 0, 0x08048000, 0x08048000, 84 + len(CODE), 84 + len(CODE), 5, 4096)
-    return header + segment + CODE
+    segment = struct.pack("<IIIIIIII", 1, 0, 0x08048000, 0x08048000, 84 + len(text), 84 + len(text), 5, 4096)
+    return header + segment + text
 
 
-def _run_32_bits(facts):
+def run_32_bits(facts, text=CODE):
+    """The exit status of a program of this 32-bit code; an error number and 1000 where it cannot be started."""
     fd, path = tempfile.mkstemp(dir=facts.get("own"))
-    os.write(fd, _program_of_32_bits())
+    os.write(fd, _program_of_32_bits(text))
     os.fchmod(fd, 0o755)
     os.close(fd)
     try:
@@ -274,13 +275,13 @@ def _run_32_bits(facts):
 
 @probe("32-bit programs are not let in", "build")
 def no_32_bits(facts):
-    status = _run_32_bits(facts)
+    status = run_32_bits(facts)
     return "one runs" if 0 <= status < 1000 else None
 
 
 @probe("F1 F2: a 32-bit program with text relocations", "server")
 def f1_f2(facts):
-    status = _run_32_bits(facts)
+    status = run_32_bits(facts)
     if status != 42 and facts.get("no_32_bits"):
         raise Skip("this kernel runs no 32-bit programs")
     return None if status == 42 else f"ends with {status}"

@@ -3,9 +3,11 @@ import errno
 import os
 import select
 import socket
+import struct
 import time
 
 from probes import Skip, probe
+from probes.kernel import run_32_bits
 
 # Linux's numbers of what Python may not name.
 IPPROTO_MPTCP, IPPROTO_SCTP, IPPROTO_UDPLITE, IPPROTO_DCCP, SOCK_DCCP = 262, 132, 136, 33, 6
@@ -211,6 +213,45 @@ def _families(allowed):
                 if error.errno not in (errno.EAFNOSUPPORT, errno.EPERM):
                     got.append(f"{family}/{kind} ({errno.errorcode[error.errno]})")
     return " ".join(got[:12]) or None
+
+
+def socket_of_32_bits(facts, family, kind, protocol):
+    """Ends with the error number, 0 when the socket is made."""
+    text = struct.pack("<BIBIBIBI", 0xB8, 359, 0xBB, family, 0xB9, kind, 0xBA, protocol)
+    text += b"\xcd\x80\x85\xc0\x79\x04\xf7\xd8\xeb\x02\x31\xc0"     # int 0x80; eax = eax < 0 ? -eax : 0
+    text += b"\x89\xc3\xb8\x01\x00\x00\x00\xcd\x80"                 # exit(eax)
+    return run_32_bits(facts, text)
+
+
+# Module, family, type and protocol of a socket that would have it loaded.
+ON_DEMAND = [("vsock", 40, 1, 0), ("af_alg", 38, 5, 0), ("crypto_user", 16, 3, 21), ("sctp", 2, 1, 132), ("sctp", 10, 1, 132),
+             ("l2tp_ip", 2, 2, 115), ("tipc", 30, 5, 0), ("can", 29, 3, 1), ("bluetooth", 31, 3, 1), ("smc", 43, 1, 0),
+             ("af_key", 15, 3, 2), ("rds", 21, 5, 0), ("rxrpc", 33, 2, 2), ("kcm", 41, 5, 0), ("qrtr", 42, 2, 0), ("nfc", 39, 5, 0),
+             ("llc2", 26, 1, 0), ("phonet", 35, 2, 0), ("caif", 37, 5, 0), ("atm", 20, 2, 5), ("dccp_ipv4", 2, 6, 33)]
+
+
+@probe("a socket of this kind has no module loaded on demand:", "server")
+def on_demand(facts):
+    """By 32-bit code as well, for which RestrictAddressFamilies= does not hold. Modules that are there already say nothing."""
+    def loaded():
+        with open("/proc/modules", encoding="ascii") as file:
+            return {line.split()[0] for line in file}
+    if not os.path.exists("/proc/modules"):
+        raise Skip("this kernel has no modules")
+    answers = {}
+    for name, family, kind, protocol in ON_DEMAND:
+        before = loaded()
+        socket_of_32_bits(facts, family, kind, protocol)
+        try:
+            socket.socket(family, kind, protocol).close()
+        except OSError:
+            pass
+        more = loaded() - before
+        if name in before:
+            answers.setdefault(name, "skip this host has loaded it")
+        else:
+            answers[name] = f"loaded: {' '.join(sorted(more))}" if more else answers.get(name)
+    return answers
 
 
 @probe("raw sockets", "build", "server")

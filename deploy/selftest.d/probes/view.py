@@ -3,6 +3,7 @@ import ctypes
 import errno
 import os
 import re
+import resource
 import signal
 import socket
 import stat
@@ -323,6 +324,12 @@ def temporary_files(facts):
     if not facts.all("tmp_device"):
         raise Skip("nobody told the host's")
     return {path: "is the host's" if str(os.stat(path).st_dev) in facts.all("tmp_device") else None for path in ("/tmp", "/var/tmp")}
+
+
+@probe("a crash starts no program of the host's", "build", "server")
+def no_core(_facts):
+    limit = resource.getrlimit(resource.RLIMIT_CORE)
+    return None if limit == (1, 1) else f"the limit of core files is {limit}, not 1"
 
 
 @probe("root's own count of", "build", "server")

@@ -82,7 +82,7 @@ pin S57 l4d2-build.slice IOWeight=10
 line F6 $server 'ExecStart=/var/lib/left4me/runtime/%i/merged/srcds_run -game left4dead2 +ip 0.0.0.0 +hostport ${L4D2_PORT} $L4D2_ARGS'
 forbid F6 $server sv_lan
 for setting in MemoryHigh=1.5G MemoryMax=2G TasksMax=256 LimitNOFILE=65536 Nice=-5 IOSchedulingClass=best-effort \
-	IOSchedulingPriority=4 KillSignal=SIGINT LogRateLimitIntervalSec=0; do
+	IOSchedulingPriority=4 KillSignal=SIGINT LogRateLimitIntervalSec=5min LogRateLimitBurst=5000; do
 	pin F8 $server $setting
 done
 # a missing file would suppress ExecStopPost=

@@ -1,0 +1,124 @@
+#!/bin/bash
+# Servers and builds flood the journal: everybody's older lines stay, nobody waits, and what a game says at its loudest is all
+# there. Then the README's recipe for a journal of their own, from its text, with systemctl status, the worker and its sudo rules.
+# shellcheck disable=SC2016,SC2317 # scripts of the guest; functions that ok and wait_for call
+# shellcheck source=tests/system/guest.sh
+. ./guest.sh
+# shellcheck source=tests/system/bystander.sh
+. ./bystander.sh
+FLOOD_TIME=12
+GAME=$STATE/installation/srcds_run
+
+flooding_game() { # SIZE
+	printf '#!/bin/sh\nexec python3 -I %s/installation/flood.py %s %s\n' "$STATE" "$1" "$FLOOD_TIME" | put 755 "$GAME"
+}
+
+if [ "${1-}" = prepare ]; then
+	set -e
+	make_host
+	bystander_prepare
+	insert_overlay 5 'exec python3 -I /overlay/flood.py "$(cat /overlay/size)" '$FLOOD_TIME
+	insert_overlay 6 'echo hello from the build; exit 3'
+	install -o left4me -g left4me flood.py "$STATE/overlays/5/"
+	install -o left4me -g left4me flood.py "$STATE/installation/"
+	# The journal as a host has it, but small; with the limits that journald has by default.
+	rm /etc/systemd/journald.conf.d/system-test.conf
+	mkdir -p /var/log/journal
+	printf '[Journal]\nSystemMaxUse=200M\n' >/etc/systemd/journald.conf.d/small.conf
+	exit
+fi
+ok "the boot finishes" booted
+cp -p "$GAME" game
+
+fresh_journal() {
+	journalctl --rotate --quiet
+	journalctl --vacuum-size=1 --quiet 2>/dev/null
+	systemctl restart systemd-journald	# it counts anew
+	logger -t sshd "marker: accepted password"
+	journalctl --sync
+}
+markers() { journalctl --no-pager -b -o cat -t sshd | grep -c marker; }
+usage() { journalctl --disk-usage | sed 's/.* take up \([^ ]*\) .*/\1/'; }
+
+flood() { # UNIT SIZE
+	flooding_game "$2"
+	echo "$2" | put 644 "$STATE/overlays/5/size"
+	systemctl start --no-block "$1"
+	sleep $((FLOOD_TIME + 2))
+	systemctl stop "$1"
+	journalctl --sync
+	lines=$(journalctl --no-pager -o cat "_SYSTEMD_UNIT=$1" | grep -c '^flood')
+	systemctl reset-failed "$1" 2>/dev/null
+	return 0
+}
+
+for unit in left4me-server@off.service build-overlay@5.service; do
+	for size in 8000 48000 60; do
+		fresh_journal
+		bystander_watch "$unit, lines of $size bytes" flood $unit $size
+		is "$(markers)" 1 "$unit: a flood of lines of $size bytes evicts nothing (journal $(usage), $lines lines kept)"
+	done
+done
+
+# The loudest that a game is known to be: all variables listed, three times in a row; 3500 lines each time.
+fresh_journal
+put 755 "$GAME" <<-'GAME'
+	#!/bin/bash
+	for round in 1 2 3; do
+		seq -f "sv_some_variable_of_the_game_%g : 1 : , \"sv\", \"rep\" : what it is for, as cvarlist prints it" 3500
+	done
+	echo all said
+	trap 'exit 130' INT
+	sleep infinity &
+	wait
+GAME
+systemctl restart left4me-server@alpha
+ok "a loud game" wait_for 20 eval 'run_log alpha | grep -q "^all said"'
+is "$(run_log alpha | grep -c ^sv_some)" 10500 "10 500 lines at once: each is there"
+systemctl stop left4me-server@alpha
+
+# Without the limits, what the flood does. A unit's limit of 0 is journald's own, 10 000 in 30 s.
+unlimited() {
+	mkdir -p /etc/systemd/system/left4me-server@.service.d
+	printf '[Service]\nLogRateLimitIntervalSec=0\nLogFilterPatterns=\n' >/etc/systemd/system/left4me-server@.service.d/90-less.conf
+	systemctl daemon-reload
+}
+unlimited
+fresh_journal
+flood left4me-server@off.service 48000
+is "$(markers)" 0 "without them a flood evicts the marker (journal $(usage), $lines lines kept)"
+rm /etc/systemd/system/left4me-server@.service.d/90-less.conf
+cp -p game "$GAME"
+
+# --- the recipe ---------------------------------------------------------------------------------------------------------
+
+sed -n '/^### A journal of their own/,/^## /s/^    //p' readme >recipe
+ok "the README has the recipe: $(wc -l <recipe) lines" test "$(wc -l <recipe)" -ge 5
+ok "it runs" bash -e recipe
+ok "sudo takes its rules" visudo -c
+cp -r /usr/local/share/left4me/examples /opt/worker
+edit=$(sed -n "s/.*\`sed -i '\(.*\)' sandboxed_script.py\`.*/\1/p" readme)
+sed -i "$edit" /opt/worker/sandboxed_script.py
+like "$(grep ^JOURNAL /opt/worker/sandboxed_script.py)" '"--namespace", "\+left4me"' "the worker's copy knows the namespace"
+worker /usr/bin/systemctl start left4me-server@off.service
+# is_ready looks where the lines are no longer.
+is_ready_there() { journalctl --no-pager --namespace +left4me -o cat -u "left4me-server@$1" | grep -q 'srcds_linux: ready'; }
+ok "a server starts and says so" wait_for 20 is_ready_there off
+like "$(systemctl status --no-pager -n 50 left4me-server@off)" 'srcds_linux: ready' "systemctl status shows its lines"
+for sudo in sudo sudo-rs; do
+	said=$(runuser -u left4me -- env SUDO=$sudo python3 /opt/worker/left4me-worker log off)
+	like "$said" 'Started left4me-server@off' "the worker, by $sudo: systemd's lines"
+	like "$said" 'srcds_linux: ready' "and the server's"
+	said=$(runuser -u left4me -- env SUDO=$sudo python3 /opt/worker/left4me-worker build 6 2>&1)
+	like "$said" '^hello from the build' "a build's, by $sudo"
+	like "$said" 'ExecMainStatus=3' "and how it ended"
+done
+fails "the worker reads no other unit there" worker /usr/bin/journalctl --namespace +left4me --no-pager -o json -n 200 -u sshd.service
+systemctl stop left4me-server@off
+unlimited
+fresh_journal
+flood left4me-server@off.service 48000
+is "$(markers)" 1 "with it even a flood without limits evicts nothing of the host's (journal $(usage))"
+ok "though it is kept: $(journalctl --no-pager --namespace left4me -o cat -u left4me-server@off | grep -c ^flood) lines" \
+	eval 'journalctl --no-pager --namespace left4me -o cat -u left4me-server@off | grep -q ^flood'
+done_testing

@@ -13,6 +13,7 @@
  *   umount2              With UMOUNT_NOFOLLOW, on a single name below a descriptor. libmount would follow a symbolic
  *                        link there unless it ran setuid (do_umount() in context_umount.c), and might execute
  *                        /sbin/umount.overlay. A descriptor of the mount itself would make it busy.
+ *   fsetxattr            In overlay-tree.c: the mark that a large upper directory was walked through.
  *   unlinkat             In overlay-tree.c: removes work/work by descriptors, after the unmount.
  *
  * No capability is dropped: overlayfs keeps the credentials of the process that mounts, and uses them for all later

@@ -8,18 +8,23 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "overlay-mount.h"
 #include "overlay-say.h"
+#include "privileged.h"
 
-/*
- * UPPER_DEPTH: each level of the walk holds a descriptor, and no game nests its files this deep.
- * LEFTOVER_DEPTH: the kernel puts at most two levels below work/work (ovl_workdir_cleanup() in fs/overlayfs).
- */
-enum { UPPER_DEPTH = 200, LEFTOVER_DEPTH = 2 };
+/* The kernel puts at most two levels below work/work (ovl_workdir_cleanup() in fs/overlayfs). */
+enum { LEFTOVER_DEPTH = 2 };
 
 #define TAINT "user.fuseoverlayfs."
+
+/*
+ * On an upper directory whose walk took longer than MARKED_MILLISECONDS: it was walked through to its end. From then
+ * on a start looks only as far as it gets in that time. Nobody but root can set trusted.* attributes (xattr(7)).
+ */
+#define MARK "trusted.left4me.checked"
+enum { MARKED_MILLISECONDS = 100, WALK_MILLISECONDS = 30 * 1000 };
 
 static void closedirp(DIR **directory)
 {
@@ -41,6 +46,7 @@ static const struct dirent *next_entry(DIR *directory, const char *path)
 	return entry;
 }
 
+/* Takes over `fd`. */
 static DIR *directory_of(int fd, const char *path)
 {
 	DIR *directory = fdopendir(fd);
@@ -69,33 +75,146 @@ static void refuse_tainted_file(int fd, const char *name, const char *path)
 			    "fuse-overlayfs, empty it first", path, name, list + i);
 }
 
-static void walk_upper(int fd, const char *path, int depth)
+/* A directory on the way down, and which of its subdirectories are still to be walked through. */
+struct level {
+	dev_t device;
+	ino_t inode;
+	char **names;
+	size_t count;
+	size_t path_length;
+};
+
+/* A walk in progress. It holds one descriptor, however deep it is. */
+struct walk {
+	int fd;                 /* the directory that it is in */
+	struct text path;       /* of that directory */
+	struct level *levels;   /* the top of the tree first */
+	size_t count;
+	int64_t start;          /* in milliseconds */
+	int64_t limit;          /* so many milliseconds after the start it ends */
+};
+
+static int64_t milliseconds(void)
 {
-	cleanup(closedirp) DIR *directory = directory_of(fd, path);
+	struct timespec now;
+
+	(void) clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool is_late(const struct walk *walk)
+{
+	return milliseconds() - walk->start > walk->limit;
+}
+
+static void walk_done(struct walk *walk)
+{
+	closep(&walk->fd);
+	text_done(&walk->path);
+	for (size_t i = 0; i < walk->count; i++) {
+		while (walk->levels[i].count > 0)
+			free(walk->levels[i].names[--walk->levels[i].count]);
+		free(walk->levels[i].names);
+	}
+	free(walk->levels);
+}
+
+/* Checks the files in the directory that the walk has come to, and notes its subdirectories. False when late. */
+static bool look_around(struct walk *walk)
+{
+	cleanup(closedirp) DIR *directory = directory_of(dup(walk->fd), walk->path.data);
+	struct level level = { .path_length = walk->path.length };
 	const struct dirent *entry;
+	struct stat state;
 
-	if (depth > UPPER_DEPTH)
-		die(EXIT_FAILED, 0, "'%s' is nested too deeply to be checked", path);
-	while ((entry = next_entry(directory, path))) {
-		cleanup_free char *inner = NULL;
-		int child;
-
-		refuse_tainted_file(fd, entry->d_name, path);
+	if (fstat(walk->fd, &state) < 0)
+		die(EXIT_FAILED, errno, "cannot look at '%s'", walk->path.data);
+	level.device = state.st_dev;
+	level.inode = state.st_ino;
+	while ((entry = next_entry(directory, walk->path.data)) && !is_late(walk)) {
+		refuse_tainted_file(walk->fd, entry->d_name, walk->path.data);
 		if (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN)
 			continue;
-		inner = xasprintf("%s/%s", path, entry->d_name);
-		child = open_beneath(fd, entry->d_name, O_RDONLY | O_DIRECTORY, 0);
-		if (child >= 0)
-			walk_upper(child, inner, depth + 1);
-		else if (child != -ENOENT && child != -ENOTDIR && child != -ELOOP)
-			die(EXIT_FAILED, -child, "cannot open '%s'", inner);
+		level.names = grow_array(level.names, level.count, sizeof(*level.names));
+		level.names[level.count++] = xstrdup(entry->d_name);
+	}
+	walk->levels = grow_array(walk->levels, walk->count, sizeof(*walk->levels));
+	walk->levels[walk->count++] = level;
+	return !entry;
+}
+
+/* Goes into the subdirectory `name` of the present one. False if it is none or has gone. */
+static bool go_down(struct walk *walk, const char *name)
+{
+	int child = open_beneath(walk->fd, name, O_RDONLY | O_DIRECTORY, RESOLVE_NO_XDEV);
+
+	if (child == -ENOENT || child == -ENOTDIR || child == -ELOOP)
+		return false;
+	if (child < 0)
+		die(EXIT_FAILED, -child, "cannot open '%s/%s'", walk->path.data, name);
+	(void) close(walk->fd);
+	walk->fd = child;
+	text_printf(&walk->path, "/%s", name);
+	return true;
+}
+
+/* Back to the directory above. Whoever moves directories meanwhile could make that another one. */
+static void go_up(struct walk *walk)
+{
+	const struct level *above = &walk->levels[--walk->count - 1];
+	int parent = openat(walk->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat state;
+
+	free(walk->levels[walk->count].names);
+	if (parent < 0 || fstat(parent, &state) < 0)
+		die(EXIT_FAILED, errno, "cannot open the directory above '%s'", walk->path.data);
+	if (state.st_dev != above->device || state.st_ino != above->inode)
+		die(EXIT_FAILED, 0, "'%s' was moved while it was checked", walk->path.data);
+	(void) close(walk->fd);
+	walk->fd = parent;
+	walk->path.length = above->path_length;
+	walk->path.data[walk->path.length] = '\0';
+}
+
+/* Returns whether the walk came to its end within its time. */
+static bool walk_through(struct walk *walk)
+{
+	if (!look_around(walk))
+		return false;
+	for (;;) {
+		struct level *level = &walk->levels[walk->count - 1];
+
+		if (level->count > 0) {
+			cleanup_free char *name = level->names[--level->count];
+
+			if (go_down(walk, name) && !look_around(walk))
+				return false;
+		} else if (walk->count > 1) {
+			go_up(walk);
+		} else {
+			return true;
+		}
 	}
 }
 
-void refuse_taint(int upper, const char *path)
+void refuse_taint(int upper, const char *path, bool may_mark)
 {
+	bool marked = fgetxattr(upper, MARK, NULL, 0) >= 0;
+	cleanup(walk_done) struct walk walk = {
+		.fd = upper,
+		.path = TEXT_EMPTY,
+		.start = milliseconds(),
+		.limit = marked ? MARKED_MILLISECONDS : WALK_MILLISECONDS,
+	};
+
+	text_puts(&walk.path, path);
 	refuse_tainted_file(upper, ".", path);
-	walk_upper(upper, path, 1);
+	if (!walk_through(&walk) && !marked)
+		die(EXIT_FAILED, 0, "'%s' has so many files that %d s are not enough to look for traces of fuse-overlayfs: "
+		    "remove what the server does not need or, if fuse-overlayfs never wrote in it, as root: "
+		    "setfattr -n " MARK " -v 1 '%s'", path, WALK_MILLISECONDS / 1000, path);
+	if (may_mark && !marked && milliseconds() - walk.start > MARKED_MILLISECONDS)
+		(void) fsetxattr(walk.fd, MARK, "1", 1, 0);     /* where that is impossible the next start walks again */
 }
 
 static int remove_at(int fd, const char *name, const char *path, int depth);

@@ -40,13 +40,13 @@ static void open_layers(const struct request *request, int root, struct stack *s
 }
 
 /* Walks the directory that will be mounted, through its descriptor: the name may mean another one by now. */
-static void check_upper(const struct instance_directory *instance, int upper)
+static void check_upper(const struct request *request, const struct instance_directory *instance, int upper)
 {
 	cleanup_free char *path = xasprintf("%s/upper", instance->path);
 	int fd = upper < 0 ? upper : open_beneath(upper, ".", O_RDONLY | O_DIRECTORY, 0);
 
 	if (opened(fd, upper < 0, instance->path, "upper") >= 0)
-		refuse_taint(fd, path);
+		refuse_taint(fd, path, !request->dry_run);
 }
 
 static void print_mount(const struct request *request, const struct instance_directory *instance,
@@ -111,7 +111,7 @@ static void mount_instance(const struct request *request, const struct instance_
 	stack.upper = open_part(instance, "upper", create);
 	stack.work = open_part(instance, "work", create);
 	stack.merged = open_part(instance, "merged", create);
-	check_upper(instance, stack.upper);
+	check_upper(request, instance, stack.upper);
 	if (request->dry_run) {
 		print_mount(request, instance, &stack);
 		return;

@@ -243,18 +243,73 @@ for tainted in . file dir deep/er/and/deeper/file whiteouts/are/fine/dir; do
 	run --dry-run mount a 1 installation
 	refused 1 "user.fuseoverlayfs" "... by a dry run too"
 done
+# deep DEPTH [ATTRIBUTE]: upper is nested so deep; the attribute is on a file at the bottom
+deep()
+{
+	python3 -c 'if True:
+		import os, sys
+		os.makedirs(sys.argv[1])
+		os.chdir(sys.argv[1])
+		for i in range(int(sys.argv[2])):
+			os.mkdir("d" * 200)
+			os.chdir("d" * 200)
+		open("file", "w").close()
+		if len(sys.argv) > 3:
+			os.setxattr("file", sys.argv[3], b"y")' "$R/runtime/a/upper" "$@"
+	chown 980:981 "$R/runtime/a" "$R/runtime/a/upper"
+}
 fresh
+deep 3000
+run mount a 1 installation
+is "$status" 0 "an upper directory nested 3000 deep is mounted"
+run umount a
+find "$R/runtime/a/upper" -depth -delete
+deep 3000 user.fuseoverlayfs.opaque
+run mount a 1 installation
+refused 1 "/file' has the attribute user.fuseoverlayfs.opaque" "... and walked through to the bottom"
+find "$R/runtime/a/upper" -depth -delete
+
+# wide: so many files that the walk takes more than 100 ms; the attribute is on the last one
+fresh
+mkdir "$R/runtime/a"
 python3 -c 'if True:
 	import os, sys
-	os.makedirs(sys.argv[1])
-	os.chdir(sys.argv[1])
-	for i in range(1000):
-		os.mkdir("d")
-		os.chdir("d")' "$R/runtime/a/upper"
-chown 980:981 "$R/runtime/a"
+	for d in range(100):
+		os.makedirs(f"{sys.argv[1]}/{d}")
+		for f in range(1000):
+			open(f"{sys.argv[1]}/{d}/{f}", "w").close()' "$R/runtime/a/upper"
+chown 980:981 "$R/runtime/a" "$R/runtime/a/upper"
+run --dry-run mount a 1 installation
+! getfattr -n trusted.left4me.checked "$R/runtime/a/upper" >"$stage/out" 2>&1
+ok "a dry run leaves no mark"
+run mount a 1 installation && run umount a
+getfattr -n trusted.left4me.checked "$R/runtime/a/upper" >"$stage/out" 2>&1
+ok "a large upper directory is marked once it was walked through"
+start=$(date +%s%N)
+run mount a 1 installation && run umount a
+[ $((($(date +%s%N) - start) / 1000000)) -lt 250 ]
+ok "... and then looked at for 100 ms only"
+setfattr -n user.fuseoverlayfs.opaque -v y "$R/runtime/a/upper"
 run mount a 1 installation
-refused 1 "nested too deeply" "an upper directory nested without end is refused"
-find "$R/runtime/a/upper" -depth -delete
+refused 1 "user.fuseoverlayfs.opaque" "... which finds what there is to find in it"
+! setpriv --reuid 980 --regid 981 --clear-groups setfattr -n trusted.left4me.checked -v 1 "$R/runtime/a" 2>"$stage/out"
+ok "... the owner cannot make the mark"
+rm -rf "$R/runtime/a"
+if command -v strace >/dev/null; then
+	fresh
+	mkdir -p "$R/runtime/a/upper/d"
+	chown 980:981 "$R/runtime/a" "$R/runtime/a/upper"
+	strace -o "$stage/log" -e trace=getdents64 -e inject=getdents64:delay_enter=31000000:when=1 \
+		"$overlay" --root="$R" mount a 1 installation 2>"$err"
+	status=$?
+	refused 1 "'$R/runtime/a/upper' has so many files that 30 s are not enough" "a walk ends after 30 s, with a remedy"
+	run mount a 1 installation
+	is "$status" 0 "... for that start only"
+	run umount a
+else
+	skip "no strace"
+	skip "no strace"
+fi
 
 # --- what is missing, read-only or full
 

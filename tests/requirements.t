@@ -122,8 +122,8 @@ for unit in $server_hard $build_hard; do
 		pin quotas $unit "$setting"
 	done
 done
-ok 'F11: strict_ports allows the range' has strict $server_hard 'SocketBindAllow=udp:27000-27999 tcp:27000-27999'
-ok 'F11: strict_ports denies the rest' has strict $server_hard SocketBindDeny=any
+ok 'strict_ports allows the range' has strict $server_hard 'SocketBindAllow=udp:27000-27999 tcp:27000-27999'
+ok 'strict_ports denies the rest' has strict $server_hard SocketBindDeny=any
 
 # builds
 pin S67 $build Type=oneshot

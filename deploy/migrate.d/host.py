@@ -157,8 +157,8 @@ class Host:
             for key, start in (("root", "LEFT4ME_ROOT="), ("database", "DATABASE_URL=[\"']?sqlite:///")):
                 for found in re.findall(rf"^{start}[\"']?(/[\w./-]+)", self.read(file) or "", re.M):
                     value[key] = found
-        folder = "/etc/left4me/left4me.conf.d"
-        files = ["/etc/left4me/left4me.conf"] + [f"{folder}/{name}" for name in self.names(folder) if name.endswith(".conf")]
+        directory = "/etc/left4me/left4me.conf.d"
+        files = ["/etc/left4me/left4me.conf"] + [f"{directory}/{name}" for name in self.names(directory) if name.endswith(".conf")]
         text = "\n".join(self.read(file) or "" for file in files)
         for key, found in re.findall(r"^(root|database|user|group|system_cpus)\s*=\s*([\w./,-]+)\s*$", text, re.M):
             value[key] = found
@@ -168,7 +168,7 @@ class Host:
         entry = re.search(rf"^{re.escape(self.user)}:[^:]*:(\d+):[^:]*:[^:]*:([^:]*):", self.read("/etc/passwd") or "", re.M)
         self.uid = int(entry[1]) if entry else 980
         self.home = entry[2] if entry else "/nonexistent"
-        programs = [f"{folder}/left4me-generator" for folder in GENERATOR_DIRS]
+        programs = [f"{directory}/left4me-generator" for directory in GENERATOR_DIRS]
         self.generator = next((path for path in programs if self.lstat(path)), None)
 
     def note(self, text):

@@ -125,8 +125,8 @@ def look_at_uppers(host):
 def instance_files(host):
     """Where the old units say that they are, and where they are known to have been."""
     patterns = {f"{host.state}/instances/%i/instance.env", f"{host.state}/runtime/%i/instance.env"}
-    for folder in UNIT_DIRS:
-        text = host.read(f"{folder}/left4me-server@.service") or ""
+    for directory in UNIT_DIRS:
+        text = host.read(f"{directory}/left4me-server@.service") or ""
         patterns.update(re.findall(r"^EnvironmentFile=-?(/[\w./-]+/%i/[\w.-]+)$", text, re.M))
     for pattern in sorted(patterns):
         parent, file = pattern.split("/%i/")

@@ -24,13 +24,13 @@ def is_generated(host, name, path):
 
 
 def look_at_units(host):
-    for folder in UNIT_DIRS:
-        for name in host.names(folder):
-            path = f"{folder}/{name}"
+    for directory in UNIT_DIRS:
+        for name in host.names(directory):
+            path = f"{directory}/{name}"
             if name.endswith((".wants", ".requires")):
                 look_at_links(host, path)
             elif name.endswith(".d"):
-                look_at_drop_ins(host, folder, name)
+                look_at_drop_ins(host, directory, name)
             elif name in UNITS:
                 look_at_unit(host, name, path)
             elif UNIT.fullmatch(name) and OF_OLD.search(host.read(path) or ""):
@@ -50,18 +50,18 @@ def look_at_unit(host, name, path):
     host.replaces |= not name.endswith(".slice")
 
 
-def look_at_links(host, folder):
-    for name in host.names(folder):
+def look_at_links(host, directory):
+    for name in host.names(directory):
         if UNIT.fullmatch(name):
-            host.remove(f"{folder}/{name}", "starts it whatever the database says: enabled is a column now")
+            host.remove(f"{directory}/{name}", "starts it whatever the database says: enabled is a column now")
             if SERVER.fullmatch(name):
                 host.enabled.add(SERVER.fullmatch(name)[1])
 
 
-def look_at_drop_ins(host, folder, directory):
+def look_at_drop_ins(host, parent, directory):
     unit = directory[:-2]
-    for name in host.names(f"{folder}/{directory}"):
-        path = f"{folder}/{directory}/{name}"
+    for name in host.names(f"{parent}/{directory}"):
+        path = f"{parent}/{directory}/{name}"
         text = host.read(path) or ""
         same = is_generated(host, f"{directory}/{name}", path)
         if unit in ("system.slice", "user.slice"):
@@ -71,7 +71,7 @@ def look_at_drop_ins(host, folder, directory):
         elif not UNIT.fullmatch(unit):
             continue
         elif name == "10-hardening.conf":
-            if folder.startswith("/etc"):
+            if parent.startswith("/etc"):
                 host.remove(path, "replaces the generator's drop-in of that name, silently")
             elif not same:
                 host.remove(path, "hardening of the helper scripts' units")
@@ -86,10 +86,10 @@ def reserve_cpus(host, text):
 
 
 def look_at_sudoers(host):
-    folder = "/etc/sudoers.d"
+    directory = "/etc/sudoers.d"
     of_ours = re.compile(rf"(Defaults[:@>!]|%)?{re.escape(host.user)}\b|Cmnd_Alias\b|{re.escape(STUB)}$")
-    for name in host.names(folder):
-        path = f"{folder}/{name}"
+    for name in host.names(directory):
+        path = f"{directory}/{name}"
         lines = [line.strip() for line in (host.read(path) or "").replace("\\\n", " ").splitlines()]
         lines = [line for line in lines if line and (line[0] != "#" or line.startswith("#include"))]
         old = [line for line in lines if re.match(rf"%?{re.escape(host.user)}\s", line) or OF_OLD.search(line)]
@@ -101,7 +101,7 @@ def look_at_sudoers(host):
             host.add("hand", path, "has rules of others beside the old ones", f"echo {quote(message)} >&2", "exit 1")
         elif name == "left4me":
             # By rename: sudo never meets half a file, and passes over a name with a dot.
-            new = f"{folder}/.left4me.new"
+            new = f"{directory}/.left4me.new"
             host.add("remove", path, "rules for the helper scripts", f"printf '%s\\n' '{STUB}' >{new}", f"chmod 0440 {new}",
                      f"mv -fT {new} {path}", keep=True)
         else:
@@ -109,12 +109,12 @@ def look_at_sudoers(host):
 
 
 def look_at_helpers(host):
-    for folder in HELPER_DIRS:
-        for path in (f"{folder}/{name}" for name in HELPERS):
+    for directory in HELPER_DIRS:
+        for path in (f"{directory}/{name}" for name in HELPERS):
             if host.lstat(path):
                 host.remove(path, "a helper script; nothing calls it any more")
                 host.replaces = True
-        for path in (f"{folder}/{name}" for name in REPLACED):
+        for path in (f"{directory}/{name}" for name in REPLACED):
             if (host.read(path) or "").startswith("#!"):
                 # Installing may have put the program of that name in its place.
                 host.add("remove", path, "a helper script, where it still is one",

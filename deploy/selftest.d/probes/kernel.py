@@ -279,7 +279,7 @@ def no_32_bits(facts):
     return "one runs" if 0 <= status < 1000 else None
 
 
-@probe("F1 F2: a 32-bit program with text relocations", "server")
+@probe("a 32-bit program with text relocations", "server")  # F1, F2
 def f1_f2(facts):
     status = run_32_bits(facts)
     if status != 42 and facts.get("no_32_bits"):
@@ -287,7 +287,7 @@ def f1_f2(facts):
     return None if status == 42 else f"ends with {status}"
 
 
-@probe("F2: memory that is writable and executable", "server")
+@probe("memory that is writable and executable", "server")  # F2
 def f2(_facts):
     granted = _writable_and_executable()
     return None if granted == ["mmap", "mprotect"] else f"only {' and '.join(granted) or 'nothing'}"

@@ -295,7 +295,7 @@ def no_ports(facts):
     return answers
 
 
-@probe("F6: its own port, and RCON on loopback", "server")
+@probe("its own port, and RCON on loopback", "server")  # F6
 def rcon(facts):
     port = int(facts.get("port", "0"))
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as s, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as u:
@@ -310,7 +310,7 @@ def rcon(facts):
             return None if u.recv(9) == b"status" else "no datagram"
 
 
-@probe("F11: strict_ports", "server")
+@probe("strict_ports", "server")  # F11
 def strict_ports(facts):
     if not facts.get("ports"):
         raise Skip("not set")

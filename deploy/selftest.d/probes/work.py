@@ -103,7 +103,7 @@ def https(facts):
 
 # --- the server's -----------------------------------------------------------------------------------------------------
 
-@probe("F3: /proc/cpuinfo", "server")
+@probe("/proc/cpuinfo", "server")  # F3
 def f3(_facts):
     answers = {}
     for path in ("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys/kernel/random/boot_id"):
@@ -115,14 +115,14 @@ def f3(_facts):
     return answers
 
 
-@probe("F4: a PID namespace of its own", "server")
+@probe("a PID namespace of its own", "server")  # F4
 def f4(_facts):
     with open("/proc/1/comm", encoding="ascii") as file:
         first = file.read().strip()
     return "process 1 is systemd" if first == "systemd" else None
 
 
-@probe("F5 F9: visible, and not to be written:", "server")
+@probe("visible, and not to be written:", "server")  # F5, F9
 def f5(facts):
     answers = {}
     for path in facts.all("visible"):
@@ -138,7 +138,7 @@ def f5(facts):
     return answers
 
 
-@probe("F7 F8: what the process has", "server")
+@probe("what the process has", "server")  # F7, F8
 def f8(_facts):
     old = os.umask(0o77)
     os.umask(old)

@@ -1,7 +1,7 @@
 /*
- * left4me-overlay mounts and unmounts the overlay of one server instance; see left4me-overlay(8).
- * This file has the clean start and the command line, overlay-verbs.c the verbs, overlay-mount.c what needs
- * privilege.
+ * left4me-overlay mounts and unmounts the overlay of one server instance, and checks in a unit what it sees; see
+ * left4me-overlay(8). This file has the clean start and the command line, overlay-verbs.c the verbs, overlay-mount.c
+ * what needs privilege, overlay-enter.c the verb that has none.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -9,15 +9,18 @@
 #include <sys/resource.h>
 
 #include "name.h"
-#include "overlay-mount.h"
+#include "overlay-enter.h"
 #include "overlay-say.h"
 #include "overlay-verbs.h"
+#include "privileged.h"
 
 #define DEFAULT_ROOT "/var/lib/left4me"
 
 static const char usage[] =
 	"usage: left4me-overlay [--root=DIR] [--dry-run] mount NAME LAYER...\n"
 	"       left4me-overlay [--root=DIR] [--dry-run] umount NAME\n"
+	"       left4me-overlay [--root=DIR] build|discard ID\n"
+	"       left4me-overlay enter UNIT -- COMMAND [ARGUMENT...]\n"
 	"\n"
 	"LAYER is the id of an overlay, topmost first; the last one is the word installation.\n"
 	"\n"
@@ -96,39 +99,70 @@ static int parse_options(int argc, char **argv, struct request *request)
 	return optind;
 }
 
+/* A verb of those that run with privilege, and what comes after it. */
+static const struct verb {
+	const char *name;
+	bool for_overlay;       /* its argument is the id of an overlay, not the name of an instance */
+	void (*run)(const struct request *request);
+} verbs[] = {
+	{ "mount", false, verb_mount },
+	{ "umount", false, verb_umount },
+	{ "build", true, verb_build },
+	{ "discard", true, verb_discard },
+};
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < ELEMENTS(verbs); i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	die(EXIT_USAGE, 0, "'%s' is not a verb; see --help", name);
+}
+
+/* Sets the rest of the request from the words after the options. */
+static const struct verb *parse_words(int count, char **words, struct request *request)
+{
+	const struct verb *verb;
+	int64_t id;
+
+	if (count < 2)
+		die(EXIT_USAGE, 0, "a verb and its argument are needed; see --help");
+	verb = find_verb(words[0]);
+	request->name = words[1];
+	request->layers = words + 2;
+	request->count = count - 2;
+	if (verb->for_overlay && !parse_id(request->name, &id))
+		die(EXIT_USAGE, 0, "'%s' is not the id of an overlay", request->name);
+	if (!verb->for_overlay && !valid_name(request->name))
+		die(EXIT_USAGE, 0, "'%s' is not the name of an instance", request->name);
+	if (verb->run == verb_mount)
+		check_layers(request);
+	else if (request->count > 0)
+		die(EXIT_USAGE, 0, "%s takes one argument", verb->name);
+	if (verb->for_overlay && request->dry_run)
+		die(EXIT_USAGE, 0, "%s has no dry run", verb->name);
+	return verb;
+}
+
 int main(int argc, char **argv)
 {
 	struct request request = { .root = DEFAULT_ROOT };
-	bool mount;
-	int verb, r = start_clean();
+	const struct verb *verb;
+	int words, r;
 
+	if (is_enter(argc, argv))
+		verb_enter(argc, argv);
+	r = start_clean();
 	if (r < 0)
 		die(EXIT_FAILED, -r, "cannot start clean");
 	allow_descriptors();
-	verb = parse_options(argc, argv, &request);
+	words = parse_options(argc, argv, &request);
 	if (!valid_path(request.root))
 		die(EXIT_USAGE, 0, "'%s' is not an absolute, normalised path", request.root);
-	if (argc - verb < 2)
-		die(EXIT_USAGE, 0, "a verb and an instance are needed; see --help");
-	mount = strcmp(argv[verb], "mount") == 0;
-	if (!mount && strcmp(argv[verb], "umount") != 0)
-		die(EXIT_USAGE, 0, "'%s' is neither mount nor umount", argv[verb]);
-	request.name = argv[verb + 1];
-	if (!valid_name(request.name))
-		die(EXIT_USAGE, 0, "'%s' is not the name of an instance", request.name);
-	request.layers = argv + verb + 2;
-	request.count = argc - verb - 2;
-	if (mount)
-		check_layers(&request);
-	else if (request.count > 0)
-		die(EXIT_USAGE, 0, "umount needs nothing but the name");
-
+	verb = parse_words(argc - words, argv + words, &request);
 	r = enter_host();
 	if (r < 0)
 		die(EXIT_FAILED, -r, "cannot enter PID 1's mount namespace");
-	if (mount)
-		verb_mount(&request);
-	else
-		verb_umount(&request);
+	verb->run(&request);
 	return 0;
 }

@@ -41,8 +41,8 @@ void open_instance(const char *root, const char *name, bool create, struct insta
 	instance->runtime = opened(fd, may_be_missing, root, "runtime");
 	if (instance->runtime < 0)
 		return;
-	fd = create ? make_beneath(instance->runtime, name, instance->runtime, O_RDONLY | O_DIRECTORY)
-		    : open_beneath(instance->runtime, name, O_RDONLY | O_DIRECTORY, 0);
+	fd = create ? make_beneath(instance->runtime, name, instance->runtime, O_PATH | O_DIRECTORY)
+		    : open_beneath(instance->runtime, name, O_PATH | O_DIRECTORY, 0);
 	instance->directory = opened(fd, may_be_missing, root, instance->path + strlen(root) + 1);
 }
 

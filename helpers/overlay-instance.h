@@ -6,7 +6,7 @@
 
 #include "base.h"
 
-/* Descriptors are O_PATH, but `directory` can be read and locked. Each is -ENOENT if it does not exist. */
+/* Descriptors, O_PATH. Each is -ENOENT if it does not exist. */
 struct instance_directory {
 	int root;               /* ROOT; always open */
 	int runtime;            /* ROOT/runtime */
@@ -23,8 +23,8 @@ void open_instance(const char *root, const char *name, bool create, struct insta
 void instance_done(struct instance_directory *instance);
 
 /*
- * Opens `upper`, `work` or `merged` in the instance's directory, O_PATH; with `create`, makes it if missing.
- * Returns a descriptor that the caller closes, or, without `create`, -ENOENT. Dies of any other error.
+ * Opens `upper` or `work` in the instance's directory, O_PATH; with `create`, makes it if missing. Returns a
+ * descriptor that the caller closes, or, without `create`, -ENOENT. Dies of any other error.
  */
 int open_part(const struct instance_directory *instance, const char *name, bool create);
 

@@ -1,31 +1,40 @@
 /*
  * The privileged system calls in the order in which a mount makes them, and why each is safe. Those of enter_host()
- * and open_beneath(), which come first, are listed in privileged.c. No descriptor allows writing.
+ * and open_beneath(), which come first, are listed in privileged.c. No descriptor of anything below ROOT allows
+ * writing.
  *
- *   setfsuid, setfsgid,  Missing directories are made with the rights of the owner of ROOT/runtime and no more. They
- *   mkdirat              belong to that owner from the start, so there is no chown that could hit something else.
- *   flock                On the instance's directory, so that one instance is mounted or unmounted once at a time.
+ *   mkdirat, flock       In overlay-anchor.c: the anchor of the instance, below /run/left4me/server, where root alone
+ *                        gets in. Its lock lets one instance be mounted or unmounted once at a time.
+ *   setfsuid, setfsgid,  Missing directories below ROOT are made with the rights of the owner of ROOT/runtime and no
+ *   mkdirat              more. They belong to that owner from the start, so there is no chown that could hit
+ *                        something else.
+ *   fsetxattr            In overlay-tree.c: the mark that a large upper directory was walked through, on its
+ *                        descriptor.
  *   fsopen, fsconfig     The new mount API (fsopen(2)). Layers, upper and work are given as /proc/self/fd/N, which is
  *                        the directory that was opened and checked, whatever its name means by now. Each is a string
  *                        of its own without a name from the file system, so there is nothing to quote.
+ *   capset               While the overlay is made: overlayfs keeps the credentials of that moment and uses them for
+ *                        all later work on the layers (Documentation/filesystems/overlayfs.rst, "Permission model").
+ *                        They are the file system uid and gid of the owner of ROOT/runtime, so that a server cannot
+ *                        use the blocks that the file system reserves for root, with the
+ *                        capabilities in COPY_UP_CAPABILITIES and no other.
  *   fsmount              With nosuid and nodev. The mount is not attached yet, and goes if this process is killed.
- *   move_mount           Attaches it to the opened merged directory by descriptor, without looking up a path.
+ *   openat, renameat,    In overlay-view.c: /run/left4me/view/UNIT, which names the directories that the unit is to
+ *   unlinkat             see. Root alone can write in that directory.
+ *   move_mount           Attaches the mount to the anchor by descriptor, without looking up a path.
  *   umount2              With UMOUNT_NOFOLLOW, on a single name below a descriptor. libmount would follow a symbolic
  *                        link there unless it ran setuid (do_umount() in context_umount.c), and might execute
  *                        /sbin/umount.overlay. A descriptor of the mount itself would make it busy.
- *   fsetxattr            In overlay-tree.c: the mark that a large upper directory was walked through.
- *   unlinkat             In overlay-tree.c: removes work/work by descriptors, after the unmount.
- *
- * No capability is dropped: overlayfs keeps the credentials of the process that mounts, and uses them for all later
- * work on the layers (Documentation/filesystems/overlayfs.rst, "Permission model"). Without CAP_CHOWN, for
- * example, no file of another owner could be copied up.
+ *   unlinkat             In overlay-tree.c: removes work/work by descriptors, after the unmount. In overlay-anchor.c:
+ *                        removes the anchor.
  */
 #include "overlay-mount.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -34,9 +43,6 @@
 #include <unistd.h>
 
 #include "overlay-say.h"
-
-/* Much less than TimeoutStopSec= of the server unit, which is 15 s. */
-enum { LOCK_SECONDS = 5 };
 
 #define FD_PATH "/proc/self/fd/%d"
 
@@ -75,17 +81,48 @@ int make_beneath(int directory, const char *name, int like, int flags)
 	return error ? -error : open_beneath(directory, name, flags, 0);
 }
 
-void lock_directory(int directory, const char *path)
-{
-	int r;
+/*
+ * What copy-up and whiteouts take: files of other owners and modes, trusted.overlay.* attributes, device nodes and
+ * file capabilities. Not CAP_SYS_RESOURCE, which may use reserved blocks and exceed quotas.
+ */
+#define BIT(capability) (UINT64_C(1) << (capability))
+#define COPY_UP_CAPABILITIES                                                                                     \
+	(BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH) | BIT(CAP_FOWNER) | BIT(CAP_FSETID) | \
+	 BIT(CAP_LINUX_IMMUTABLE) | BIT(CAP_MKNOD) | BIT(CAP_SETFCAP) | BIT(CAP_SYS_ADMIN))
 
-	deadline(LOCK_SECONDS);
-	r = flock(directory, LOCK_EX);
-	if (r < 0 && errno == EINTR)
-		die(EXIT_FAILED, 0, "'%s' is locked by another process", path);
-	if (r < 0)
-		die(EXIT_FAILED, errno, "cannot lock '%s'", path);
-	deadline(0);
+/* Makes these the effective capabilities, as far as they are permitted. Dies of an error. */
+static void set_capabilities(uint64_t wanted)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct sets[2];
+
+	if (syscall(SYS_capget, &header, sets) < 0)
+		die(EXIT_FAILED, errno, "cannot ask for the capabilities");
+	sets[0].effective = sets[0].permitted & (uint32_t) wanted;
+	sets[1].effective = sets[1].permitted & (uint32_t) (wanted >> 32);
+	if (syscall(SYS_capset, &header, sets) < 0)
+		die(EXIT_FAILED, errno, "cannot set the capabilities");
+}
+
+/* Puts the path in place of each /proc/self/fd/N in a message of the kernel's. */
+static void append_explained(struct text *log, const char *message)
+{
+	static const char prefix[] = "/proc/self/fd/";
+	const char *found;
+
+	while ((found = strstr(message, prefix))) {
+		size_t digits = strspn(found + strlen(prefix), "0123456789");
+		cleanup_free char *link = xstrdup(found);
+		char path[PATH_MAX];
+		ssize_t length;
+
+		link[strlen(prefix) + digits] = '\0';
+		length = readlink(link, path, sizeof(path));
+		text_append(log, message, (size_t) (found - message));
+		text_append(log, length < 0 ? link : path, length < 0 ? strlen(link) : (size_t) length);
+		message = found + strlen(prefix) + digits;
+	}
+	text_puts(log, message);
 }
 
 /* The file system context keeps the kernel's messages, such as "e overlay: …", for read(2); see fsopen(2). */
@@ -95,19 +132,77 @@ _Noreturn static void die_explained(int context, const char *path, int error)
 	char message[1024];
 	ssize_t length;
 
-	while ((length = read(context, message, sizeof(message))) > 2) {
+	while ((length = read(context, message, sizeof(message) - 1)) > 2) {
+		message[length - (message[length - 1] == '\n')] = '\0';
 		text_puts(&log, log.length ? "; " : ": ");
-		text_append(&log, message + 2, (size_t) length - 2 - (message[length - 1] == '\n'));
+		append_explained(&log, message + 2);
 	}
 	die(EXIT_FAILED, error, "cannot mount an overlay on '%s'%s", path, log.length ? log.data : "");
 }
 
-static void configure(int context, const char *path, const char *key, int fd)
+static void configure(int context, const char *path, const char *key, const char *value)
+{
+	if (fsconfig(context, FSCONFIG_SET_STRING, key, value, 0) == 0)
+		return;
+	if (errno == EINVAL && strcmp(key, "lowerdir+") == 0)
+		die(EXIT_FAILED, 0, "cannot mount an overlay on '%s': this kernel does not take layers one by one, "
+		    "Linux 6.8 or later is needed", path);
+	die_explained(context, path, errno);
+}
+
+static void configure_directory(int context, const char *path, const char *key, int fd)
 {
 	cleanup_free char *value = xasprintf(FD_PATH, fd);
 
-	if (fsconfig(context, FSCONFIG_SET_STRING, key, value, 0) < 0)
+	configure(context, path, key, value);
+}
+
+/* Whether this is another user namespace than the first: its root may not use trusted.* attributes. */
+static bool in_user_namespace(void)
+{
+	unsigned inside = 0, outside = 0, count = UINT_MAX;
+	FILE *map = fopen("/proc/self/uid_map", "re");
+
+	if (!map)
+		return false;
+	if (fscanf(map, "%u %u %u", &inside, &outside, &count) < 3)
+		count = UINT_MAX;
+	(void) fclose(map);
+	return inside != 0 || outside != 0 || count != UINT_MAX;
+}
+
+/*
+ * Whatever the kernel's build or module parameters make the default. index: an upper directory that was restored
+ * or copied is not refused as another's. metacopy: a file's data is in upper once it is changed. redirect_dir: a
+ * directory of a lower layer is renamed by copying it. xino: would put the layer into the upper bits of inode numbers,
+ * where the stat() of a 32-bit game fails with EOVERFLOW.
+ */
+static void configure_options(int context, const char *path)
+{
+	static const char *const off[] = { "index", "metacopy", "redirect_dir", "xino" };
+
+	for (size_t i = 0; i < ELEMENTS(off); i++)
+		configure(context, path, off[i], "off");
+	if (in_user_namespace() && fsconfig(context, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0)
 		die_explained(context, path, errno);
+}
+
+/* The overlay keeps the credentials that this process has at FSCONFIG_CMD_CREATE. */
+static void create(int context, const struct stack *stack, const char *path)
+{
+	struct stat owner;
+	int error = 0;
+
+	if (fstat(stack->owner, &owner) < 0 || !act_as(owner.st_uid, owner.st_gid))
+		die(EXIT_FAILED, 0, "cannot use the file system as the owner of runtime");
+	set_capabilities(COPY_UP_CAPABILITIES);         /* setfsuid(2) has taken most of them away */
+	if (fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		error = errno;
+	set_capabilities(UINT64_MAX);
+	if (!act_as(0, 0))
+		die(EXIT_FAILED, 0, "cannot become root again");
+	if (error)
+		die_explained(context, path, error);
 }
 
 /* If the kernel cannot make work/work, on a full disk for example, it mounts read-only and reports success. */
@@ -122,7 +217,7 @@ static void refuse_read_only(int mount, const char *path)
 		    "would mount it read-only (disk full?)", path);
 }
 
-int mount_stack(const struct stack *stack, const char *path)
+int make_overlay(const struct stack *stack, const char *path)
 {
 	cleanup_free char *source = xasprintf(OVERLAY_SOURCE "%s", stack->name);
 	cleanup_close int context = fsopen("overlay", FSOPEN_CLOEXEC);
@@ -130,38 +225,29 @@ int mount_stack(const struct stack *stack, const char *path)
 
 	if (context < 0)
 		die(EXIT_FAILED, errno, "the kernel has no overlay file system");
-	if (fsconfig(context, FSCONFIG_SET_STRING, "source", source, 0) < 0)
-		die_explained(context, path, errno);
+	configure(context, path, "source", source);
 	for (size_t i = 0; i < stack->count; i++)
-		configure(context, path, "lowerdir+", stack->layers[i]);
-	configure(context, path, "upperdir", stack->upper);
-	configure(context, path, "workdir", stack->work);
-	if (fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		die_explained(context, path, errno);
+		configure_directory(context, path, "lowerdir+", stack->layers[i]);
+	configure_directory(context, path, "upperdir", stack->upper);
+	configure_directory(context, path, "workdir", stack->work);
+	configure_options(context, path);
+	create(context, stack, path);
 	mount = fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
 	if (mount < 0)
 		die_explained(context, path, errno);
 	refuse_read_only(mount, path);
-	if (move_mount(mount, "", stack->merged, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-		die(EXIT_FAILED, errno, "cannot mount on '%s'", path);
 	return mount;
 }
 
-/*
- * MNT_DETACH, because our own descriptor makes the mount busy and there is no other safe name for it. A server's
- * mount is never detached: processes would go on in it unseen. This one is an instant old, and nobody knows of it.
- */
-void undo_mount(int mount)
+void attach_overlay(int mount, int target, const char *path)
 {
-	cleanup_free char *path = xasprintf(FD_PATH, mount);
-
-	if (umount2(path, MNT_DETACH) < 0)
-		die(EXIT_FAILED, errno, "cannot undo a mount");
+	if (move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		die(EXIT_FAILED, errno, "cannot mount on '%s'", path);
 }
 
-int unmount_merged(int directory)
+int unmount_in(int directory, const char *name)
 {
-	cleanup_free char *path = xasprintf(FD_PATH "/merged", directory);
+	cleanup_free char *path = xasprintf(FD_PATH "/%s", directory, name);
 
 	return umount2(path, UMOUNT_NOFOLLOW) < 0 ? -errno : 0;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "name.h"
 #include "privileged.h"
@@ -23,31 +24,26 @@ int open_root(const char *path);
  */
 int make_beneath(int directory, const char *name, int like, int flags);
 
-/*
- * Takes the exclusive lock (flock(2)) on an open directory; dies if another process holds it for more than five
- * seconds. `path` is for messages. The lock is held until the program ends.
- */
-void lock_directory(int directory, const char *path);
-
 /* What is to be mounted. All but the name are descriptors of directories. */
 struct stack {
 	const char *name;               /* of the instance */
 	int layers[LAYERS_MAX];         /* topmost first */
 	size_t count;
-	int upper, work, merged;
+	int upper, work;
+	int owner;                      /* the file system is used with the rights of this directory's owner */
 };
 
 /*
- * Mounts the stack on its merged directory, `path` in messages. Returns a descriptor of the mount, which the caller
- * closes; dies with the kernel's own explanation if that fails.
+ * Makes the overlay, attached nowhere yet; `path` names in messages where it will be. Returns a descriptor of the
+ * mount, which the caller closes: it is gone then unless it was attached. Dies with the kernel's own explanation.
  */
-int mount_stack(const struct stack *stack, const char *path);
+int make_overlay(const struct stack *stack, const char *path);
 
-/* Detaches the mount that mount_stack() returned, wherever it is now. Dies if that fails. */
-void undo_mount(int mount);
+/* Attaches a mount that make_overlay() returned to the open directory `target`, which `path` names. Dies of an error. */
+void attach_overlay(int mount, int target, const char *path);
 
 /*
- * Unmounts what is mounted on `merged` in the open directory. Never lazy: -EBUSY while a process uses the mount.
+ * Unmounts what is mounted on `name` in the open directory. Never lazy: -EBUSY while a process uses the mount.
  * Returns 0 or -errno.
  */
-int unmount_merged(int directory);
+int unmount_in(int directory, const char *name);

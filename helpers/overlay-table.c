@@ -8,19 +8,44 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base.h"
 #include "overlay-mount.h"
 #include "overlay-say.h"
 
 #define MOUNTINFO "/proc/self/mountinfo"
 
-static void unref_tablep(struct libmnt_table **table)
+/* A walk through the mount table. */
+struct walk {
+	struct libmnt_table *table;
+	struct libmnt_iter *iter;
+};
+
+static void walk_done(struct walk *walk)
 {
-	mnt_unref_table(*table);
+	mnt_unref_table(walk->table);
+	mnt_free_iter(walk->iter);
 }
 
-static void free_iterp(struct libmnt_iter **iter)
+static struct walk walk_table(void)
 {
-	mnt_free_iter(*iter);
+	struct walk walk = { mnt_new_table_from_file(MOUNTINFO), mnt_new_iter(MNT_ITER_FORWARD) };
+
+	if (!walk.table || !walk.iter)
+		die(EXIT_FAILED, errno, "cannot read '" MOUNTINFO "'");
+	return walk;
+}
+
+/* The next mount, NULL at the end. It is the table's. */
+static struct libmnt_fs *next_mount(const struct walk *walk)
+{
+	struct libmnt_fs *fs;
+
+	return mnt_table_next_fs(walk->table, walk->iter, &fs) == 0 ? fs : NULL;
+}
+
+static bool has_id(struct libmnt_fs *fs, uint64_t id)
+{
+	return mnt_fs_get_id(fs) >= 0 && (uint64_t) mnt_fs_get_id(fs) == id;
 }
 
 uint64_t mount_id(int fd)
@@ -41,10 +66,38 @@ static bool is_overlay_of(struct libmnt_fs *fs, const char *source)
 	return type && from && strcmp(type, "overlay") == 0 && strcmp(from, source) == 0;
 }
 
-/* mountinfo shows paths without links. Only those below our ROOT count: another root may have the same instance. */
-static char *real_path(int root)
+/* Dies if what is mounted on merged is not an overlay of `source`. */
+static void check_ours(struct libmnt_fs *fs, const char *source)
 {
-	cleanup_free char *link = xasprintf("/proc/self/fd/%d", root);
+	const char *type = mnt_fs_get_fstype(fs), *from = mnt_fs_get_source(fs);
+
+	if (!is_overlay_of(fs, source))
+		die(EXIT_FAILED, 0, "'%s' has '%s' of type %s mounted on it, which is not this program's",
+		    mnt_fs_get_target(fs), from ? from : "none", type ? type : "unknown");
+}
+
+bool mounted_by_us(const char *name, int anchor, int merged)
+{
+	cleanup_free char *source = xasprintf(OVERLAY_SOURCE "%s", name);
+	uint64_t id = mount_id(merged);
+	cleanup(walk_done) struct walk walk = { NULL, NULL };
+	struct libmnt_fs *fs;
+
+	if (id == mount_id(anchor))
+		return false;
+	walk = walk_table();
+	while ((fs = next_mount(&walk)))
+		if (has_id(fs, id)) {
+			check_ours(fs, source);
+			return true;
+		}
+	die(EXIT_FAILED, 0, "the mount on merged of %s is missing in '" MOUNTINFO "'", name);
+}
+
+/* The path of an open directory; mountinfo shows paths without links, too. */
+static char *real_path(int fd)
+{
+	cleanup_free char *link = xasprintf("/proc/self/fd/%d", fd);
 	char path[PATH_MAX] = "";
 
 	if (readlink(link, path, sizeof(path)) < 0)
@@ -54,45 +107,52 @@ static char *real_path(int root)
 	return xstrdup(path);
 }
 
-/* Whether `path` lies below the root, but is not where this instance's overlay belongs. */
-static bool is_elsewhere(const char *path, const char *root, const char *name)
+/* The part of `path` below `directory`, NULL if it does not lie there. */
+static const char *part_below(const char *path, const char *directory)
 {
-	cleanup_free char *merged = xasprintf("%s/runtime/%s/merged", root, name);
-	size_t length = strlen(root);
+	size_t length = strlen(directory);
 
-	return strncmp(path, root, length) == 0 && path[length] == '/' && strcmp(path, merged) != 0;
+	return strncmp(path, directory, length) == 0 && path[length] == '/' ? path + length + 1 : NULL;
 }
 
-static void refuse_foreign(struct libmnt_fs *fs)
+char *find_below_root(const char *name, int root, uint64_t *ret_id)
 {
-	const char *type = mnt_fs_get_fstype(fs), *source = mnt_fs_get_source(fs);
-
-	die(EXIT_FAILED, 0, "'%s' has '%s' of type %s mounted on it, which is not this program's",
-	    mnt_fs_get_target(fs), source ? source : "none", type ? type : "unknown");
-}
-
-bool mounted_by_us(const char *name, int root, int instance, int merged)
-{
-	cleanup(unref_tablep) struct libmnt_table *table = mnt_new_table_from_file(MOUNTINFO);
-	cleanup(free_iterp) struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_FORWARD);
 	cleanup_free char *source = xasprintf(OVERLAY_SOURCE "%s", name), *path = real_path(root);
-	uint64_t id = merged < 0 ? 0 : mount_id(merged);
-	bool mount_point = merged >= 0 && id != mount_id(instance), ours = false;
+	cleanup(walk_done) struct walk walk = walk_table();
 	struct libmnt_fs *fs;
 
-	if (!table || !iter)
-		die(EXIT_FAILED, errno, "cannot read '" MOUNTINFO "'");
-	while (mnt_table_next_fs(table, iter, &fs) == 0) {
-		bool here = mount_point && mnt_fs_get_id(fs) >= 0 && (uint64_t) mnt_fs_get_id(fs) == id;
+	while ((fs = next_mount(&walk))) {
+		const char *below = part_below(mnt_fs_get_target(fs), path);
 
-		if (here && !is_overlay_of(fs, source))
-			refuse_foreign(fs);
-		if (!here && is_overlay_of(fs, source) && is_elsewhere(mnt_fs_get_target(fs), path, name))
-			die(EXIT_FAILED, EBUSY, "the upper directory of %s is in use by the mount on '%s'", name,
-			    mnt_fs_get_target(fs));
-		ours |= here;
+		if (!below || !is_overlay_of(fs, source))
+			continue;
+		*ret_id = (uint64_t) mnt_fs_get_id(fs);
+		return xstrdup(below);
 	}
-	if (mount_point && !ours)
-		die(EXIT_FAILED, 0, "the mount on merged of %s is missing in '" MOUNTINFO "'", name);
-	return ours;
+	return NULL;
+}
+
+char *find_nested(const char *path)
+{
+	cleanup(walk_done) struct walk walk = walk_table();
+	struct libmnt_fs *fs;
+
+	while ((fs = next_mount(&walk)))
+		if (part_below(mnt_fs_get_target(fs), path))
+			return xstrdup(mnt_fs_get_target(fs));
+	return NULL;
+}
+
+char *describe_mount(uint64_t id)
+{
+	cleanup(walk_done) struct walk walk = walk_table();
+	struct libmnt_fs *fs;
+
+	while ((fs = next_mount(&walk)))
+		if (has_id(fs, id)) {
+			const char *root = mnt_fs_get_root(fs), *source = mnt_fs_get_source(fs);
+
+			return xasprintf("'%s' of %s", root ? root : "?", source ? source : "?");
+		}
+	return xstrdup("an unknown mount");
 }

@@ -4,17 +4,26 @@
  */
 #pragma once
 
-#include "base.h"
-
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Returns the id of the mount that `fd` lies in, the first column of proc_pid_mountinfo(5). Dies of an error. */
 uint64_t mount_id(int fd);
 
 /*
- * Returns whether the directory `merged` is the overlay that this program mounted for the instance `name`.
- * `root` and `instance` are descriptors of ROOT and ROOT/runtime/NAME; a negative `merged` means that there is no
- * such directory. Dies if anything else is mounted on merged, and if the instance's overlay is mounted elsewhere
- * below ROOT, since its upper directory is then in use.
+ * Returns whether `merged`, a descriptor of a directory in the open directory `anchor`, is the overlay that this
+ * program mounted for the instance `name`. Dies if anything else is mounted there.
  */
-bool mounted_by_us(const char *name, int root, int instance, int merged);
+bool mounted_by_us(const char *name, int anchor, int merged);
+
+/*
+ * Returns the path, below the open directory `root`, of an overlay of the instance that is mounted below ROOT, as
+ * earlier versions did; NULL if there is none. The caller frees it. *ret_id is the mount's id.
+ */
+char *find_below_root(const char *name, int root, uint64_t *ret_id);
+
+/* Returns the path of a mount below the directory `path`, NULL if there is none. The caller frees it. */
+char *find_nested(const char *path);
+
+/* Returns what the mount with this id shows: the path within its file system, and its source. The caller frees it. */
+char *describe_mount(uint64_t id);

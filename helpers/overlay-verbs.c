@@ -6,17 +6,21 @@
 #include <unistd.h>
 
 #include "name.h"
+#include "overlay-anchor.h"
 #include "overlay-instance.h"
 #include "overlay-mount.h"
 #include "overlay-say.h"
 #include "overlay-table.h"
 #include "overlay-tree.h"
+#include "overlay-view.h"
 
-static bool is_mounted(const struct request *request, const struct instance_directory *instance)
+/* Takes over `merged`, which open_merged() returned. */
+static bool is_mounted(const struct request *request, int anchor, int merged)
 {
-	cleanup_close int merged = open_part(instance, "merged", false);
+	bool mounted = merged >= 0 && mounted_by_us(request->name, anchor, merged);
 
-	return mounted_by_us(request->name, instance->root, instance->directory, merged);
+	closep(&merged);
+	return mounted;
 }
 
 static char *layer_path(const char *layer)
@@ -52,14 +56,7 @@ static void check_upper(const struct request *request, const struct instance_dir
 static void print_mount(const struct request *request, const struct instance_directory *instance,
 			const struct stack *stack)
 {
-	const struct {
-		const char *key, *name;
-		int fd;
-	} parts[] = {
-		{ "upperdir", "upper", stack->upper },
-		{ "workdir", "work", stack->work },
-		{ "target", "merged", stack->merged },
-	};
+	const char *to_be_made[] = { "", " (to be made)" };
 
 	(void) printf("source=" OVERLAY_SOURCE "%s\n", request->name);
 	for (int i = 0; i < request->count; i++) {
@@ -67,28 +64,20 @@ static void print_mount(const struct request *request, const struct instance_dir
 
 		(void) printf("lowerdir+=%s/%s\n", request->root, path);
 	}
-	for (size_t i = 0; i < ELEMENTS(parts); i++)
-		(void) printf("%s=%s/%s%s\n", parts[i].key, instance->path, parts[i].name,
-			      parts[i].fd < 0 ? " (to be made)" : "");
-	(void) printf("state=%s\n", is_mounted(request, instance) ? "mounted" : "not mounted");
+	(void) printf("upperdir=%s/upper%s\n", instance->path, to_be_made[stack->upper < 0]);
+	(void) printf("workdir=%s/work%s\n", instance->path, to_be_made[stack->work < 0]);
 }
 
 /* What a dry run prints is all it does, so a full disk or a closed pipe is a failure. */
-static void finish_printing(void)
+static void print_state(const struct request *request)
 {
+	cleanup_free char *merged = merged_path(request->name);
+	cleanup_close int anchor = find_anchor(request->name);
+	bool mounted = is_mounted(request, anchor, open_merged(anchor, false));
+
+	(void) printf("target=%s\nstate=%s\n", merged, mounted ? "mounted" : "not mounted");
 	if (fflush(stdout) == EOF || ferror(stdout))
 		die(EXIT_FAILED, errno, "cannot write");
-}
-
-/* If somebody renamed merged after we opened it, the mount has landed elsewhere; then it is undone. */
-static void confirm_mount(const struct instance_directory *instance, int mount)
-{
-	cleanup_close int merged = open_beneath(instance->directory, "merged", O_PATH | O_DIRECTORY, 0);
-
-	if (merged >= 0 && mount_id(merged) == mount_id(mount))
-		return;
-	undo_mount(mount);
-	die(EXIT_FAILED, 0, "'%s/merged' was replaced during the mount", instance->path);
 }
 
 static char *join_layers(const struct request *request)
@@ -100,45 +89,112 @@ static char *join_layers(const struct request *request)
 	return list.data;
 }
 
-static void mount_instance(const struct request *request, const struct instance_directory *instance)
+/* Unmounts what an earlier version of this program mounted on ROOT/runtime/NAME/merged, wherever that was moved. */
+static void unmount_below_root(const struct request *request, const struct instance_directory *instance)
 {
-	struct stack stack = { .name = request->name };
-	cleanup_free char *merged = xasprintf("%s/merged", instance->path);
-	cleanup_close int mount = -1;
+	cleanup_free char *path = NULL;
+	uint64_t id;
+
+	while ((path = find_below_root(request->name, instance->root, &id))) {
+		const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+		cleanup_free char *above = slash ? xasprintf("%.*s", (int) (slash - path), path) : xstrdup(".");
+		cleanup_close int parent = open_beneath(instance->root, above, O_PATH | O_DIRECTORY, 0);
+		int mount = opened(parent < 0 ? parent : open_beneath(parent, name, O_PATH | O_DIRECTORY, 0), false,
+				   request->root, path);
+		bool same = mount_id(mount) == id;
+		int r;
+
+		closep(&mount);
+		r = same ? unmount_in(parent, name) : -EBUSY;
+		if (r < 0)
+			die(EXIT_FAILED, -r, "the upper directory of %s is in use by the mount on '%s/%s', which cannot be "
+			    "unmounted", request->name, request->root, path);
+		say(MESSAGE_UNMOUNTED, "unmounted '%s/%s'", request->root, path);
+		freep(&path);
+	}
+}
+
+/* Below ROOT, what every server sees beside its own overlay. */
+static const char *const shared[] = { "installation", "overlays", "workshop_cache", ".steam", "steam" };
+
+static char *merged_in_unit(const struct request *request)
+{
+	return xasprintf("%s/runtime/%s/merged", request->root, request->name);
+}
+
+/* What the server's unit is to see; `overlay` is the root of its mount. */
+static void note_view(const struct request *request, int root, int overlay)
+{
+	cleanup_free char *unit = xasprintf(SERVER_UNIT "%s", request->name), *merged = merged_in_unit(request);
+	cleanup_text struct text view = TEXT_EMPTY;
+
+	for (size_t i = 0; i < ELEMENTS(shared); i++) {
+		cleanup_free char *path = xasprintf("%s/%s", request->root, shared[i]);
+		cleanup_close int fd = open_beneath(root, shared[i], O_PATH | O_DIRECTORY, 0);
+
+		view_add(&view, opened(fd, true, request->root, shared[i]), path);
+	}
+	view_add(&view, overlay, merged);
+	write_view(unit, &view);
+}
+
+static void mount_instance(const struct request *request, const struct instance_directory *instance, int anchor)
+{
+	struct stack stack = { .name = request->name, .owner = instance->runtime };
+	cleanup_free char *path = merged_path(request->name);
+	cleanup_close int mount = -1, merged = -1;
 	bool create = !request->dry_run;
 
 	open_layers(request, instance->root, &stack);
 	stack.upper = open_part(instance, "upper", create);
 	stack.work = open_part(instance, "work", create);
-	stack.merged = open_part(instance, "merged", create);
 	check_upper(request, instance, stack.upper);
 	if (request->dry_run) {
 		print_mount(request, instance, &stack);
 		return;
 	}
-	mount = mount_stack(&stack, merged);
-	confirm_mount(instance, mount);
-	say(MESSAGE_MOUNTED, "mounted '%s' from %d layers", merged, request->count);
+	merged = open_merged(anchor, true);
+	mount = make_overlay(&stack, path);
+	note_view(request, instance->root, mount);
+	attach_overlay(mount, merged, path);
+	say(MESSAGE_MOUNTED, "mounted '%s' from %d layers", path, request->count);
+}
+
+/* The mount of an instance has one anchor, so there is one of each name on a host, below whatever root. */
+static void keep_mount(const struct request *request, int root, int overlay)
+{
+	cleanup_free char *unit = xasprintf(SERVER_UNIT "%s", request->name), *merged = merged_in_unit(request);
+	cleanup_free char *path = merged_path(request->name);
+
+	if (!view_may_have(unit, merged))
+		die(EXIT_FAILED, EBUSY, "'%s' is mounted already, for another root than '%s'", path, request->root);
+	note_view(request, root, overlay);
+	say(MESSAGE_UNCHANGED, "'%s' is mounted already", path);
 }
 
 void verb_mount(const struct request *request)
 {
 	cleanup_free char *layers = join_layers(request);
 	cleanup(instance_done) struct instance_directory instance;
+	cleanup_close int merged = -1;
+	int anchor = -ENOENT;
 
 	say_about(request->name, layers);
 	say_to_journal();
+	if (!request->dry_run)
+		anchor = lock_anchor(request->name);
 	open_instance(request->root, request->name, !request->dry_run, &instance);
 	if (request->dry_run) {
-		mount_instance(request, &instance);
-		finish_printing();
+		mount_instance(request, &instance, anchor);
+		print_state(request);
 		return;
 	}
-	lock_directory(instance.directory, instance.path);
-	if (is_mounted(request, &instance))
-		say(MESSAGE_UNCHANGED, "'%s/merged' is mounted already", instance.path);
+	unmount_below_root(request, &instance);
+	merged = open_merged(anchor, false);
+	if (merged >= 0 && mounted_by_us(request->name, anchor, merged))
+		keep_mount(request, instance.root, merged);
 	else
-		mount_instance(request, &instance);
+		mount_instance(request, &instance, anchor);
 	say_about(NULL, NULL);
 }
 
@@ -151,36 +207,73 @@ static void tidy_work(const struct instance_directory *instance)
 		remove_leftover(work, path);
 }
 
-static void unmount_instance(const struct request *request, const struct instance_directory *instance)
+_Noreturn static void die_busy(const char *path)
 {
-	bool mounted = is_mounted(request, instance);
+	cleanup_free char *nested = find_nested(path);
+
+	if (nested)
+		die(EXIT_FAILED, EBUSY, "cannot unmount '%s', there is another mount in it, '%s'", path, nested);
+	die(EXIT_FAILED, EBUSY, "cannot unmount '%s', a process still uses it", path);
+}
+
+static void unmount_anchor(const struct request *request, int anchor)
+{
+	cleanup_free char *path = merged_path(request->name);
+	bool mounted = is_mounted(request, anchor, open_merged(anchor, false));
 
 	if (!mounted)
-		say(MESSAGE_UNCHANGED, "nothing is mounted on '%s/merged'", instance->path);
-	for (; mounted; mounted = is_mounted(request, instance)) {
-		int r = unmount_merged(instance->directory);
+		say(MESSAGE_UNCHANGED, "nothing is mounted on '%s'", path);
+	for (; mounted; mounted = is_mounted(request, anchor, open_merged(anchor, false))) {
+		int r = unmount_in(anchor, "merged");
 
+		if (r == -EBUSY)
+			die_busy(path);
 		if (r < 0)
-			die(EXIT_FAILED, -r, r == -EBUSY ? "cannot unmount '%s/merged', a process still uses it"
-							 : "cannot unmount '%s/merged'", instance->path);
-		say(MESSAGE_UNMOUNTED, "unmounted '%s/merged'", instance->path);
+			die(EXIT_FAILED, -r, "cannot unmount '%s'", path);
+		say(MESSAGE_UNMOUNTED, "unmounted '%s'", path);
 	}
-	tidy_work(instance);
+}
+
+/* The mount comes first: whatever its owner has done to ROOT, nothing stays mounted. */
+static void unmount_instance(const struct request *request)
+{
+	cleanup_free char *unit = xasprintf(SERVER_UNIT "%s", request->name);
+	cleanup(instance_done) struct instance_directory instance;
+
+	unmount_anchor(request, lock_anchor(request->name));
+	remove_view(unit);
+	open_instance(request->root, request->name, false, &instance);
+	unmount_below_root(request, &instance);
+	tidy_work(&instance);
 }
 
 void verb_umount(const struct request *request)
 {
-	cleanup(instance_done) struct instance_directory instance;
-
 	say_about(request->name, NULL);
 	say_to_journal();
-	open_instance(request->root, request->name, false, &instance);
-	if (request->dry_run) {
-		(void) printf("target=%s/merged\nstate=%s\n", instance.path,
-			      is_mounted(request, &instance) ? "mounted" : "not mounted");
-		finish_printing();
-	} else if (instance.directory >= 0) {
-		lock_directory(instance.directory, instance.path);
-		unmount_instance(request, &instance);
-	}
+	if (request->dry_run)
+		print_state(request);
+	else
+		unmount_instance(request);
+}
+
+void verb_build(const struct request *request)
+{
+	cleanup_free char *unit = xasprintf(BUILD_UNIT "%s", request->name);
+	cleanup_free char *path = xasprintf("overlays/%s", request->name);
+	cleanup_close int root = open_root(request->root);
+	cleanup_close int fd = open_beneath(root, path, O_PATH | O_DIRECTORY, 0);
+	cleanup_text struct text view = TEXT_EMPTY;
+
+	if (fd == -ENOENT)
+		die(EXIT_FAILED, ENOENT, "overlay %s has no directory: '%s/%s'", request->name, request->root, path);
+	view_add(&view, opened(fd, false, request->root, path), "/overlay");
+	write_view(unit, &view);
+}
+
+void verb_discard(const struct request *request)
+{
+	cleanup_free char *unit = xasprintf(BUILD_UNIT "%s", request->name);
+
+	remove_view(unit);
 }

@@ -9,14 +9,23 @@
 /* The command line, already checked. */
 struct request {
 	const char *root;       /* absolute and normalised */
-	const char *name;       /* of the instance */
-	char **layers;          /* overlay ids, topmost first, then INSTALLATION; empty for umount */
+	const char *name;       /* of the instance; of `build` and `discard` the id of the overlay */
+	char **layers;          /* of `mount`: overlay ids, topmost first, then INSTALLATION */
 	int count;
 	bool dry_run;           /* print what would be done, change nothing */
 };
 
-/* Mounts the instance's overlay. If it is mounted already, nothing is done, whatever the layers are. */
+/*
+ * Mounts the instance's overlay on its anchor (overlay-anchor.h), and notes what its unit is to see
+ * (overlay-view.h). If it is mounted already, only that is noted anew, whatever the layers are.
+ */
 void verb_mount(const struct request *request);
 
 /* Unmounts the instance's overlay and removes what the kernel leaves in its work directory. */
 void verb_umount(const struct request *request);
+
+/* Notes what the unit that builds an overlay is to see. */
+void verb_build(const struct request *request);
+
+/* Removes that note. */
+void verb_discard(const struct request *request);

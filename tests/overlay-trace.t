@@ -9,7 +9,7 @@ foreign_files()
 {
 	strace -f -e trace=%file,openat2,open_tree,move_mount -o "$stage/log" "$overlay" --root="$R" "$@" 2>"$err"
 	grep -v '^[0-9]*  *\(exit\|+++\|---\|execve(\)' "$stage/log" | grep -o '"[^"]*"' | tr -d '"' | sort -u | grep '^/' |
-		grep -vE "^($R|/proc|/proc/.*|/lib.*|/usr/lib/.*|/usr/local/lib/.*|/etc/ld\.so\.(cache|preload)|/sys/fs/selinux|/selinux|/etc/selinux/.*|/run/systemd/journal/socket)\$"
+		grep -vE "^($R|/proc|/proc/.*|/lib.*|/usr/lib/.*|/usr/local/lib/.*|/etc/ld\.so\.(cache|preload)|/sys/fs/selinux|/selinux|/etc/selinux/.*|/run|/run/left4me/view/left4me-server@a|/run/left4me/server/a|/run/systemd/journal/socket)\$"
 }
 
 fresh

@@ -1,6 +1,6 @@
 #!/bin/sh
 # left4me-overlay: what it mounts (S33, S36, S44), what it refuses, what it leaves behind.
-# shellcheck disable=SC2046,SC2119,SC2319,SC3045 # lists of layers are split on purpose; ok() reads $?
+# shellcheck disable=SC2016,SC2046,SC2119,SC2319,SC3045 # as_owner has variables of its own; lists of layers are split on purpose; ok() reads $?
 . tests/overlay/common.sh
 
 # --- command line
@@ -99,8 +99,13 @@ is "$(cat "$R/overlays/2/who") $(cat "$R/runtime/a/upper/who")" "2 changed" "a c
 [ ! -e "$M/only-1" ] && [ -e "$R/overlays/1/only-1" ] && [ "$(stat -c %F "$R/runtime/a/upper/only-1")" = \
 	"character special file" ]
 ok "a deletion is a whiteout in upper"
-setpriv --reuid 980 --regid 981 --clear-groups sh -c "echo mine >'$M/only-2' && rm '$M/only-2' && mkdir '$M/new'"
+as_owner 'echo mine >"$seen/only-2" && rm "$seen/only-2" && mkdir "$seen/new"'
 ok "the owner may change and delete"
+is "$(stat -c '%u:%g %a' /run/left4me /run/left4me/server /run/left4me/server/a)" "0:0 755
+0:0 700
+0:0 700" "the mount lies on directories of root's"
+! as_owner "ls /run/left4me/server || flock -n /run/left4me/server true || mv /run/left4me/server/a $R" 2>"$stage/out"
+ok "... that its owner can neither read, lock nor move"
 run umount a
 run mount a 2 1 installation
 [ "$(cat "$M/who")" = changed ] && [ ! -e "$M/only-1" ] && [ ! -e "$M/only-2" ] && [ -d "$M/new" ]
@@ -134,7 +139,7 @@ lowerdir+=$R/overlays/2
 lowerdir+=$R/installation
 upperdir=$R/runtime/a/upper (to be made)
 workdir=$R/runtime/a/work (to be made)
-target=$M (to be made)
+target=$M
 state=not mounted" "dry run of mount"
 is "$(find "$stage" -printf '%p %i %C@\n' | grep -v "^$err ")" "$(echo "$before" | grep -v "^$err ")" \
 	"... makes nothing"
@@ -160,7 +165,7 @@ b' 'ümlaut' 'lowerdir+=x'; do
 	mkdir "$stage/$name"
 	mv "$R" "$stage/$name/root"
 	root=$stage/$name/root
-	"$overlay" --root="$root" mount a 2 1 installation 2>"$err" && [ "$(cat "$root/runtime/a/merged/who")" = 2 ]
+	"$overlay" --root="$root" mount a 2 1 installation 2>"$err" && [ "$(cat "$M/who")" = 2 ]
 	ok "a root below '$name'"
 	"$overlay" --root="$root" mount a 2 1 installation 2>"$err" &&
 		[ "$(grep -c ' - overlay left4me:a ' /proc/self/mountinfo)" = 1 ]
@@ -184,7 +189,7 @@ mv "$stage/real" "$R"
 # --- symbolic links below the root
 
 mkdir -p "$stage/victim/upper" "$stage/victim/work" "$stage/victim/merged" "$stage/victim/1" "$stage/victim/a"
-for link in overlays overlays/1 installation runtime runtime/a runtime/a/upper runtime/a/work runtime/a/merged; do
+for link in overlays overlays/1 installation runtime runtime/a runtime/a/upper runtime/a/work; do
 	for target in "$stage/victim" ../away; do
 		fresh
 		run mount a 1 installation && run umount a
@@ -200,7 +205,7 @@ for link in overlays overlays/1 installation runtime runtime/a runtime/a/upper r
 		rm -rf "$R/away"
 	done
 done
-for part in upper work merged; do
+for part in upper work; do
 	fresh
 	mkdir "$R/runtime/a"
 	chown 980:981 "$R/runtime/a"
@@ -341,11 +346,11 @@ umount "$R"
 
 
 fresh
-mount -t tmpfs -o mode=0755,nr_inodes=4 tmpfs "$R/runtime"
+mount -t tmpfs -o mode=0755,nr_inodes=3 tmpfs "$R/runtime"
 chown 980:981 "$R/runtime"
 run mount a 1 installation
 refused 1 "No space left on device" "a full disk where a directory is to be made"
-mount -o remount,nr_inodes=5 "$R/runtime"
+mount -o remount,nr_inodes=4 "$R/runtime"
 run mount a 1 installation
 refused 1 "cannot mount an overlay on '$M': .*would mount it read-only (disk full?)" \
 	"a full disk where the kernel makes its work directory"
@@ -369,43 +374,98 @@ fresh
 mkdir -p "$M"
 mount -t tmpfs other "$M"
 run mount a 1 installation
-refused 1 "has 'other' of type tmpfs mounted on it" "mount refuses a merged directory with another mount"
+refused 1 "has 'other' of type tmpfs mounted on it" "mount refuses a mount point with another mount"
 run umount a
 refused 1 "has 'other' of type tmpfs mounted on it" "umount leaves it alone"
 umount "$M"
-mkdir -p "$stage/low2" "$stage/up2" "$stage/work2"
+mkdir -p "$stage/low2" "$stage/up2" "$stage/work2" "$M"
 mount -t overlay -o "lowerdir=$stage/low2,upperdir=$stage/up2,workdir=$stage/work2" overlay "$M"
 run umount a
 refused 1 "has 'overlay' of type overlay" "an overlay by another name is not ours"
 run mount a 1 installation
 refused 1 "has 'overlay' of type overlay" "... for mount neither"
-umount "$M"
+fresh
+mkdir "$R/runtime/a"
 run mount a 1 installation
 refused 1 "cannot make '$R/runtime/a/upper' as the owner of runtime: Permission denied" \
 	"in a directory of somebody else nothing is made"
 chown 980:981 "$R/runtime/a"
 run mount a 1 installation
-mkdir "$R/elsewhere"
-mount --move "$M" "$R/elsewhere"
-run mount a 1 installation
-[ "$status" = 1 ] && grep -q "upper directory of a is in use by the mount on '$R/elsewhere': Device or resource busy" "$err"
-ok "a second mount of the same upper directory is refused"
+mkdir "$M/inner"
+mount -t tmpfs inner "$M/inner"
 run umount a
-[ "$status" = 1 ] && grep -q "'$R/elsewhere'" "$err" && [ -e "$R/runtime/a/work/work" ]
-ok "... and umount does not tidy its work directory"
-umount "$R/elsewhere"
-run umount a
-is "$status" 0 "... until it is gone"
+[ "$status" = 1 ] && grep -q "cannot unmount '$M', there is another mount in it, '$M/inner'" "$err"
+ok "a mount within the overlay is named"
+umount "$M/inner"
 cp -a "$R" "$stage/second"
-run mount a 1 installation && "$overlay" --root="$stage/second" mount a 2 installation 2>"$err" &&
-	[ "$(cat "$M/who")$(cat "$stage/second/runtime/a/merged/who")" = 12 ]
-ok "one name in two roots is two instances"
-run mount b 3 installation && run umount a && [ "$(cat "$R/runtime/b/merged/who")" = 3 ] &&
-	[ "$(cat "$stage/second/runtime/a/merged/who")" = 2 ]
+"$overlay" --root="$stage/second" mount a 2 installation 2>"$err"
+[ $? = 1 ] && grep -q "'$M' is mounted already, for another root than '$stage/second'" "$err" && [ "$(cat "$M/who")" = 1 ]
+ok "one name in two roots is one instance"
+run mount b 3 installation && run umount a && [ "$(cat /run/left4me/server/b/merged/who)" = 3 ]
 ok "umount touches only its own"
 run umount b
-"$overlay" --root="$stage/second" umount a
 rm -rf "$stage/second"
+mkdir /run/left4me/server/a
+chown 980 /run/left4me/server/a
+run mount a 1 installation
+refused 1 "'/run/left4me/server/a' belongs to uid 980" "an anchor that is not root's is refused"
+
+# What an earlier version mounted, on ROOT/runtime/NAME/merged.
+old_mount()
+{
+	mkdir -p "$R/runtime/a/upper" "$R/runtime/a/work" "$R/runtime/a/merged"
+	chown -R 980:981 "$R/runtime/a"
+	mount -t overlay -o "lowerdir=$R/overlays/1:$R/installation,upperdir=$R/runtime/a/upper,workdir=$R/runtime/a/work" \
+		left4me:a "$R/runtime/a/merged"
+}
+fresh
+old_mount
+run umount a
+[ "$status" = 0 ] && ! mounted && [ ! -e "$R/runtime/a/work/work" ]
+ok "umount takes away what an earlier version mounted"
+old_mount
+unshare --mount --propagation private mv "$R/runtime/a" "$R/runtime/moved"
+run umount a
+[ "$status" = 0 ] && ! mounted
+ok "... also where its directory was renamed"
+mv "$R/runtime/moved" "$R/runtime/a"
+old_mount
+run mount a 2 installation
+[ "$status" = 0 ] && [ "$(cat "$M/who")" = 2 ] && [ "$(grep -c left4me: /proc/self/mountinfo)" = 1 ]
+ok "... and mount takes it away before it mounts"
+run umount a
+old_mount
+(cd "$R/runtime/a/merged" && exec sleep 60) &
+holder=$!
+while [ "$(readlink "/proc/$holder/cwd")" != "$R/runtime/a/merged" ]; do sleep 0.01; done
+run mount a 1 installation
+[ "$status" = 1 ] && grep -q "upper directory of a is in use by the mount on '$R/runtime/a/merged'.*: Device or resource busy" "$err"
+ok "a second mount of the same upper directory is refused"
+run umount a
+[ "$status" = 1 ] && grep -q "'$R/runtime/a/merged'" "$err" && [ -e "$R/runtime/a/work/work" ]
+ok "... and umount does not tidy its work directory"
+kill "$holder"
+wait "$holder" 2>/dev/null
+run umount a
+[ "$status" = 0 ] && ! mounted
+ok "... until it is gone"
+
+# --- whatever the owner renames
+
+for what in runtime/a runtime; do
+	for instead in nothing link file; do
+		fresh
+		run mount a 1 installation
+		mv "$R/$what" "$R/away"
+		case $instead in
+		link) ln -s "$stage/victim" "$R/$what" ;;
+		file) echo >"$R/$what" ;;
+		esac
+		run umount a
+		! mounted && [ ! -e /run/left4me/server/a ] && [ ! -e /run/left4me/view/left4me-server@a ]
+		ok "$what renamed, $instead in its place: nothing stays mounted"
+	done
+done
 fresh
 run mount a 1 installation
 mv "$R/overlays" "$R/installation" "$stage"
@@ -507,15 +567,23 @@ for _ in $(seq 50); do
 	rm -rf "$R/runtime/a"
 done
 is "$bad" 0 "two at once, 50 times: one mount, then none"
-mkdir "$R/runtime/a"
-flock "$R/runtime/a" sleep 60 &
-while flock -n "$R/runtime/a" true; do sleep 0.01; done
+mkdir -p /run/left4me/server/a
+flock --no-fork /run/left4me/server/a sleep 60 &
+while flock -n /run/left4me/server/a true; do sleep 0.01; done
 start=$(date +%s)
 sh -c 'trap "" ALRM; exec "$overlay" --root="$R" mount a 1 installation' 2>"$err"
 status=$?
 [ $(($(date +%s) - start)) -lt 8 ]
 ok "a lock that is never given up does not hold it for long"
-refused 1 "'$R/runtime/a' is locked by another process" "... and is named"
+refused 1 "'/run/left4me/server/a' is locked by another process" "... and is named"
+kill $!
+mkdir "$R/runtime/a"
+chown 980:981 "$R/runtime/a"
+setpriv --reuid 980 --regid 981 --clear-groups flock --no-fork "$R/runtime/a" sleep 60 &
+while flock -n "$R/runtime/a" true; do sleep 0.01; done
+run mount a 1 installation && run umount a
+[ "$status" = 0 ] && ! mounted
+ok "a lock on what is not root's does not matter"
 kill $!
 
 # --- surroundings

@@ -65,7 +65,7 @@ line S25 $server 'ExecStopPost=+/usr/local/libexec/left4me/left4me-overlay umoun
 forbid S25 $server ExecStop=
 pin S27 $server TimeoutStopSec=15s
 pin S31 $server WorkingDirectory=-/var/lib/left4me/runtime/%i/merged/left4dead2
-line S32 $server 'ExecStart=/var/lib/left4me/runtime/%i/merged/srcds_run -game left4dead2 +ip 0.0.0.0 +hostport ${L4D2_PORT} $L4D2_ARGS'
+line S32 $server 'ExecStart=/usr/local/libexec/left4me/left4me-overlay enter %N -- /var/lib/left4me/runtime/%i/merged/srcds_run -game left4dead2 +ip 0.0.0.0 +hostport ${L4D2_PORT} $L4D2_ARGS'
 line S40 $server 'Environment="L4D2_LAYERS=7 installation"'
 pin S54 $server Restart=on-failure
 pin S54 $server StartLimitBurst=5
@@ -79,7 +79,7 @@ pin S57 l4d2-game.slice CPUWeight=1000
 pin S57 l4d2-build.slice CPUWeight=10
 pin S57 l4d2-game.slice IOWeight=1000
 pin S57 l4d2-build.slice IOWeight=10
-line F6 $server 'ExecStart=/var/lib/left4me/runtime/%i/merged/srcds_run -game left4dead2 +ip 0.0.0.0 +hostport ${L4D2_PORT} $L4D2_ARGS'
+line F6 $server 'ExecStart=/usr/local/libexec/left4me/left4me-overlay enter %N -- /var/lib/left4me/runtime/%i/merged/srcds_run -game left4dead2 +ip 0.0.0.0 +hostport ${L4D2_PORT} $L4D2_ARGS'
 forbid F6 $server sv_lan
 for setting in MemoryHigh=1.5G MemoryMax=2G TasksMax=256 LimitNOFILE=65536 Nice=-5 IOSchedulingClass=best-effort \
 	IOSchedulingPriority=4 KillSignal=SIGINT LogRateLimitIntervalSec=5min LogRateLimitBurst=5000; do
@@ -110,7 +110,8 @@ done
 for file in /etc/left4me/host.env /etc/ssl /etc/ca-certificates /etc/resolv.conf /etc/nsswitch.conf /etc/alternatives; do
 	pin F9 $server_hard BindReadOnlyPaths=-$file
 done
-pin F9 $server_hard BindPaths=-/var/lib/left4me/runtime/%i
+# upper and work stay out of sight
+pin F9 $server_hard BindPaths=-/run/left4me/server/%i/merged:/var/lib/left4me/runtime/%i/merged
 pin F10 $server_hard SystemCallFilter=@system-service
 pin F10 $server_hard 'SystemCallFilter=~@aio @cpu-emulation @debug @keyring @mount @obsolete @privileged @raw-io @reboot @swap'
 forbid F11 $server_hard SocketBind
@@ -130,7 +131,8 @@ pin S67 $build Type=oneshot
 line 'S24, S68' $build 'ExecStartPre=+/usr/local/libexec/left4me/left4me-fetch-script %i'
 pin 'S68, S103' $build RuntimeDirectory=left4me/build/%i
 pin S68 $build RuntimeDirectoryMode=0700
-pin S72 $build AssertPathIsDirectory=/var/lib/left4me/overlays/%i
+line S72 $build 'ExecStartPre=+/usr/local/libexec/left4me/left4me-overlay build %i'
+line S72 $build 'ExecStart=/usr/local/libexec/left4me/left4me-overlay enter %N -- /bin/bash ${RUNTIME_DIRECTORY}/script'
 pin S73 $build RequiresMountsFor=/var/lib/left4me
 forbid S74 $build DefaultDependencies
 pin S75 $build Slice=l4d2-build.slice
@@ -145,8 +147,8 @@ pin S77 $build_hard RootDirectory=/run/left4me/root
 pin S77 $build_hard 'TemporaryFileSystem=/etc:ro /run:ro /var:ro'
 pin 'S78, S90' $build_hard BindReadOnlyPaths=/etc/left4me/sandbox-resolv.conf:/etc/resolv.conf
 pin 'S78, S79' $build_hard 'BindReadOnlyPaths=-/etc/ssl -/etc/ca-certificates -/etc/nsswitch.conf -/etc/alternatives'
-pin S80 $build_hard BindPaths=/var/lib/left4me/overlays/%i:/overlay
-pin S80 $build WorkingDirectory=/overlay
+pin S80 $build_hard BindPaths=-/var/lib/left4me/overlays/%i:/overlay
+pin S80 $build WorkingDirectory=-/overlay
 pin S81 $build 'Environment=HOME=/tmp PATH=/usr/bin:/usr/sbin OVERLAY=/overlay'
 pin 'S10, S82' $build UMask=0022
 for setting in MemoryMax=4G MemorySwapMax=0 TasksMax=512 CPUQuota=200% TimeoutStartSec=1h TimeoutStopSec=30s; do

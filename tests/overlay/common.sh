@@ -85,13 +85,24 @@ finish()
 	exit $((failed > 0))
 }
 
+# as_owner COMMAND, which uses the mount point $seen: as the server does, with its rights and its view.
+as_owner()
+{
+	mkdir -p "$stage/seen"
+	mount --bind "$M" "$stage/seen"
+	setpriv --reuid 980 --regid 981 --clear-groups sh -c "seen='$stage/seen'; $1"
+	set -- $?
+	umount "$stage/seen"
+	return "$1"
+}
+
 # A new root with the overlays 1 to $1 (default 3), each with its number in the files `who` and `only-N`.
 fresh()
 {
-	grep -o " $stage/[^ ]*" /proc/self/mountinfo | sort -r | while read -r mounted; do
+	grep -oE " ($stage|/run/left4me)/[^ ]*" /proc/self/mountinfo | sort -r | while read -r mounted; do
 		umount "$(printf '%b' "$mounted")" 2>/dev/null
 	done
-	rm -rf "$R"
+	rm -rf "$R" /run/left4me
 	mkdir -p "$R/installation" "$R/overlays" "$R/runtime"
 	python3 -c 'if True:
 		import os, sys
@@ -104,7 +115,7 @@ fresh()
 	echo installation >"$R/installation/who"
 	chown -R 980:981 "$R/overlays" "$R/runtime"
 	# shellcheck disable=SC2034 # as `here`
-	M=$R/runtime/a/merged
+	M=/run/left4me/server/a/merged
 }
 
 # run ARGUMENT...: the helper below $R; its status is in $status, what it said in $err.

@@ -11,6 +11,7 @@ import sys
 HELPER, ROOT, VERB = sys.argv[1:4]
 COMMANDS = {"mount": ["mount", "a", "2", "1", "installation"], "umount": ["umount", "a"]}
 INSTANCE = f"{ROOT}/runtime/a"
+MERGED = "/run/left4me/server/a/merged"
 
 
 def run(verb, *tracer):
@@ -51,17 +52,19 @@ def check(name, number):
     killed = run(VERB, "strace", "-o", "/dev/null", "-e", f"inject={name}:signal=KILL:when={number}")
     if killed.returncode not in (-9, 137):
         return f"not killed: {killed.returncode} {killed.stderr}"
-    if mounts() not in ([], [f"{INSTANCE}/merged"]):
+    if mounts() not in ([], [MERGED]):
         return f"left behind: {mounts()}"
     again = run(VERB)
     if again.returncode != 0:
         return f"again: {again.stderr}"
-    for verb, expected in (("mount", [f"{INSTANCE}/merged"]), ("umount", [])):
+    for verb, expected in (("mount", [MERGED]), ("umount", [])):
         done = run(verb)
         if done.returncode != 0 or mounts() != expected:
             return f"{verb} afterwards: {done.stderr}, {mounts()}"
     if os.path.exists(f"{INSTANCE}/work/work"):
         return "work/work is left"
+    if os.listdir("/run/left4me/server") or os.listdir("/run/left4me/view"):
+        return "an anchor or a view is left"
     return None
 
 
@@ -77,7 +80,7 @@ def main():
         print(f"{'not ok' if name in wrong else 'ok'} - {VERB} killed at {name}, each of {times}")
         if name in wrong:
             print(f"# {wrong[name]}")
-    needed = {"mount": {"setns", "openat2", "mkdirat", "flock", "fsopen", "fsconfig", "fsmount", "move_mount"},
+    needed = {"mount": {"setns", "openat2", "mkdirat", "flock", "fsopen", "fsconfig", "fsmount", "renameat", "move_mount"},
               "umount": {"setns", "openat2", "flock", "umount2", "unlinkat"}}[VERB]
     missing = needed - set(names)
     print(f"{'not ok' if missing else 'ok'} - {VERB}: {len(found)} calls in all, {sorted(needed)} among them")

@@ -46,5 +46,5 @@ is "$(property left4me-server@alpha ActiveState)" inactive "and inactive"
 fails "it does not start again" systemctl start left4me-server@alpha
 like "$(journal left4me-server@alpha)" "not in the database" "its log says why"
 is "$(mounts | paste -sd' ')" "beta gamma" "a refused start mounts nothing"
-is "$(find "$STATE/runtime/alpha" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | paste -sd' ')" "merged upper work" "its directories are kept"
+is "$(find "$STATE/runtime/alpha" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | paste -sd' ')" "upper work" "its directories are kept"
 done_testing

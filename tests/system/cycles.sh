@@ -87,12 +87,12 @@ systemctl reset-failed "$unit" 2>/dev/null
 # --- SIGKILL of the mount helper ---------------------------------------------------------------------------------------
 
 unit=left4me-server@victim.service
-install -d -o left4me -g left4me "$STATE/runtime/victim"
 helper_was_killed() { journal "$unit" | grep -q "Control process exited, code=killed, status=9"; }
 helper_waits() { pgrep -f 'left4me-overlay mount victim'; }
 
-# It waits for the lock on the instance's directory: killed before it has mounted.
-exec 9<"$STATE/runtime/victim"
+# It waits for the lock of the instance: killed before it has mounted.
+install -d -m 700 /run/left4me/server /run/left4me/server/victim
+exec 9</run/left4me/server/victim
 flock 9
 systemctl start --no-block "$unit"
 ok "the helper waits for the lock" wait_for 10 helper_waits

@@ -72,9 +72,9 @@ run_log() { # NAME
 	journalctl --no-pager -o cat _SYSTEMD_INVOCATION_ID="$(property "left4me-server@$1" InvocationID)"
 }
 
-# The mounted instances, one a line; a late /var/lib/left4me that is a bind mount shows each again at its source.
+# The mounted instances, one a line.
 mounts() {
-	findmnt --raw --noheadings --types overlay --output TARGET,SOURCE | sed -n "s|^$STATE/.* left4me:||p" | sort
+	findmnt --raw --noheadings --types overlay --output TARGET,SOURCE | sed -n 's|^/.* left4me:||p' | sort
 }
 
 # The whole mount table, comparable.

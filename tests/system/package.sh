@@ -143,7 +143,7 @@ ok "alpha is ready again" wait_for 20 is_ready alpha
 ok "gamma is ready again" wait_for 20 is_ready gamma
 
 # Somebody's shell stands in the mount.
-(cd "$STATE/runtime/gamma/merged" && exec sleep 1000) &
+(cd /run/left4me/server/gamma/merged && exec sleep 1000) &
 busy=$!
 refused "gamma is in use" '^left4me: still mounted: gamma$'
 is "$(mounts | xargs)" gamma "gamma alone is mounted"

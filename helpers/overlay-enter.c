@@ -1,0 +1,78 @@
+#include "overlay-enter.h"
+
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "name.h"
+#include "overlay-say.h"
+#include "overlay-view.h"
+
+static const char *without_prefix(const char *unit, const char *prefix)
+{
+	size_t length = strlen(prefix);
+
+	return strncmp(unit, prefix, length) == 0 ? unit + length : NULL;
+}
+
+static bool is_server(const char *unit)
+{
+	const char *name = without_prefix(unit, SERVER_UNIT);
+
+	return name && valid_name(name);
+}
+
+static bool is_build(const char *unit)
+{
+	const char *id = without_prefix(unit, BUILD_UNIT);
+	int64_t number;
+
+	return id && parse_id(id, &number);
+}
+
+/*
+ * An older systemd, and one without libseccomp, leaves out what it does not know and says so in the log at most. The
+ * script of a build comes from a stranger, so it must not run then.
+ */
+static void check_sandbox(void)
+{
+	if (getpid() != 1)
+		die(EXIT_FAILED, 0, "the sandbox is not in force: this process has not a PID namespace of its own "
+		    "(PrivatePIDs= needs systemd 257)");
+	if (prctl(PR_GET_SECCOMP) != SECCOMP_MODE_FILTER)
+		die(EXIT_FAILED, 0, "the sandbox is not in force: no system call is filtered (is libseccomp2 installed?)");
+}
+
+/* The index of the verb, or argc. The options before it are those of the other verbs, which systemd passes to all. */
+static int verb_index(int argc, char **argv)
+{
+	int i = 1;
+
+	while (i < argc && strncmp(argv[i], "--", 2) == 0)
+		i++;
+	return i;
+}
+
+bool is_enter(int argc, char **argv)
+{
+	int verb = verb_index(argc, argv);
+
+	return verb < argc && strcmp(argv[verb], "enter") == 0;
+}
+
+_Noreturn void verb_enter(int argc, char **argv)
+{
+	char **words = argv + verb_index(argc, argv) + 1;
+
+	if (!words[0] || !words[1] || strcmp(words[1], "--") != 0 || !words[2])
+		die(EXIT_USAGE, 0, "enter needs a unit, -- and a command; see --help");
+	if (!is_server(words[0]) && !is_build(words[0]))
+		die(EXIT_USAGE, 0, "'%s' is neither " SERVER_UNIT "NAME nor " BUILD_UNIT "ID", words[0]);
+	check_view(words[0]);
+	if (is_build(words[0]))
+		check_sandbox();
+	(void) execv(words[2], words + 2);
+	die(EXIT_FAILED, errno, "cannot execute '%s'", words[2]);
+}

@@ -1,0 +1,16 @@
+/*
+ * `enter`: the last step before a server or a script starts, inside its unit and without privilege.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+/* Returns whether the verb on the command line is `enter`. Looks at nothing but the arguments. */
+bool is_enter(int argc, char **argv);
+
+/*
+ * Checks that what the unit sees is what it is to see (overlay-view.h) and, in a build's unit, that the sandbox is
+ * in force; then executes the command on the command line. That inherits everything as it was: environment,
+ * descriptors, umask, signals, limits, working directory, and the process itself. Dies if anything is wrong.
+ */
+_Noreturn void verb_enter(int argc, char **argv);

@@ -1,0 +1,84 @@
+#!/bin/bash
+# The web application's user puts links to a file system that never answers in place of the overlays and of the database, and
+# has units started that use them. PID 1 serves everybody else meanwhile.
+# shellcheck disable=SC2016,SC2119,SC2317 # wait_for evaluates; functions that ok and wait_for call
+# shellcheck source=tests/system/guest.sh
+. ./guest.sh
+as_left4me() { runuser -u left4me -- bash -c "cd $STATE && $1"; } # COMMANDS
+
+if [ "${1-}" = prepare ]; then
+	set -e
+	make_host
+	insert_overlay 10 'echo built'
+	mknod -m 666 /dev/fuse c 10 229
+	printf '[Service]\nRestart=always\nRestartSec=100ms\nExecStart=/bin/sleep infinity\n' >/etc/systemd/system/bystander.service
+	printf '[Service]\nType=oneshot\nExecStart=/bin/true\n' >/etc/systemd/system/other.service
+	exit
+fi
+booted
+systemctl start bystander
+mkdir -m 1777 /var/tmp/hang
+runuser -u left4me -- python3 hang.py /var/tmp/hang >hang.log 2>&1 &
+if ! wait_for 10 grep -q ^ready hang.log; then
+	skip "no FUSE here: $(tail -n 1 hang.log)"
+	done_testing
+	exit
+fi
+trap=$(sed -n 's/^ready //p' hang.log)
+there=/proc/$trap/root/var/tmp/hang/merged
+
+# What others do takes no more than a second each.
+within_a_second() { # COMMAND...
+	local begin=${EPOCHREALTIME/./} status
+	timeout -k 1 10 "$@" >/dev/null 2>&1
+	status=$?
+	[ "$status" -eq 0 ] && [ $(((${EPOCHREALTIME/./} - begin) / 1000)) -lt 1000 ]
+}
+bystander_comes_back() {
+	local pid
+	pid=$(timeout -k 1 5 systemctl show --property=MainPID --value bystander) || return 1
+	kill "$pid"
+	wait_for 5 eval '[ "$(timeout -k 1 5 systemctl show --property=MainPID --value bystander)" != '"$pid"' ]'
+}
+others_go_on() { # LABEL
+	ok "$1: systemctl answers" within_a_second systemctl is-active dbus
+	ok "$1: another unit starts" within_a_second systemctl start other
+	ok "$1: sudo answers" within_a_second runuser -u left4me -- sudo -n -l
+	ok "$1: a service that is restarted comes back" bystander_comes_back
+	ok "$1: a daemon-reload ends" timeout -k 1 20 systemctl daemon-reload
+	unlike "$(cat /proc/1/wchan /proc/1/stack 2>/dev/null)" fuse "$1: PID 1 does not wait for it"
+}
+
+# --- the overlays ------------------------------------------------------------------------------------------------------
+
+as_left4me "mv overlays o && ln -s $there overlays"
+systemctl start --no-block build-overlay@10
+others_go_on "a build"
+like "$(journal build-overlay@10)" "'$STATE/overlays/10' leads through a symbolic link" "it is refused"
+systemctl start --no-block left4me-server@off
+sleep 1
+others_go_on "a build and a server"
+kill -KILL "$(pgrep -P "$trap")" "$trap"
+as_left4me "rm overlays && mv o overlays"
+ok "the build has failed" wait_for 20 eval '[ "$(property build-overlay@10 ActiveState)" = failed ]'
+systemctl stop left4me-server@off
+
+# --- the database ------------------------------------------------------------------------------------------------------
+
+runuser -u left4me -- python3 hang.py /var/tmp/hang >hang.log 2>&1 &
+wait_for 10 grep -q ^ready hang.log
+trap=$(sed -n 's/^ready //p' hang.log)
+there=/proc/$trap/root/var/tmp/hang/merged
+as_left4me "mv left4me.db kept && ln -s $there/10 left4me.db"
+systemctl start --no-block left4me-activate
+ok "somebody looks for the database in it" wait_for 10 grep -q '^lookup 10' hang.log
+ok "the activation: systemctl answers" within_a_second systemctl is-active dbus
+ok "the activation: another unit starts" within_a_second systemctl start other
+unlike "$(cat /proc/1/wchan /proc/1/stack 2>/dev/null)" fuse "the activation: PID 1 does not wait for it"
+kill -KILL "$(pgrep -P "$trap")" "$trap"
+as_left4me "rm left4me.db && mv kept left4me.db"
+ok "when it has gone the activation is over" wait_for 20 eval '[ "$(property left4me-activate ActiveState)" != activating ]'
+systemctl reset-failed
+systemctl restart left4me-server@alpha
+ok "servers start as before" wait_for 20 is_ready alpha
+done_testing

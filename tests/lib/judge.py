@@ -65,7 +65,7 @@ def server_problems(parsed, name, port, arguments, layers):
     unit, path = SERVER % name, UNITS + SERVER % name
     merged = "/var/lib/left4me/runtime/%s/merged" % name
     meant = {
-        "ExecStart": [merged + "/srcds_run", "-game", "left4dead2", "+ip", "0.0.0.0", "+hostport", str(port),
+        "ExecStart": ["/usr/local/libexec/left4me/left4me-overlay", "enter", "left4me-server@" + name, "--", merged + "/srcds_run", "-game", "left4dead2", "+ip", "0.0.0.0", "+hostport", str(port),
                       *arguments.split(" ")],
         "ExecStartPre": ["/usr/local/libexec/left4me/left4me-overlay", "mount", name, *map(str, layers), "installation"],
         "ExecStopPost": ["/usr/local/libexec/left4me/left4me-overlay", "umount", name],

@@ -201,6 +201,8 @@ for setting in Restart=on-failure RestartSec=3 After=network-online.target Wants
 	pin F13 $web $setting
 done
 pin F13 $web_hard ReadWritePaths=/var/lib/left4me
+pin hardening $web Environment=PYTHONNOUSERSITE=1
+pin hardening $refresh Environment=PYTHONNOUSERSITE=1
 # at least 64 + 4 x workers x threads: a thread and three processes for each live log
 for setting in MemoryMax=1G TasksMax=196; do
 	pin 'resources' $web "$setting"

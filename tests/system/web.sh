@@ -72,6 +72,17 @@ a network interface's name: Address family not supported by protocol
 a device: No such file or directory"
 is "$(get /try)" "$tried" "it makes no setuid file, leaves its programs as they are, and has no io_uring"
 
+# Python runs a line of a .pth file that begins with "import", when it looks for packages there.
+site=$STATE/.local/lib/$(python3 -c 'import sys; print("python%d.%d" % sys.version_info[:2])')/site-packages
+runuser -u left4me -- mkdir -p "$site"
+put 644 "$site/stays.pth" <<<"import os; open('$STATE/stays', 'w').close()"
+runuser -u left4me -- env HOME=$STATE "$STATE/.venv/bin/python3" -c ''
+ok "Python runs what lies in HOME/.local" test -e "$STATE/stays"
+rm -f "$STATE/stays"
+ok "the application starts again" web_restarts
+systemctl start left4me-workshop-refresh.service
+ok "but not in the application and the refresh" test ! -e "$STATE/stays"
+
 # --- every rule -------------------------------------------------------------------------------------------------------------
 
 mapfile -t rules < <(sed -n 's/^left4me ALL=(root) NOPASSWD: //p' $RULES)

@@ -58,6 +58,21 @@ attack
 like "$(tries | paste -sd,)" "Permission denied" "sshd finds no key of left4me's"
 is "$(pgrep -u left4me -x sshd-session)" "" "there is no session"
 
+# --- its user manager -----------------------------------------------------------------------------------------------------------
+
+is "$(readlink /run/systemd/generator/user@980.service)" /dev/null "the generator masks the user manager"
+is "$(property user@980.service LoadState)" masked "systemd knows"
+fails "root starts none by mistake" systemctl start user@980.service
+left4me-generator render --no-database --format=tree --output=tree
+is "$(readlink tree/systemd/generator/user@980.service)" /dev/null "so does render, as a tree"
+left4me-generator render --no-database --format=bundlewrap --output=metadata.json
+unlike "$(cat metadata.json)" 'user@' "but not as metadata for bundlewrap, which cannot say it"
+is "$(property user@1000.service LoadState)" loaded "another user's is as it was"
+
+# polkit lets a user linger.
+like "$(tries | paste -sd,)" "lingers" "it may ask for its user manager at every boot"
+is "$(manager)/$(payload)" inactive/ "but gets none, and no unit of its own runs"
+
 # --- what needs a home has one -------------------------------------------------------------------------------------------------
 
 ok "alpha is ready" wait_for 20 is_ready alpha
@@ -69,9 +84,14 @@ done
 # --- a host of before ------------------------------------------------------------------------------------------------------------
 
 is "$($USER_HOME 2>&1)" "" "nothing is to do about the home"
+systemctl stop left4me-web.service
+loginctl disable-linger left4me
+systemctl stop user@980.service 2>/dev/null
 sed -i "s|^\\(left4me:.*:\\)/nonexistent:|\\1$STATE:|" /etc/passwd
 attack
 like "$(tries | paste -sd,)" "Authenticated to" "with the home of before sshd takes the key: so the attempt is one"
+like "$(loginctl list-sessions --no-legend)" " 980 " "then it has a session"
+is "$(manager)/$(payload)" inactive/ "but no user manager, and no unit of its own runs"
 like "$($USER_HOME 2>&1)" "once nothing of left4me runs: usermod --home /nonexistent left4me" "while something of left4me runs it is named"
 is "$(home)" "$STATE" "and nothing is changed"
 systemctl stop left4me-web.service left4me.target 'left4me-server@*.service'

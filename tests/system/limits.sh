@@ -74,6 +74,34 @@ unlike "$(as_web)" "a watch is to be|65536" "the web application would have none
 systemctl stop left4me-server@one
 sysctl -q -p /usr/local/lib/sysctl.d/99-left4me.conf
 
+# --- leases on files that are the web application's, too ------------------------------------------------------------------
+
+LEASE='import fcntl, os, time
+for path in ("overlays/2/left4dead2/top", "installation/left4dead2/top"):
+    fd = os.open("/var/lib/left4me/" + path, os.O_RDONLY)
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError as error:
+        print(path, error.strerror)
+print("leases are tried", flush=True)
+time.sleep(1000)'
+put 644 "$STATE/installation/lease.py" <<<"$LEASE"
+does <<<'exec python3 lease.py'
+take_leases() {
+	systemctl start left4me-server@one
+	wait_for 60 has_said one "^leases are tried"
+}
+# To open does not wait here, but says that it would.
+write() { runuser -u left4me -- python3 -c "import os; os.open('$STATE/overlays/2/left4dead2/top', os.O_WRONLY | os.O_NONBLOCK)"; }
+take_leases
+ok "nobody waits for a lease of a server's" write
+systemctl stop left4me-server@one
+sysctl -q -w fs.leases-enable=1
+take_leases
+fails "with leases the web application would" write
+systemctl stop left4me-server@one
+sysctl -q -p /usr/local/lib/sysctl.d/99-left4me.conf
+
 # --- terminals, where /dev/ptmx is a device -------------------------------------------------------------------------------
 
 does <<<'exec python3 exhaust.py 1'
@@ -112,19 +140,20 @@ printf '#!/bin/sh\ncat >/dev/null; echo x >>/run/cores\n' >/opt/core && chmod 75
 sysctl -q -w 'kernel.core_pattern=|/opt/core'
 # Each in a shell of its own: the first process of the namespace is no one's to kill.
 does <<<'for i in 1 2 3; do sh -c "kill -SEGV \$\$"; done; echo crashed; sleep 1000'
-crash() {
-	rm -f /run/cores
+all_cores() { [ "$(wc -l </run/cores)" = 3 ]; }
+crash() { # SECONDS to wait for the programs
+	: >/run/cores
 	systemctl start left4me-server@one
 	wait_for 60 has_said one '^crashed'
-	sleep 1
+	wait_for "$1" all_cores
 	systemctl stop left4me-server@one
-	wc -l 2>/dev/null </run/cores || echo 0
+	wc -l </run/cores
 }
-is "$(crash 2>/dev/null)" 0 "three crashes start no program"
+is "$(crash 5)" 0 "three crashes start no program"
 mkdir -p /etc/systemd/system/left4me-server@.service.d
 printf '[Service]\nLimitCORE=0\n' >/etc/systemd/system/left4me-server@.service.d/90-less.conf
 reload
-is "$(crash 2>/dev/null)" 3 "with LimitCORE=0 they would"
+is "$(crash 60)" 3 "with LimitCORE=0 they would"
 rm -r /etc/systemd/system/left4me-server@.service.d
 reload
 
@@ -133,6 +162,9 @@ reload
 total=$(awk '/^MemTotal/ { print $2 * 1024 }' /proc/meminfo)
 ok "l4d2.slice has 85 % of the memory: $(cat /sys/fs/cgroup/l4d2.slice/memory.max) of $total" \
 	awk -v m="$(cat /sys/fs/cgroup/l4d2.slice/memory.max)" -v t="$total" 'BEGIN { exit !(m > t * 0.84 && m < t * 0.86) }'
+# As much less as this machine is smaller than a host, since the neighbour is large on purpose: the kernel chooses by size.
+printf '[host]\nmemory = 60%%\n' >/etc/left4me/left4me.conf.d/60-test.conf
+reload
 does <<<'exec python3 eat.py 640'
 eat() { # three servers that want more than there is
 	systemctl start neighbour.service

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base.h"
+#include "platform.h"
 #include "recovery.h"
 
 enum {
@@ -39,8 +41,7 @@ struct attempt {
 	struct timespec start;
 	const struct look *look;       /* in a recovery */
 	char *schema_error;            /* what SQLite cannot read of the schema, or NULL */
-	char *reason;
-	bool denied;
+	struct database_error error;
 };
 
 static bool is_over(const struct attempt *attempt, int seconds)
@@ -54,15 +55,32 @@ static bool is_over(const struct attempt *attempt, int seconds)
 
 static void set_reason(struct attempt *attempt, const char *reason)
 {
-	free(attempt->reason);
-	attempt->reason = xstrdup(reason);
+	free(attempt->error.reason);
+	attempt->error.reason = xstrdup(reason);
 }
 
-static int fail(struct attempt *attempt, int error)
+/*
+ * Why `path` could not be opened or entered: for want of a permission, whose, and how the file stands there. `what` is
+ * "read it" or "enter '/srv'".
+ */
+static int refuse(struct database_error *ret_error, int error, const char *path, const char *what)
 {
-	set_reason(attempt, strerror(error));
-	attempt->denied = error == EACCES || error == EPERM;
+	struct stat st;
+
+	ret_error->denied = error == EACCES || error == EPERM;
+	if (ret_error->denied && stat(path, &st) == 0)
+		ret_error->reason = xasprintf("user %u may not %s: it belongs to user %u and group %u with mode %04o; "
+					      "chown or chmod it", (unsigned) geteuid(), what, (unsigned) st.st_uid,
+					      (unsigned) st.st_gid, (unsigned) st.st_mode & 07777);
+	else
+		ret_error->reason = xstrdup(strerror(error));
 	return -1;
+}
+
+static int fail(struct attempt *attempt, int error, const char *path, const char *what)
+{
+	free(attempt->error.reason);
+	return refuse(&attempt->error, error, path, what);
 }
 
 static char *sidecar_path(const char *path, enum sidecar sidecar)
@@ -76,7 +94,7 @@ static int look_at(struct attempt *attempt, int fd, struct look *ret_look)
 	struct look look = { 0 };
 
 	if (lstat(attempt->path, &look.file) < 0)
-		return fail(attempt, errno);
+		return fail(attempt, errno, attempt->path, "read it");
 	(void) !pread(fd, look.header, sizeof(look.header), 0);
 	for (enum sidecar i = 0; i < SIDECARS; i++) {
 		cleanup_free char *path = sidecar_path(attempt->path, i);
@@ -272,7 +290,7 @@ static void explain_failure(struct attempt *attempt, int rc, sqlite3 *db)
 
 static void add_schema_error(struct attempt *attempt)
 {
-	cleanup_free char *reason = xasprintf("%s (SQLite %s cannot read all of its schema: %s)", attempt->reason,
+	cleanup_free char *reason = xasprintf("%s (SQLite %s cannot read all of its schema: %s)", attempt->error.reason,
 					      sqlite3_libversion(), attempt->schema_error);
 	set_reason(attempt, reason);
 }
@@ -282,7 +300,7 @@ static int open_and_read(struct attempt *attempt, enum way way)
 	sqlite3 *db = NULL;
 	int rc;
 
-	freep(&attempt->reason);
+	freep(&attempt->error.reason);
 	freep(&attempt->schema_error);
 	rc = open_database(attempt, way, &db);
 
@@ -291,8 +309,8 @@ static int open_and_read(struct attempt *attempt, enum way way)
 	if (rc == SQLITE_OK)
 		rc = harden(db, attempt);
 	if (rc == SQLITE_OK)
-		rc = attempt->query(db, attempt->userdata, &attempt->reason);
-	if (rc != SQLITE_OK && !attempt->reason)
+		rc = attempt->query(db, attempt->userdata, &attempt->error.reason);
+	if (rc != SQLITE_OK && !attempt->error.reason)
 		explain_failure(attempt, rc, db);
 	if (rc != SQLITE_OK && attempt->schema_error)
 		add_schema_error(attempt);
@@ -316,24 +334,30 @@ static bool is_transient(int rc)
 }
 
 /*
- * Opens and checks a file; -1 with the reason, a clause that follows the path. The database itself must stay open until
- * SQLite is done: closing any descriptor of a file drops all locks that the process has on it (fcntl(2)).
+ * Opens and checks a file that is called `what`, "it" or "its wal"; -1 with the reason. The database itself must stay open
+ * until SQLite is done: closing any descriptor of a file drops all locks that the process has on it (fcntl(2)).
  */
-static int open_file(struct attempt *attempt, const char *path)
+static int open_file(struct attempt *attempt, const char *path, const char *what)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	cleanup_free char *reading = xasprintf("read %s", what);
+	cleanup_free char *reason = NULL;
 	struct stat st;
 
-	if (fd < 0 && errno == ELOOP)
-		set_reason(attempt, "is a symbolic link");
-	else if (fd < 0 || fstat(fd, &st) < 0)
-		(void) fail(attempt, errno);
+	if (fd < 0 && errno != ELOOP)
+		return fail(attempt, errno, path, reading);
+	if (fd < 0)
+		reason = xstrdup("is a symbolic link");
+	else if (fstat(fd, &st) < 0)
+		reason = xstrdup(strerror(errno));
 	else if (!S_ISREG(st.st_mode))
-		set_reason(attempt, "is not a regular file");
+		reason = xstrdup("is not a regular file");
 	else if (st.st_size == 0)
-		set_reason(attempt, "is empty");
+		reason = xstrdup("is empty");
 	else
 		return fd;
+	cleanup_free char *whole = xconcat(what, " ", reason);
+	set_reason(attempt, strcmp(what, "it") == 0 ? reason : whole);
 	closep(&fd);
 	return -1;
 }
@@ -342,13 +366,25 @@ static int open_file(struct attempt *attempt, const char *path)
 static int open_sidecar(struct attempt *attempt, const struct look *look, enum sidecar sidecar, int *ret_fd)
 {
 	cleanup_free char *path = sidecar_path(attempt->path, sidecar);
+	cleanup_free char *what = xconcat("its ", suffixes[sidecar], " file");
 
-	*ret_fd = look->size[sidecar] > 0 ? open_file(attempt, path) : -1;
-	if (*ret_fd >= 0 || look->size[sidecar] == 0)
-		return 0;
-	cleanup_free char *reason = xasprintf("its %s: %s", suffixes[sidecar] + 1, attempt->reason);
-	set_reason(attempt, reason);
-	return -1;
+	*ret_fd = look->size[sidecar] > 0 ? open_file(attempt, path, what) : -1;
+	return *ret_fd < 0 && look->size[sidecar] > 0 ? -1 : 0;
+}
+
+/* SQLite says no more than that it cannot open the database when it may not read a sidecar: true with the reason. */
+static bool is_sidecar_closed(struct attempt *attempt)
+{
+	for (enum sidecar i = 0; i < SIDECARS; i++) {
+		cleanup_free char *path = sidecar_path(attempt->path, i);
+		cleanup_free char *what = xconcat("read its ", suffixes[i], " file");
+
+		if (access(path, R_OK) < 0 && errno == EACCES) {
+			(void) fail(attempt, EACCES, path, what);
+			return true;
+		}
+	}
+	return false;
 }
 
 /* Reads the database with the log or the journal that a crashed writer left. */
@@ -371,7 +407,7 @@ static int recover_and_read(struct attempt *attempt, const struct look *look, in
 /* One try: 0 done, 1 try again, -1 give up. */
 static int try_once(struct attempt *attempt)
 {
-	cleanup_close int fd = open_file(attempt, attempt->path);
+	cleanup_close int fd = open_file(attempt, attempt->path, "it");
 	struct look before, after;
 	enum way way;
 	int rc;
@@ -388,6 +424,8 @@ static int try_once(struct attempt *attempt)
 		way = RECOVER;
 		rc = recover_and_read(attempt, &before, fd);
 	}
+	if (rc != SQLITE_OK && is_sidecar_closed(attempt))
+		return -1;
 	if (way != PLAIN && look_at(attempt, fd, &after) < 0)
 		return -1;
 	if (way != PLAIN && !same_look(&before, &after))
@@ -395,27 +433,11 @@ static int try_once(struct attempt *attempt)
 	return rc == SQLITE_OK ? 0 : is_transient(rc) ? 1 : -1;
 }
 
-/*
- * An operator may reach the directory through links; the file itself must not be one. From inside the directory, a rename
- * above it makes no difference.
- */
-static int enter_directory(struct attempt *attempt)
+int database_read(const char *path, database_query query, void *userdata, struct database_error *ret_error)
 {
-	const char *slash = strrchr(attempt->path, '/');
-	cleanup_free char *directory = NULL;
-
-	if (!slash)
-		return 0;
-	directory = xasprintf("%.*s", (int) (slash - attempt->path) + 1, attempt->path);
-	attempt->path = slash + 1;
-	return chdir(directory) < 0 ? fail(attempt, errno) : 0;
-}
-
-int database_read(const char *path, database_query query, void *userdata, char **ret_reason,
-		  bool *ret_denied)
-{
-	struct attempt attempt = { .path = path, .query = query, .userdata = userdata };
-	int r = enter_directory(&attempt) < 0 ? -1 : 1;
+	const char *slash = strrchr(path, '/');
+	struct attempt attempt = { .path = slash ? slash + 1 : path, .query = query, .userdata = userdata };
+	int r = 1;
 
 	(void) clock_gettime(CLOCK_MONOTONIC, &attempt.start);
 	while (r == 1) {
@@ -425,11 +447,79 @@ int database_read(const char *path, database_query query, void *userdata, char *
 		if (r == 1)
 			(void) nanosleep(&(struct timespec){ .tv_nsec = RETRY_MILLISECONDS * 1000000L }, NULL);
 	}
-	if (r < 0) {
-		*ret_reason = attempt.reason ? attempt.reason : xstrdup("is being changed all the time");
-		*ret_denied = attempt.denied;
-	} else
-		free(attempt.reason);
 	free(attempt.schema_error);
+	if (r < 0 && !attempt.error.reason)
+		attempt.error.reason = xstrdup("is being changed all the time");
+	if (r < 0)
+		*ret_error = attempt.error;
+	else
+		free(attempt.error.reason);
 	return r;
+}
+
+static void limit_resource(int resource, rlim_t limit)
+{
+	(void) setrlimit(resource, &(struct rlimit){ limit, limit });
+}
+
+static void limit_resources(void)
+{
+#if !defined(__SANITIZE_ADDRESS__)     /* whose shadow memory alone is larger */
+	limit_resource(RLIMIT_AS, 384UL * 1024 * 1024);
+#endif
+	limit_resource(RLIMIT_CPU, DATABASE_PATIENCE + 1);
+}
+
+/* The first directory on the way that this process may not enter. */
+static int refuse_directory(char *directory, struct database_error *ret_error)
+{
+	for (char *end = strchr(directory + 1, '/'); end; end = strchr(end + 1, '/')) {
+		cleanup_free char *what = NULL;
+
+		*end = '\0';
+		what = xasprintf("enter '%s'", directory);
+		if (access(directory, X_OK) < 0)
+			return refuse(ret_error, errno, directory, what);
+		*end = '/';
+	}
+	ret_error->reason = xstrdup(strerror(EACCES));
+	ret_error->denied = true;
+	return -1;
+}
+
+/* From inside the directory, a rename above it makes no difference. */
+static int enter_directory(const char *path, struct database_error *ret_error)
+{
+	const char *slash = strrchr(path, '/');
+	cleanup_free char *directory = slash ? xasprintf("%.*s", (int) (slash - path) + 1, path) : NULL;
+
+	if (!slash || chdir(directory) == 0)
+		return 0;
+	if (errno == EACCES)
+		return refuse_directory(directory, ret_error);
+	ret_error->reason = xstrdup(strerror(errno));
+	return -1;
+}
+
+int database_enter(const char *path, uid_t uid, gid_t gid, struct database_error *ret_error)
+{
+	int r = 0;
+
+	*ret_error = (struct database_error){ .reason = NULL };
+	if (geteuid() == 0 && uid == 0) {
+		ret_error->reason = xstrdup("is not read as root: [host] uid is 0");
+		return -1;
+	}
+	limit_resources();
+	if (geteuid() == 0)
+		r = platform_become(uid, gid);
+	platform_die_with_parent();    /* only now: a change of user clears it (PR_SET_PDEATHSIG in prctl(2)) */
+	if (r == 0 && enter_directory(path, ret_error) < 0)
+		return -1;
+	if (r == 0)
+		r = platform_confine();
+	if (r < 0)
+		ret_error->reason = xasprintf("is not read, since the reading process cannot give up its rights: %s",
+					      strerror(-r));
+	return r < 0 ? -1 : 0;
 }

@@ -23,3 +23,10 @@ int platform_give_name(int fd, int directory, const char *path);
 
 /* Has the kernel kill the calling process when its parent ends. A change of user cancels it (prctl(2)). */
 void platform_die_with_parent(void);
+
+/*
+ * Confines the calling process for good: of files it may read those below the working directory, and nothing else
+ * (Landlock); of system calls it has what reading a database takes (seccomp). Neither is an error where the kernel
+ * or the architecture lacks it. Sets no_new_privs. 0 or -errno; after an error the caller must not go on.
+ */
+int platform_confine(void);

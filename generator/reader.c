@@ -4,59 +4,21 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "database.h"
-#include "platform.h"
 
 /* What the child sends instead of rows: this word, '+' if a permission is missing or '-' if not, the reason. */
 #define FAILURE "error "
 
 enum {
 	READ_SIZE = 32 * 1024,
-	PATH_SIZE = 4096,      /* with the NUL; a pipe holds that much, so that writing a path never blocks */
+	REQUEST_SIZE = 4096,   /* a pipe holds that much, so that writing a request never blocks */
 };
 
 /* --- the child ------------------------------------------------------------------------------------------- */
-
-static void limit_resource(int resource, rlim_t limit)
-{
-	(void) setrlimit(resource, &(struct rlimit){ limit, limit });
-}
-
-static void limit_resources(void)
-{
-#if !defined(__SANITIZE_ADDRESS__)     /* whose shadow memory alone is larger */
-	limit_resource(RLIMIT_AS, 384UL * 1024 * 1024);
-#endif
-	limit_resource(RLIMIT_CPU, READER_PATIENCE);
-}
-
-/*
- * Becomes the file's owner, or the owner of its directory if the file belongs to root: a root-owned file in
- * somebody else's directory must not be parsed as root. 0 or -errno.
- */
-static int become_owner(const char *path)
-{
-	cleanup_free char *directory = xstrdup(path);
-	char *slash = strrchr(directory, '/');
-	struct stat st;
-
-	if (geteuid() != 0)
-		return 0;
-	if (lstat(path, &st) < 0)
-		return -errno;
-	if (st.st_uid == 0 && slash) {
-		slash[slash == directory] = '\0';
-		if (stat(directory, &st) < 0)
-			return -errno;
-	}
-	return st.st_uid == 0 ? 0 : platform_become(st.st_uid, st.st_gid);
-}
 
 static void put_column(struct text *out, sqlite3_stmt *statement, int column)
 {
@@ -147,43 +109,62 @@ static void configure_sqlite(void)
 	(void) sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
 }
 
-/* Waits for the path. Ends the process if none comes: the parent is gone, needs no rows, or the path is too long. */
-static void receive_path(int paths, char path[PATH_SIZE])
-{
-	size_t length = 0;
+/* What the child is sent: three texts, each with its NUL. */
+struct request {
+	char bytes[REQUEST_SIZE];
+	size_t length;
+	const char *uid, *gid, *path;
+};
 
-	while (length == 0 || path[length - 1] != '\0') {
-		ssize_t n = read(paths, path + length, PATH_SIZE - length);
+/* Finds the three texts; false while they are not all there. */
+static bool take_request(struct request *request)
+{
+	const char *text = request->bytes, *end = request->bytes + request->length;
+	const char **texts[] = { &request->uid, &request->gid, &request->path };
+
+	for (size_t i = 0; i < ELEMENTS(texts); i++) {
+		const char *nul = memchr(text, '\0', (size_t) (end - text));
+
+		if (!nul)
+			return false;
+		*texts[i] = text;
+		text = nul + 1;
+	}
+	return true;
+}
+
+/* Waits for a request. Ends the process if none comes: the parent is gone, needs no rows, or the path is too long. */
+static void receive_request(int requests, struct request *ret_request)
+{
+	ret_request->length = 0;
+	while (!take_request(ret_request)) {
+		ssize_t n = read(requests, ret_request->bytes + ret_request->length, REQUEST_SIZE - ret_request->length);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			_exit(0);
-		length += (size_t) n;
+		ret_request->length += (size_t) n;
 	}
 }
 
-static _Noreturn void child(int paths, int answers)
+static _Noreturn void child(int requests, int answers)
 {
+	struct database_error error = { .reason = NULL };
 	struct text out = TEXT_EMPTY;
-	char path[PATH_SIZE];
-	char *reason = NULL;
-	bool denied = false;
+	struct request request;
 	int r;
 
-	limit_resources();
 	configure_sqlite();
 	(void) sqlite3_initialize();
-	receive_path(paths, path);
-	r = become_owner(path);
-	platform_die_with_parent();    /* only now: a change of user clears it (PR_SET_PDEATHSIG in prctl(2)) */
-	if (r < 0)
-		reason = xstrdup(strerror(-r));
-	else
-		r = database_read(path, read_views, &out, &reason, &denied);
+	receive_request(requests, &request);
+	r = database_enter(request.path, (uid_t) strtoul(request.uid, NULL, 10), (gid_t) strtoul(request.gid, NULL, 10),
+			   &error);
+	if (r == 0)
+		r = database_read(request.path, read_views, &out, &error);
 	if (r < 0) {
 		out.length = 0;
-		text_printf(&out, FAILURE "%c%.1000s", denied ? '+' : '-', reason);
+		text_printf(&out, FAILURE "%c%.1000s", error.denied ? '+' : '-', error.reason);
 	}
 	(void) write_all(answers, out.data, out.length);
 	_exit(0);
@@ -240,35 +221,43 @@ static int end_child(struct reader *reader)
 
 void reader_fork(struct reader *ret_reader)
 {
-	int paths[2], answers[2];
+	int requests[2], answers[2];
 
 	*ret_reader = READER_NONE;
-	if (pipe(paths) < 0)
+	if (pipe(requests) < 0)
 		return;
-	memcpy(ret_reader->paths, paths, sizeof(paths));
+	memcpy(ret_reader->requests, requests, sizeof(requests));
 	if (pipe(answers) < 0)
 		return;
 	ret_reader->answers = answers[0];
 	ret_reader->child = fork();
 	if (ret_reader->child == 0) {
-		(void) close(paths[1]);
+		(void) close(requests[1]);
 		(void) close(answers[0]);
-		child(paths[0], answers[1]);
+		child(requests[0], answers[1]);
 	}
 	(void) close(answers[1]);
 }
 
-void reader_start(struct reader *reader, const char *path)
+void reader_start(struct reader *reader, const char *path, const char *uid, const char *gid)
 {
-	size_t size = strlen(path) + 1;
+	cleanup_text struct text request = TEXT_EMPTY;
 
 	(void) clock_gettime(CLOCK_MONOTONIC, &reader->deadline);
 	reader->deadline.tv_sec += READER_PATIENCE;
+	text_append(&request, uid, strlen(uid) + 1);
+	text_append(&request, gid, strlen(gid) + 1);
+	text_append(&request, path, strlen(path) + 1);
 	/* The parent keeps the reading end open as well, so that a child that is gone causes no SIGPIPE. */
-	if (reader->child > 0)
-		(void) write_all(reader->paths[1], path, size < PATH_SIZE ? size : PATH_SIZE);
-	closep(&reader->paths[1]);
-	reader->paths[1] = -1;
+	if (reader->child > 0 && request.length <= REQUEST_SIZE)
+		(void) write_all(reader->requests[1], request.data, request.length);
+	closep(&reader->requests[1]);
+	reader->requests[1] = -1;
+}
+
+static bool is_asked(const struct reader *reader)
+{
+	return reader->deadline.tv_sec > 0;
 }
 
 void reader_wait(struct reader *reader)
@@ -279,9 +268,12 @@ void reader_wait(struct reader *reader)
 
 void reader_done(struct reader *reader)
 {
-	closep(&reader->paths[0]);
-	closep(&reader->paths[1]);
-	reader_wait(reader);
+	closep(&reader->requests[0]);
+	closep(&reader->requests[1]);          /* a child that still waits for a request ends by itself */
+	while (reader->child > 0 && !is_asked(reader) && waitpid(reader->child, NULL, 0) != reader->child && errno == EINTR)
+		;
+	if (is_asked(reader))
+		reader_wait(reader);
 	closep(&reader->answers);
 	*reader = READER_NONE;
 }

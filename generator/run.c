@@ -71,7 +71,7 @@ int run_read_rows(struct run *run, const struct options *options, const char *la
 	bool denied;
 
 	run->origin = ROWS_DATABASE;
-	reader_start(&run->reader, path);
+	reader_start(&run->reader, path, run->config.host.uid, run->config.host.gid);
 	if (reader_finish(&run->reader, &run->rows, &reason, &denied) == 0) {
 		reason = refuse_flood(&run->config, &run->rows);
 		if (!reason)

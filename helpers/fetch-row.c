@@ -65,7 +65,9 @@ static int read_row(sqlite3 *db, void *userdata, char **ret_reason)
 
 int fetch_row(const char *database, struct query *query, char **ret_reason)
 {
-	bool denied;
+	struct database_error error = { .reason = NULL };
+	int r = database_read(database, read_row, query, &error);
 
-	return database_read(database, read_row, query, ret_reason, &denied);
+	*ret_reason = error.reason;
+	return r;
 }

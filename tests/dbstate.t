@@ -180,21 +180,50 @@ for name, make, words in FAULTS:
     tap.none(found, "%s: the last good rows serve" % name)
 
 # Nobody else's file
-if AS_ROOT:
+REFUSED = "left4me.db: user %d may not %s: it belongs to user %d and group %d with mode %04o; chown or chmod it; "
+CLOSED = (
+    ("a database that its own owner may not read", lambda: os.chmod(DATABASE, 0o000), ("read it", OWNER, OWNER, 0)),
+    ("a database that only root may read", lambda: (os.chown(DATABASE, 0, 0), os.chmod(DATABASE, 0o640)), ("read it", 0, 0, 0o640)),
+    ("a directory that only root may enter", lambda: (os.chown(DIRECTORY, 0, 0), os.chmod(DIRECTORY, 0o700)),
+     ("enter '%s'" % DIRECTORY, 0, 0, 0o700)),
+    ("a directory above it that only root may enter", lambda: os.chmod(os.path.dirname(DIRECTORY), 0o710),
+     ("enter '%s'" % os.path.dirname(DIRECTORY), 0, 0, 0o710)),
+)
+SIDECARS = (
+    ("-wal", "a crashed writer, -wal and -shm left"), ("-shm", "a crashed writer, -wal and -shm left"),
+    ("-wal", "-wal without -shm"), ("-journal", "a hot journal"),
+)
+for name, make, words in CLOSED if AS_ROOT else ():
     good_database()
-    os.chmod(DATABASE, 0o000)
+    make()
     run = Generated()
-    tap.ok(re.search("[Pp]ermission", "".join(run.report)), "a database that its own owner may not read", run.report)
+    tap.ok(REFUSED % (OWNER, *words) in "".join(run.report), "%s: who was refused what" % name, run.report)
+    checked = Run(["check", "--root=" + box.root])
+    tap.ok((checked.status, REFUSED % (OWNER, *words) in "".join(checked.printed)) == (2, True), "... by check as well", checked.printed)
+for suffix, state in SIDECARS if AS_ROOT else ():
+    process, found = set_up(state)
+    process.end()
+    os.chown(DATABASE + suffix, 0, 0)
+    os.chmod(DATABASE + suffix, 0o600)
+    run = Generated()
+    found += [] if REFUSED % (OWNER, "read its %s file" % suffix, 0, 0, 0o600) in "".join(run.report) else [repr(run.report)]
+    tap.none(found + run.problems(1), "a %s of root's, %s: who was refused what" % (suffix, state))
+if AS_ROOT:
     good_database()
     before = READERS["the owner"][:1] + ("--reuid=65534", "--regid=65534", "--clear-groups")
     checked = Run(["check", "--root=" + box.root], before)
-    tap.ok(checked.status in (1, 2) and re.search("[Pp]ermission", "".join(checked.printed)),
+    tap.ok(checked.status == 2 and REFUSED % (65534, "read it", OWNER, OWNER, 0o640) in "".join(checked.printed),
            "a reader without permission", "%r %r" % (checked.status, checked.printed))
     good_database()
     os.chown(DATABASE, 0, 0)
+    os.chmod(DATABASE, 0o644)
     os.chown(DIRECTORY, 0, 0)
     run = Generated()
-    tap.ok((run.report, run.servers()) == ([], {"alpha", "bravo"}), "a database of root's own is read too", run.report)
+    tap.ok((run.report, run.servers()) == ([], {"alpha", "bravo"}), "a database of root's that everybody may read is read", run.report)
+    good_database()
+    box.config("[host]\nuid = 0\n")
+    run = Generated()
+    tap.ok(re.search("is not read as root|uid", "".join(run.report)), "with [host] uid = 0 it is not read as root", run.report)
     good_database()
     real = box.root + "/srv"
     os.rename(box.root + "/var/lib", real)
@@ -203,7 +232,7 @@ if AS_ROOT:
     tap.ok((run.report, run.servers()) == ([], {"alpha", "bravo"}), "a link in the path above the database is followed",
            run.report)
 else:
-    for name in ("a database that its own owner may not read", "a reader without permission", "a database of root's own is read too",
+    for name in ("a database or directory that is closed", "a sidecar that is closed", "a reader without permission", "a database of root's",
                  "a link in the path above the database is followed"):
         tap.skip(name, "needs root")
 
@@ -220,12 +249,16 @@ box.config("")
 # ---------------------------------------------------------------------------------------------------------------------
 # Who reads
 
-READER_FIELDS = {"Uid": [str(OWNER)] * 4, "Gid": [str(OWNER)] * 4, "Groups": [], "CapEff": ["0" * 16], "CapPrm": ["0" * 16]}
+READER_FIELDS = {"Uid": [str(OWNER)] * 4, "Gid": [str(OWNER)] * 4, "Groups": [], "CapEff": ["0" * 16], "CapPrm": ["0" * 16],
+                 "NoNewPrivs": ["1"], "Seccomp": ["2"]}
 
 
-def reader_of_a_view_without_end():
-    """The status of the child while it reads, and its limits, by key."""
+def reader_of_a_view_without_end(owner=OWNER):
+    """The status of the child while it reads a database of that user's, and its limits, by key."""
     view(INSTANCES, NO_END + "SELECT %s FROM n WHERE i < 0" % constants_of(INSTANCES, name="i"))()
+    os.chown(DATABASE, owner, owner)
+    os.chown(DIRECTORY, owner, owner)
+    os.chmod(DATABASE, 0o644)
     box.new_run()
     process = subprocess.Popen([box.program, "--root=" + box.root, box.normal], cwd="/", stderr=subprocess.DEVNULL)
     status = {}
@@ -251,14 +284,18 @@ def reader_of_a_view_without_end():
 if AS_ROOT:
     good_database()
     status = reader_of_a_view_without_end()
-    tap.equal({key: status.get(key) for key in READER_FIELDS}, READER_FIELDS, "the reader is the file's owner, for good, and no more")
+    tap.equal({key: status.get(key) for key in READER_FIELDS}, READER_FIELDS, "the reader is the configured user, for good, and confined")
+    for owner in (0, 65534):
+        good_database()
+        other = reader_of_a_view_without_end(owner)
+        tap.equal({key: other.get(key) for key in READER_FIELDS}, READER_FIELDS, "... whoever owns the file, user %d" % owner)
     limits = {key: value for key, value in status.items() if key.startswith("Max ")}
     if SANITIZED:
         tap.skip("its time and memory are limited", "a sanitizer's shadow memory needs more")
     else:
         tap.ok(len(limits) == 2 and not any("unlimited" in value for value in limits.values()), "its time and memory are limited", limits)
 else:
-    tap.skip("the reader is the file's owner, for good, and no more", "needs root")
+    tap.skip("the reader is the configured user, for good, and confined", "needs root")
     tap.skip("its time and memory are limited", "needs root")
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ def install(case):
     connection = sqlite3.connect(box.database_path, isolation_level=None)
     connection.executescript("BEGIN;" + SCHEMA + "\n".join(read_lines(case_path(case, "db.sql"))) + "\nCOMMIT;")
     connection.close()
-    os.chmod(box.database_path, 0o640)
+    os.chmod(box.database_path, 0o644)       # a case may have another user
     box.give(box.database_path)
 
 

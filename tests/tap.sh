@@ -54,6 +54,7 @@ skip_all() { # REASON
 # Makes SCRATCH, a directory that is gone at exit.
 scratch() { # WORD
 	SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/left4me-$1.XXXXXX") || exit 1
+	chmod 755 "$SCRATCH"    # root's database is read by another user
 	trap 'rm -rf "$SCRATCH"' EXIT
 }
 

@@ -60,7 +60,6 @@ __attribute__((section("__libfuzzer_extra_counters"), used)) static uint8_t foun
 static const char *const names[PARTS] = { "db-wal", "db-shm", "db-journal", "db" };
 static struct {
 	char *directory, *path[PARTS], *index[2];
-	int here;              /* the working directory, which database_read() changes */
 } place;
 
 /* Another process with a lock on the index, as every open connection has one (wal.c, WAL_SHM_DMS). */
@@ -90,11 +89,11 @@ static void make_place(void)
 	if (place.directory)
 		return;
 	configure_sqlite();
-	place.here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	place.directory = xasprintf("%s/lib", fuzz_folder());
 	EXPECT(mkdir(place.directory, 0700) == 0, "mkdir");
 	for (int i = 0; i < PARTS; i++)
 		place.path[i] = xasprintf("%s/%s", place.directory, names[i]);
+	EXPECT(chdir(place.directory) == 0, "chdir");      /* as database_enter() does it */
 	place.index[0] = xasprintf("%s/index", fuzz_folder());
 	place.index[1] = xasprintf("%s/live-index", fuzz_folder());
 	hold_index(place.index[1]);
@@ -154,16 +153,17 @@ static void read_rows(void)
 {
 	static const struct running running;
 	struct text out = TEXT_EMPTY;
-	char *reason = NULL;
-	bool denied = false;
+	struct database_error error = { .reason = NULL };
 	struct rows rows;
+	char *reason;
 	int r;
 
-	r = database_read(place.path[PART_DATABASE], read_views, &out, &reason, &denied);
+	r = database_read(place.path[PART_DATABASE], read_views, &out, &error);
+	reason = error.reason;
 	EXPECT((r < 0) == (reason != NULL) && (r == 0 || *reason), "%d with the reason '%s'", r, reason ? reason : "none");
-	EXPECT(!denied, "no permission: %s", reason);
+	EXPECT(!error.denied, "no permission: %s", reason);
 	if (r == 0) {
-		reason = judge(NULL, &out, &rows, &denied);
+		reason = judge(NULL, &out, &rows, &error.denied);
 		EXPECT(!reason, "the parent does not take its child's rows: %s", reason);
 		for (enum view view = 0; view < VIEW_COUNT; view++)
 			found[view * 64 + (rows.of[view].count < 63 ? rows.of[view].count : 63)] = 1;
@@ -207,7 +207,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		read_script();
 	else
 		read_rows();
-	EXPECT(fchdir(place.here) == 0, "fchdir");
 	EXPECT(fuzz_next_descriptor() == descriptor, "a descriptor is left open");
 	check_files(&input);
 	return 0;

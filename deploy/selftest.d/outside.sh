@@ -6,6 +6,18 @@ make_place() { # SELFTEST.D DIRECTORY
 	as_user mkdir "$2" && tar -C "$1" -c probe probes | as_user tar -C "$2" --no-same-owner -x
 }
 
+# Shows a directory of the user's to the server NAME in place of its overlay, and takes it away. By the working directory, so
+# that no link is followed that was put there meanwhile.
+show_to_server() { # DIRECTORY NAME
+	install -d -m 700 /run/left4me/server "/run/left4me/server/$2" "/run/left4me/server/$2/merged" &&
+		(cd "$1" && [ "$(stat -c %U .)" = "$USER_" ] && mount --bind . "/run/left4me/server/$2/merged")
+}
+
+hide_from_server() { # NAME
+	umount "/run/left4me/server/$1/merged" 2>/dev/null
+	rmdir "/run/left4me/server/$1/merged" "/run/left4me/server/$1" 2>/dev/null
+}
+
 as_user() { setpriv --reuid="$USER_" --regid="$GROUP_" --clear-groups --no-new-privs -- "$@"; }
 
 # Starts what the sandboxes must not reach; its facts go to stdout. DECOY is its process.
@@ -35,12 +47,12 @@ hidden_facts() { # build|server
 	done
 	if [ "$1" = build ]; then
 		for path in "$STATE"/{installation,overlays,workshop_cache,steam} /etc/left4me /etc/systemd /run/dbus /run/systemd/system \
-			/run/systemd/generator /run/left4me/{sudoers.d,report,last-good} /var/log /sys/kernel /usr/local/libexec/none; do
+			/run/systemd/generator /run/left4me/{sudoers.d,report,last-good,server} /var/log /sys/kernel /usr/local/libexec/none; do
 			[ ! -e "$path" ] || echo "hidden=$path"
 		done
 		sed -n 's/^nameserver \([^ ]*\).*/resolver=\1/p' "${RESOLV_CONF:-/etc/left4me/sandbox-resolv.conf}"
 	else
-		for path in /var/log /var/www /var/spool /var/cache /var/backups; do
+		for path in /run/left4me/server /var/log /var/www /var/spool /var/cache /var/backups; do
 			[ ! -e "$path" ] || echo "hidden=$path"
 		done
 		for path in "$STATE"/{installation,overlays,workshop_cache,.steam,steam} /etc/left4me/host.env /etc/ssl /etc/resolv.conf \

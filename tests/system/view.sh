@@ -202,6 +202,23 @@ is "$(mounts | grep off)" "" "who holds locks on all that is left4me's: no overl
 tap_result $? "and it does not wait"
 pkill -u left4me -f '^holder'
 
+# --- a link where the overlay is shown ---------------------------------------------------------------------------------
+
+# systemd follows links in the destination of a bind, too. If it were below a directory of the user's, the overlay would cover the
+# helper that ExecStopPost=+ runs.
+put 755 "$STATE/installation/left4me-overlay" <<-END
+	#!/bin/sh
+	id >$STATE/overlays/covered
+END
+as_left4me "mkdir -p runtime/off && ln -s /usr/local/libexec/left4me runtime/off/merged"
+systemctl reset-failed left4me-server@off 2>/dev/null
+worker /usr/bin/systemctl start left4me-server@off.service
+ok "a link in runtime/NAME/merged: the server starts" wait_for 10 is_ready off
+worker /usr/bin/systemctl stop left4me-server@off.service
+fails "and it does not cover the helper" test -e "$STATE/overlays/covered"
+is "$(mounts | grep off)" "" "and is unmounted"
+as_left4me "rm runtime/off/merged installation/left4me-overlay"
+
 # --- what an earlier version has mounted -------------------------------------------------------------------------------
 
 old=$STATE/runtime/off

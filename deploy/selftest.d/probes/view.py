@@ -17,7 +17,7 @@ BUILD_SEES = re.compile(
     r"/(bin|sbin|lib|lib64|boot|home|root|srv|mnt|media|opt|sys|etc|run|var|dev|tmp|usr|proc|overlay)"
     r"|/lib(32|x32)"
     r"|/etc/(resolv\.conf|nsswitch\.conf|hosts|machine-id|(ssl|ca-certificates|alternatives)(/.*)?)"
-    r"|/run/left4me|/run/left4me/build|/run/left4me/build/[^/]+|/run/left4me/build/[^/]+/script"
+    r"|/run/left4me|/run/left4me/view|/run/left4me/view/build-overlay@[^/]+|/run/left4me/build|/run/left4me/build/[^/]+|/run/left4me/build/[^/]+/script"
     r"|/run/(systemd|credentials|lock)|/run/systemd/(incoming|propagate|unit-root|inaccessible)(/.*)?|/run/host(/(\.os-release-stage(/os-release)?|os-release))?"
     r"|/var/tmp"
     r"|/dev/(null|zero|full|random|urandom|tty|ptmx|pts|shm|mqueue|hugepages|fd|stdin|stdout|stderr|log|core|char(/.*)?|block(/.*)?|initctl)")

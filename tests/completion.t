@@ -28,7 +28,7 @@ is "$(generator check --)" "--config= --database= --no-database --root=" "option
 is "$(generator render --format =)" "bundlewrap tree" "formats"
 is "$(generator render --format = t)" "tree" "a format by its beginning"
 is "$(generator render --output = "$SCRATCH/ru")" "$SCRATCH/runtime" "a path"
-is "$(overlay '')" "mount umount" "verbs"
+is "$(overlay '')" "build discard enter mount umount" "verbs"
 is "$(overlay --root = "$SCRATCH" umount '')" "alpha beta" "instances"
 is "$(overlay --root = "$SCRATCH" mount alpha '')" "1 12 installation" "layers"
 is "$(overlay --root = "$SCRATCH" mount alpha 1)" "1 12" "layers by their beginning"

@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "name.h"
@@ -45,6 +47,25 @@ static void check_sandbox(void)
 		die(EXIT_FAILED, 0, "the sandbox is not in force: no system call is filtered (is libseccomp2 installed?)");
 }
 
+/*
+ * Where the kernel does not enforce IPAddressDeny=, as without BPF, the unit runs unfiltered without a word. A datagram
+ * to the loopback address is refused at once if it does; the discard port is nobody's.
+ */
+static void check_address_filter(void)
+{
+	const struct sockaddr_in loopback = {
+		.sin_family = AF_INET,
+		.sin_port = htons(9),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	cleanup_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		die(EXIT_FAILED, errno, "cannot look whether the address filter is enforced");
+	if (sendto(fd, "", 1, 0, (const struct sockaddr *) &loopback, sizeof(loopback)) >= 0 || errno != EPERM)
+		die(EXIT_FAILED, 0, "address filter not enforced: the kernel does not filter for systemd (BPF)");
+}
+
 /* The index of the verb, or argc. The options before it are those of the other verbs, which systemd passes to all. */
 static int verb_index(int argc, char **argv)
 {
@@ -71,8 +92,10 @@ _Noreturn void verb_enter(int argc, char **argv)
 	if (!is_server(words[0]) && !is_build(words[0]))
 		die(EXIT_USAGE, 0, "'%s' is neither " SERVER_UNIT "NAME nor " BUILD_UNIT "ID", words[0]);
 	check_view(words[0]);
-	if (is_build(words[0]))
+	if (is_build(words[0])) {
 		check_sandbox();
+		check_address_filter();
+	}
 	(void) execv(words[2], words + 2);
 	die(EXIT_FAILED, errno, "cannot execute '%s'", words[2]);
 }

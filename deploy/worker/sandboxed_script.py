@@ -115,7 +115,7 @@ def run_sandboxed_script(overlay_id, on_stdout, on_stderr, should_cancel):
             error = start.communicate()[1].partition("\n")[0]
             if canceller.ident:
                 canceller.join()
-    if start.returncode != 0:  # not Result: it is success after a failed Assert
+    if start.returncode != 0:  # first of all: Result may be that of an earlier run
         state = subprocess.check_output(["/usr/bin/systemctl", "show", "--property=Result,ExecMainStatus", unit], text=True)
         how = "cancelled" if canceller.ident else "failed" if run else "not started"
         raise ScriptFailed(f"{unit} {how}: {' '.join(state.split())}: {error}")

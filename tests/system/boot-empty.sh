@@ -18,8 +18,8 @@ if [ "$SYSTEM_TEST" = ns ]; then
 	ok "the boot was not delayed" test "$seconds" -lt 15
 fi
 is "$(reload_count)" 0 "no reload"
-is "$(property left4me-activate.service ActiveState)/$(property left4me-activate.service Result)" inactive/success "nothing to activate"
-is "$(property left4me-activate.service Result)" exec-condition "its condition was not met"
+is "$(property left4me-activate.service ActiveState)/$(property left4me-activate.service Result)" inactive/exec-condition \
+	"nothing to activate: its condition was not met"
 is "$(property left4me.target ActiveState)" active "left4me.target is active"
 is "$(property left4me-web.service ActiveState)" active "the web application is active"
 is "$(failed_units)" left4me-check.service "the one failed unit is the check"

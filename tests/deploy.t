@@ -79,6 +79,17 @@ is "$(sed -n 's/^\([a-z][^ ]*\) = /\1=/p' deploy/sysctl.d/99-left4me.conf | sort
 END
 )" "sysctl.d has the settings of the production host, each once"
 
+# --- modules that are not loaded on demand ------------------------------------------------------------------------------
+
+aliases=$(grep -v '^\(#\|$\)' deploy/modprobe.d/left4me.conf)
+is "$(grep -Evx 'alias net-pf-[0-9]+(-proto-[0-9]+(-type-[0-9]+)?)? off' <<<"$aliases")" "" "modprobe.d stops loading on demand and nothing else"
+is "$(sort <<<"$aliases" | uniq -d)" "" "each kind of socket once"
+# AF_UNIX, AF_INET, AF_INET6, AF_NETLINK with ss, nftables and IPsec, AF_PACKET and PPPoE are any host's.
+is "$(grep -E ' net-pf-(1|2|10|16|17|24|44|16-proto-[^2].*) ' <<<"$aliases")" "" "what a host wants by default is not among them"
+for kind in 40 38 16-proto-21 2-proto-132 10-proto-132 30 21; do
+	like "$aliases" "^alias net-pf-$kind off\$" "net-pf-$kind is"
+done
+
 # --- the configuration file names every key with its default -----------------------------------------------------------
 
 build=${BUILD:-build}

@@ -35,7 +35,9 @@ get() { # PATH [KEY=VALUE...]
 }
 answers() { get /status | grep -q ^NoNewPrivs; }
 web_restarts() {
-	systemctl daemon-reload && systemctl reset-failed left4me-web.service && systemctl restart left4me-web.service && wait_for 60 answers
+	systemctl daemon-reload
+	systemctl reset-failed left4me-web.service 2>/dev/null
+	systemctl restart left4me-web.service && wait_for 60 answers
 }
 drop_in() { # UNIT NAME, from standard input
 	mkdir -p "/etc/systemd/system/$1.d" && cat >"/etc/systemd/system/$1.d/$2.conf"

@@ -344,9 +344,11 @@ static int open_file(struct attempt *attempt, const char *path, const char *what
 	cleanup_free char *reason = NULL;
 	struct stat st;
 
-	if (fd < 0 && errno != ELOOP)
+	if (fd < 0 && errno == EACCES && lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		reason = xstrdup("is not a regular file");     /* a confined process opens no directory */
+	else if (fd < 0 && errno != ELOOP)
 		return fail(attempt, errno, path, reading);
-	if (fd < 0)
+	else if (fd < 0)
 		reason = xstrdup("is a symbolic link");
 	else if (fstat(fd, &st) < 0)
 		reason = xstrdup(strerror(errno));

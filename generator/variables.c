@@ -47,7 +47,8 @@ static void set_helpers(struct variables *variables, const struct config *config
 
 	variables->overlay = xasprintf("%s/left4me-overlay%s%s", config->host.helpers,
 				       root_moved ? " --root=" : "", root_moved ? root : "");
-	variables->fetch = xasprintf("%s/left4me-fetch-script%s%s%s%s", config->host.helpers,
+	variables->fetch = xasprintf("%s/left4me-fetch-script --uid=%s --gid=%s%s%s%s%s", config->host.helpers,
+				     config->host.uid, config->host.gid,
 				     root_moved ? " --root=" : "", root_moved ? root : "",
 				     database_moved ? " --database=" : "", database_moved ? database : "");
 	variable_set(variables, VAR_UMOUNT, variables->overlay);

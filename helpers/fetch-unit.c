@@ -3,11 +3,15 @@
  * are in privileged.c.
  *
  *   pidfd_open, setns    Into PID 1's mount namespace; in the unit's own there is no database.
- *   socket, sendto       In fetch-probe.c, to the host's own addresses, of which the kernel tells.
- *   openat2              The unit's runtime directory, below / and through no link. Only its descriptor is used.
- *   lstat                The database's owner. Nothing is opened.
- *   setgid, setuid       In platform.c: to the owner of that directory, never to root. The database is opened, and
- *                        the script created, with no more rights than the build will have.
+ *   socket, sendto       In fetch-probe.c, to the host's own addresses, as the kernel lists them.
+ *   pipe2, fork          In fetch-child.c: the child reads the database, and its first act is to give up root.
+ *   setgid, setuid       In platform.c, by that child: to the build's user, never to root.
+ *   kill, waitpid        Of that child alone.
+ *   openat2              SCRIPT_ROOT and what is below, through no link. No other user may write there.
+ *   mkdirat, openat      Of the directory of an id, and of a file without a name in it.
+ *   fchown, fchmod       Of these two, by descriptor: readable for the build's group, writable for nobody else.
+ *   linkat               Gives the script its name when it is complete.
+ *   unlinkat             Of a script and its directory, when the build has ended or the next one begins.
  */
 #include "fetch-unit.h"
 
@@ -16,15 +20,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base.h"
 #include "fetch-probe.h"
 #include "platform.h"
 #include "privileged.h"
 
-static int fail(char **ret_reason, int error, const char *what, const char *path)
+#define SCRIPT "script"
+
+static int fail(char **ret_reason, int error, const char *what, const char *id)
 {
-	*ret_reason = xasprintf("%s%s%s%s: %s", what, path ? " '" : "", path ? path : "", path ? "'" : "",
-				strerror(error));
+	*ret_reason = xasprintf("cannot %s '%s%s%s': %s", what, SCRIPT_ROOT, *id ? "/" : "", id, strerror(error));
 	return -1;
 }
 
@@ -34,56 +38,117 @@ static int refuse_reachable_host(char **ret_reason)
 	int r = probe_own_addresses(&address);
 
 	if (r < 0)
-		return fail(ret_reason, -r, "cannot list the host's addresses", NULL);
+		*ret_reason = xasprintf("cannot list the host's addresses: %s", strerror(-r));
+	else if (r > 0)
+		*ret_reason = xasprintf("the build could reach the host itself at %s: the unit's address or interface "
+					"filter is not enforced (is libbpf1 installed?)", address);
+	return r == 0 ? 0 : -1;
+}
+
+int leave_unit(char **ret_reason)
+{
+	int r = enter_host();
+
 	if (r == 0)
-		return 0;
-	*ret_reason = xasprintf("the build could reach the host itself at %s: the unit's address or interface filter "
-				"is not enforced (is libbpf1 installed?)", address);
+		return refuse_reachable_host(ret_reason);
+	*ret_reason = xasprintf("cannot enter PID 1's mount namespace: %s", strerror(-r));
 	return -1;
 }
 
-static int open_directory(const char *path)
+/* The descriptor, or -errno: -EPERM if somebody else may write there. */
+static int open_root(void)
 {
 	cleanup_close int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = top < 0 ? -errno : open_beneath(top, SCRIPT_ROOT + 1, O_RDONLY | O_DIRECTORY, 0);
+	struct stat st;
 
-	return top < 0 ? -errno : open_beneath(top, path + 1, O_PATH | O_DIRECTORY, 0);
+	if (fd < 0 || (fstat(fd, &st) == 0 && st.st_uid == 0 && (st.st_mode & 0022) == 0))
+		return fd;
+	closep(&fd);
+	return -EPERM;
 }
 
-/*
- * The unit's User= owns its runtime directory, and the database: then neither reading nor writing needs a right
- * that the build has not. A root-owned database is read with the same rights, or not at all.
- */
-static int check_owners(const char *path, const struct stat *builder, const char *database, char **ret_reason)
+/* What systemd-tmpfiles makes at boot. */
+static int make_root(void)
 {
-	struct stat file;
+	cleanup_close int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_close int run = top < 0 ? -1 : open_beneath(top, "run/left4me", O_RDONLY | O_DIRECTORY, 0);
 
-	if (builder->st_uid == 0 || (builder->st_mode & 0022) != 0)
-		*ret_reason = xasprintf("'%s' belongs to root, or others may write in it", path);
-	else if (lstat(database, &file) < 0)
-		return fail(ret_reason, errno, "cannot look at", database);
-	else if (file.st_uid != 0 && file.st_uid != builder->st_uid)
-		*ret_reason = xasprintf("'%s' belongs to user %u, but '%s' to user %u", database, file.st_uid, path,
-					builder->st_uid);
-	return *ret_reason ? -1 : 0;
+	return run >= 0 && mkdirat(run, "build", 0755) == 0 ? open_root() : -ENOENT;
 }
 
-int become_builder(const char *runtime_directory, const char *database, int *ret_directory, char **ret_reason)
+/* 0 also if there is none. */
+static int remove_below(int root, const char *id)
 {
-	struct stat builder;
-	int directory, r = enter_host();
+	cleanup_close int directory = open_beneath(root, id, O_RDONLY | O_DIRECTORY, 0);
 
+	if (directory == -ENOENT)
+		return 0;
+	if (directory < 0)
+		return directory;
+	if (unlinkat(directory, SCRIPT, 0) < 0 && errno != ENOENT)
+		return -errno;
+	return unlinkat(root, id, AT_REMOVEDIR) < 0 ? -errno : 0;
+}
+
+/* The file has its name when it is complete and has its mode. */
+static int write_script(int directory, gid_t gid, const struct text *script)
+{
+	cleanup_close int fd = platform_open_unnamed(directory, 0400);
+
+	if (fd < 0)
+		return -errno;
+	if (script->length > 0) {
+		int r = write_all(fd, script->data, script->length);
+
+		if (r < 0)
+			return r;
+	}
+	if (fchown(fd, 0, gid) < 0 || fchmod(fd, 0440) < 0)
+		return -errno;
+	return platform_give_name(fd, directory, SCRIPT);
+}
+
+/* The directory is root's alone until the script is in it. */
+static int make_below(int root, const char *id, gid_t gid, const struct text *script)
+{
+	cleanup_close int directory = mkdirat(root, id, 0700) < 0 ? -errno : open_beneath(root, id, O_RDONLY | O_DIRECTORY, 0);
+	int r = directory < 0 ? directory : write_script(directory, gid, script);
+
+	if (r == 0 && (fchown(directory, 0, gid) < 0 || fchmod(directory, 0750) < 0))
+		r = -errno;
+	return r;
+}
+
+int publish_script(const char *id, gid_t gid, const struct text *script, char **ret_reason)
+{
+	int opened = open_root();
+	cleanup_close int root = opened == -ENOENT ? make_root() : opened;
+	int r;
+
+	if (root < 0)
+		return fail(ret_reason, -root, "use", "");
+	r = remove_below(root, id);
 	if (r < 0)
-		return fail(ret_reason, -r, "cannot enter PID 1's mount namespace", NULL);
-	if (refuse_reachable_host(ret_reason) < 0)
+		return fail(ret_reason, -r, "replace", id);
+	r = make_below(root, id, gid, script);
+	if (r == 0)
+		return 0;
+	(void) remove_below(root, id);
+	return fail(ret_reason, -r, "make", id);
+}
+
+int remove_script(const char *id, char **ret_reason)
+{
+	int r = enter_host();
+	cleanup_close int root = r < 0 ? r : open_root();
+
+	if (r < 0) {
+		*ret_reason = xasprintf("cannot enter PID 1's mount namespace: %s", strerror(-r));
 		return -1;
-	directory = open_directory(runtime_directory);
-	if (directory < 0 || fstat(directory, &builder) < 0)
-		return fail(ret_reason, directory < 0 ? -directory : errno, "cannot open", runtime_directory);
-	if (check_owners(runtime_directory, &builder, database, ret_reason) < 0)
-		return -1;
-	r = platform_become(builder.st_uid, builder.st_gid);
-	if (r < 0)
-		return fail(ret_reason, -r, "cannot give up root for the owner of", runtime_directory);
-	*ret_directory = directory;
-	return 0;
+	}
+	if (root < 0)
+		return root == -ENOENT ? 0 : fail(ret_reason, -root, "use", "");
+	r = remove_below(root, id);
+	return r < 0 ? fail(ret_reason, -r, "remove", id) : 0;
 }

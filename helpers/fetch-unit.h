@@ -1,12 +1,26 @@
 /*
- * From root in the build unit to its user on the host: everything that left4me-fetch-script does as root.
- * fetch-unit.c begins with the list of system calls.
+ * What left4me-fetch-script does as root, but for its reading: leaving the build unit for the host, and the directory
+ * from which the unit runs its script. fetch-unit.c begins with the list of system calls.
  */
 #pragma once
 
+#include <sys/types.h>
+
+#include "base.h"
+
+#define SCRIPT_ROOT "/run/left4me/build"       /* root's, with a directory for each id */
+
 /*
- * Leaves the unit's mount namespace for the host's, checks that the unit's processes cannot reach the host over the
- * network, opens the unit's runtime directory and becomes its owner for good. `database` must belong to the same
- * user, or to root. 0, or -1 with the reason, owned by the caller; then it must not go on.
+ * Moves this process from the unit's mount namespace into the host's, and checks that the unit's processes cannot
+ * reach the host over the network. 0, or -1 with the reason, owned by the caller; then it must not go on.
  */
-int become_builder(const char *runtime_directory, const char *database, int *ret_directory, char **ret_reason);
+int leave_unit(char **ret_reason);
+
+/*
+ * Makes SCRIPT_ROOT/ID with the file `script` in it, readable for that group, in place of what an earlier build left. 0,
+ * or -1 with the reason, and then there is neither.
+ */
+int publish_script(const char *id, gid_t gid, const struct text *script, char **ret_reason);
+
+/* Removes the two; what is not there is no error. 0, or -1 with the reason. */
+int remove_script(const char *id, char **ret_reason);

@@ -1,38 +1,38 @@
 /*
  * left4me-fetch-script(8): copies the script of one overlay from the database to the unit that builds it. This file has
- * the command line, the order of the steps and the script's file; fetch-unit.c does what needs root, fetch-row.c reads.
+ * the command line and the order of the steps; fetch-unit.c does what needs root, fetch-child.c reads without.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "base.h"
-#include "database.h"
 #include "escape.h"
-#include "fetch-row.h"
+#include "fetch-child.h"
 #include "fetch-unit.h"
 #include "name.h"
 #include "privileged.h"
 
 #define PROGRAM "left4me-fetch-script"
 #define DEFAULT_ROOT "/var/lib/left4me"
-#define RUNTIME_ROOT "/run/left4me/build/"
-#define SCRIPT "script"
 
 /* Seconds. Reading takes DATABASE_PATIENCE at most; the rest is for a file system that does not respond. */
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2, ALL_PATIENCE = 10 };
 
 static const char usage[] =
-	"usage: " PROGRAM " [--root=DIR] [--database=FILE] ID\n"
+	"usage: " PROGRAM " --uid=UID --gid=GID [--root=DIR] [--database=FILE] ID\n"
+	"       " PROGRAM " --remove ID\n"
 	"\n"
-	"Writes the script of the overlay ID to $RUNTIME_DIRECTORY/" SCRIPT ".\n"
+	"Writes the script of the overlay ID to " SCRIPT_ROOT "/ID/script, or removes it.\n"
 	"\n"
-	"  --root=DIR       instead of " DEFAULT_ROOT "\n"
-	"  --database=FILE  instead of DIR/left4me.db\n"
+	"  --uid=UID, --gid=GID  whose rights to read with, and who may read the script; not root\n"
+	"  --root=DIR            instead of " DEFAULT_ROOT "\n"
+	"  --database=FILE       instead of DIR/left4me.db\n"
+	"  --remove              what an earlier call has written\n"
 	"  --help, --version\n";
 
 /* stderr is the unit's log. The message may quote the database, and so is escaped. */
@@ -52,19 +52,19 @@ _Noreturn static void die(int status, int error, const char *format, ...)
 	exit(status);
 }
 
-static void on_alarm(int signal_number)
-{
-	static const char message[] = PROGRAM ": gave up after 10 seconds\n";
-
-	(void) signal_number;
-	(void) !write(STDERR_FILENO, message, sizeof(message) - 1);
-	_exit(EXIT_FAILED);
-}
-
+/*
+ * The alarm has its default action: a handler would not run while the kernel waits for a file system of a hostile
+ * server (fuse), but the end of a process interrupts that wait.
+ */
 static void limit_resources(void)
 {
+	sigset_t alarm_only;
+
 	(void) setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 });
-	(void) signal(SIGALRM, on_alarm);
+	(void) signal(SIGALRM, SIG_DFL);
+	(void) sigemptyset(&alarm_only);
+	(void) sigaddset(&alarm_only, SIGALRM);
+	(void) sigprocmask(SIG_UNBLOCK, &alarm_only, NULL);
 	(void) alarm(ALL_PATIENCE);
 }
 
@@ -79,14 +79,15 @@ struct request {
 	struct query query;
 	const char *id;         /* the same in digits */
 	char *database;         /* valid_path() */
-	char *directory;        /* the unit's runtime directory, by its id */
+	uid_t uid;
+	gid_t gid;
+	bool remove;
 };
 
 static void request_done(struct request *request)
 {
 	text_done(&request->query.script);
 	free(request->database);
-	free(request->directory);
 }
 
 static const char *check_path(const char *path)
@@ -96,11 +97,51 @@ static const char *check_path(const char *path)
 	return path;
 }
 
+static unsigned check_user(const char *text)
+{
+	int64_t number;
+
+	if (!parse_decimal(text, 1, UINT32_MAX - 1, &number))
+		die(EXIT_USAGE, 0, "'%s' is not the number of a user or group, or is root's", text);
+	return (unsigned) number;
+}
+
+/* An option with its value; false for one that there is not. */
+static bool take_option(int option, struct request *request, const char **root, const char **database)
+{
+	switch (option) {
+	case 'r':
+		*root = check_path(optarg);
+		return true;
+	case 'd':
+		*database = check_path(optarg);
+		return true;
+	case 'u':
+		request->uid = check_user(optarg);
+		return true;
+	case 'g':
+		request->gid = check_user(optarg);
+		return true;
+	case 'x':
+		request->remove = true;
+		return true;
+	case 'h':
+		print_and_exit(usage);
+	case 'v':
+		print_and_exit(PROGRAM " " VERSION "\n");
+	default:
+		return false;
+	}
+}
+
 static void parse_command_line(int argc, char **argv, struct request *request)
 {
 	static const struct option options[] = {
 		{ "root", required_argument, NULL, 'r' },
 		{ "database", required_argument, NULL, 'd' },
+		{ "uid", required_argument, NULL, 'u' },
+		{ "gid", required_argument, NULL, 'g' },
+		{ "remove", no_argument, NULL, 'x' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
 		{ NULL, 0, NULL, 0 },
@@ -110,70 +151,43 @@ static void parse_command_line(int argc, char **argv, struct request *request)
 
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1)
-		switch (option) {
-		case 'r':
-			root = check_path(optarg);
-			break;
-		case 'd':
-			database = check_path(optarg);
-			break;
-		case 'h':
-			print_and_exit(usage);
-		case 'v':
-			print_and_exit(PROGRAM " " VERSION "\n");
-		default:
-			die(EXIT_USAGE, 0, "'%s' is not an option, or lacks its value; see --help",
-			    argv[optind - 1]);
-		}
+		if (!take_option(option, request, &root, &database))
+			die(EXIT_USAGE, 0, "'%s' is not an option, or lacks its value; see --help", argv[optind - 1]);
 	if (argc - optind != 1)
 		die(EXIT_USAGE, 0, "one id is needed; see --help");
 	request->id = argv[optind];
 	if (!parse_id(request->id, &request->query.id))
 		die(EXIT_USAGE, 0, "'%s' is not the id of an overlay", request->id);
+	if (!request->remove && (request->uid == 0 || request->gid == 0))
+		die(EXIT_USAGE, 0, "--uid and --gid are needed; see --help");
 	request->database = database ? xstrdup(database) : xasprintf("%s/left4me.db", root);
 }
 
-/* systemd sets it from RuntimeDirectory=left4me/build/%i. Anything else means that another unit calls. */
-static void check_runtime_directory(struct request *request, const char *directory)
+static void fetch(struct request *request)
 {
-	request->directory = xasprintf(RUNTIME_ROOT "%s", request->id);
-	if (!directory)
-		die(EXIT_FAILED, 0, "RUNTIME_DIRECTORY is not set: only the unit build-overlay@%s.service calls this "
-		    "program", request->id);
-	if (strcmp(directory, request->directory) != 0)
-		die(EXIT_FAILED, 0, "RUNTIME_DIRECTORY is '%s', not '%s'", directory, request->directory);
-}
+	cleanup_free char *reason = NULL;
 
-/* The file gets its name when it is complete; linkat(2) fails if the name exists (O_TMPFILE in open(2)). */
-static void write_script(const struct request *request, int directory)
-{
-	const struct text *script = &request->query.script;
-	cleanup_close int fd = openat(directory, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0400);
-	int r = fd < 0 ? -errno : write_all(fd, script->data, script->length);
-	cleanup_free char *nameless = xasprintf("/proc/self/fd/%d", fd);
-
-	if (r == 0 && linkat(AT_FDCWD, nameless, directory, SCRIPT, AT_SYMLINK_FOLLOW) < 0)
-		r = -errno;
-	if (r < 0)
-		die(EXIT_FAILED, -r, "cannot write '%s/" SCRIPT "'", request->directory);
+	if (leave_unit(&reason) < 0)
+		die(EXIT_FAILED, 0, "%s", reason);
+	if (fetch_by_child(request->uid, request->gid, request->database, &request->query, &reason) < 0)
+		die(EXIT_FAILED, 0, "cannot read '%s': %s", request->database, reason);
+	if (publish_script(request->id, request->gid, &request->query.script, &reason) < 0)
+		die(EXIT_FAILED, 0, "%s", reason);
 }
 
 int main(int argc, char **argv)
 {
-	const char *value = getenv("RUNTIME_DIRECTORY");
-	cleanup_free char *runtime_directory = value ? xstrdup(value) : NULL, *reason = NULL;
 	cleanup(request_done) struct request request = { .query.script = TEXT_EMPTY };
-	int directory, r = start_clean();
+	cleanup_free char *reason = NULL;
+	int r = start_clean();
 
 	if (r < 0)
 		die(EXIT_FAILED, -r, "cannot start clean");
 	parse_command_line(argc, argv, &request);
-	check_runtime_directory(&request, runtime_directory);
 	limit_resources();
-	if (become_builder(request.directory, request.database, &directory, &reason) < 0)
+	if (!request.remove)
+		fetch(&request);
+	else if (remove_script(request.id, &reason) < 0)
 		die(EXIT_FAILED, 0, "%s", reason);
-	if (fetch_row(request.database, &request.query, &reason) < 0)
-		die(EXIT_FAILED, 0, "cannot read '%s': %s", request.database, reason);
-	write_script(&request, directory);
 	return 0;
 }

@@ -128,11 +128,10 @@ ok 'strict_ports denies the rest' has strict $server_hard SocketBindDeny=any
 
 # builds
 pin S67 $build Type=oneshot
-line 'S24, S68' $build 'ExecStartPre=+/usr/local/libexec/left4me/left4me-fetch-script %i'
-pin 'S68, S103' $build RuntimeDirectory=left4me/build/%i
-pin S68 $build RuntimeDirectoryMode=0700
+line 'S24, S68' $build 'ExecStartPre=+/usr/local/libexec/left4me/left4me-fetch-script --uid=980 --gid=980 %i'
+line 'S68, S103' $build 'ExecStopPost=+/usr/local/libexec/left4me/left4me-fetch-script --remove %i'
 line S72 $build 'ExecStartPre=+/usr/local/libexec/left4me/left4me-overlay build %i'
-line S72 $build 'ExecStart=/usr/local/libexec/left4me/left4me-overlay enter %N -- /bin/bash ${RUNTIME_DIRECTORY}/script'
+line S72 $build 'ExecStart=/usr/local/libexec/left4me/left4me-overlay enter %N -- /bin/bash /run/left4me/build/%i/script'
 pin S73 $build RequiresMountsFor=/var/lib/left4me
 forbid S74 $build DefaultDependencies
 pin S75 $build Slice=l4d2-build.slice

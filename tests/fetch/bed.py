@@ -29,6 +29,7 @@ HELPER = "%s/left4me-fetch-script" % (STAGE or BUILD)
 DIRECTORY = str(STAGE) + "/root"
 DATABASE = DIRECTORY + "/left4me.db"
 RUNTIME = "/run/left4me/build/7"
+IDS = ("--uid=%d" % OWNER, "--gid=%d" % OWNER)
 LIMIT = 1024 * 1024
 INHERITED = set()
 
@@ -76,12 +77,10 @@ def fresh():
     fresh_runtime()
 
 
-def fresh_runtime(path=RUNTIME):
-    """As systemd makes it before each start."""
+def fresh_runtime():
+    """As systemd-tmpfiles makes it at boot."""
     shutil.rmtree("/run/left4me/build", ignore_errors=True)
-    os.makedirs(path)
-    os.chmod(path, 0o700)
-    os.chown(path, OWNER, OWNER)
+    os.makedirs("/run/left4me/build")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -151,11 +150,11 @@ def still_state():
 class Run:
     """How the helper ended, and `wrong`: what no run may do, whether it succeeds or fails."""
 
-    def __init__(self, *arguments, before=(), root=DIRECTORY, environment=None, still=True, runtime=RUNTIME, **options):
-        environment = {"RUNTIME_DIRECTORY": RUNTIME} if environment is None else environment
+    def __init__(self, *arguments, before=(), root=DIRECTORY, environment=None, still=True, runtime=RUNTIME, ids=IDS, **options):
+        environment = {} if environment is None else environment
         mounts, before_ = self.mounts(), still_state() if still else None
         began = time.monotonic()
-        done_ = subprocess.run([*before, HELPER, *(["--root=" + root] if root else []), *(arguments or ["7"])],
+        done_ = subprocess.run([*before, HELPER, *ids, *(["--root=" + root] if root else []), *(arguments or ["7"])],
                                env=environment, capture_output=True, timeout=60, check=False, **options)
         self.seconds = time.monotonic() - began
         self.status, self.out, self.error = done_.returncode, done_.stdout, done_.stderr.decode(errors="replace")
@@ -177,14 +176,17 @@ class Run:
             return set(table) - INHERITED
 
     def look_at_runtime(self, runtime):
-        found = sorted(os.listdir(runtime)) if os.path.isdir(runtime) else []
+        if not os.path.isdir(runtime):
+            return
+        found, entries = sorted(os.listdir(runtime)), []
         if found not in ([], ["script"]):
             self.wrong.append("in the runtime directory: %r" % found)
         elif found:
-            status = os.lstat(runtime + "/script")
-            entry = (oct(status.st_mode), status.st_uid, status.st_gid, status.st_nlink)
-            if entry != ("0o100400", OWNER, OWNER, 1):
-                self.wrong.append("the script is %r" % (entry,))
+            for path in (runtime, runtime + "/script"):
+                status = os.lstat(path)
+                entries.append((oct(status.st_mode), status.st_uid, status.st_gid, status.st_nlink))
+            if entries != [("0o40750", 0, OWNER, 2), ("0o100440", 0, OWNER, 1)] and self.status == 0:
+                self.wrong.append("directory and script are %r" % entries)
             with open(runtime + "/script", "rb") as file:
                 self.script = file.read()
 
@@ -199,8 +201,8 @@ class Run:
     def fails(self, pattern, name, status=1):
         if self.status != status or not re.search(pattern, self.error):
             self.wrong.append("status %r, %r" % (self.status, self.error))
-        if self.script is not None:
-            self.wrong.append("there is a script: %.80r" % self.script)
+        if self.script is not None or os.path.isdir(RUNTIME):
+            self.wrong.append("there is a directory, with a script: %.80r" % self.script)
         none(self.wrong, name)
 
 

@@ -222,6 +222,10 @@ runuser -u left4me -- mv -fT -- /var/lib/left4me/instances/7/instance.env /var/l
 
 # --- Check
 ! command -v visudo >/dev/null || visudo -cq
+# What the web application reloads by; "sudo systemctl daemon-reload" is denied from now on.
+! command -v sudo >/dev/null ||
+	runuser -u left4me -- sudo -n -l /usr/bin/systemctl restart left4me-reload.service >/dev/null ||
+	{ echo 'migrate-check: the web application may not reload: is /run/left4me/sudoers.d included?' >&2; exit 1; }
 # Whatever else is wrong here. Then migrate-check once more: it finds nothing.
 left4me-generator check
 }

@@ -92,6 +92,7 @@ static const struct output {
 	  "10-hardening.conf", has_refresh, NULL, NULL },
 	{ OF_HOST, put_activate, &template_activate_service, "", "left4me-activate.service", always,
 	  "multi-user.target.wants", NULL },
+	{ OF_HOST, put_host, &template_reload_service, "", "left4me-reload.service", always, NULL, NULL },
 	{ OF_HOST, put_host, &template_check_service, "", "left4me-check.service", always, "left4me.target.wants", NULL },
 	{ OF_HOST, put_host, &template_check_timer, "", "left4me-check.timer", always, "timers.target.wants", NULL },
 	{ OF_HOST, put_user_mask, NULL, "", "user@", always, NULL, NULL },

@@ -34,7 +34,7 @@ unit_rules() { # UNIT VERBS...
 }
 expected() {
 	local name
-	echo "/usr/bin/systemctl daemon-reload"
+	echo "/usr/bin/systemctl restart left4me-reload.service"
 	echo "/usr/bin/systemctl start left4me-check.service"
 	for name in 2 competitive custom-maps event training; do
 		unit_rules "left4me-server@$name.service" start stop restart reset-failed
@@ -160,6 +160,8 @@ install_and_list() { # run in a throw-away root: $1 = rules, $2 = stub, $3 = sud
 		allowed /usr/bin/systemctl start left4me-server@competitive.service
 		allowed /usr/bin/systemctl stop left4me-server@far-port.service
 		allowed /usr/bin/journalctl --no-pager -o json -n 200 -u build-overlay@1.service -f
+		allowed /usr/bin/systemctl restart left4me-reload.service
+		denied /usr/bin/systemctl daemon-reload
 		denied /usr/bin/systemctl start left4me-server@competitive.service left4me-server@2.service
 		denied /usr/bin/systemctl start left4me-server@far-port.service
 		denied /usr/bin/systemctl start left4me-server@other.service

@@ -91,7 +91,7 @@ static void want_rules(const struct want *want, const struct running *running, c
 			builds[build_count++] = (struct ruled){ want->overlays[i].id, !want->overlays[i].refused };
 	for (size_t i = 0; i < running->build_count; i++)
 		builds[build_count++] = (struct ruled){ running->builds[i], false };
-	add_rule(ret_lines, user, "/usr/bin/systemctl daemon-reload");
+	add_rule(ret_lines, user, "/usr/bin/systemctl restart left4me-reload.service");
 	add_rule(ret_lines, user, "/usr/bin/systemctl start left4me-check.service");
 	add_servers(ret_lines, user, servers, merge_ruled(servers, server_count));
 	add_builds(ret_lines, user, builds, merge_ruled(builds, build_count));

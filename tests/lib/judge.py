@@ -10,7 +10,7 @@ from unitfile import *  # noqa: F403
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 SERVER, BUILD_UNIT = "left4me-server@%s.service", "build-overlay@%s.service"
 VERBS = {SERVER: ("start", "stop", "restart", "reset-failed"), BUILD_UNIT: ("start", "stop")}
-FIXED_SUDO = {("left4me", ("/usr/bin/systemctl", "daemon-reload")),
+FIXED_SUDO = {("left4me", ("/usr/bin/systemctl", "restart", "left4me-reload.service")),
               ("left4me", ("/usr/bin/systemctl", "start", "left4me-check.service"))}
 FREE = {("Unit", "Description"), ("Service", "Environment")}     # the lines of a unit that carry what the row says
 

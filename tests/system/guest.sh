@@ -55,7 +55,7 @@ worker() { # COMMAND...
 	runuser -u left4me -- sudo -n "$@"
 }
 
-reload() { worker /usr/bin/systemctl daemon-reload; }
+reload() { worker /usr/bin/systemctl restart left4me-reload.service; }
 
 # Reloads that were finished since the boot.
 reload_count() { journalctl --no-pager -b _PID=1 | grep -c 'Reloading finished'; }

@@ -160,7 +160,7 @@ is_new() { # LABEL
 	is "$(property "$(unit 2)" DropInPaths)" /run/systemd/generator/left4me-server@.service.d/10-hardening.conf "$1: and our hardening"
 	is "$(property left4me-web.service ActiveState)/$(property left4me-web.service FragmentPath)" \
 		active//run/systemd/generator/left4me-web.service "$1: so does the web application"
-	ok "$1: which may reload" worker /usr/bin/systemctl daemon-reload
+	ok "$1: which may reload" worker /usr/bin/systemctl restart left4me-reload.service
 	fails "$1: and no longer what it could" worker "$helpers/left4me-systemctl" start x
 	ok "$1: the administrator has sudo" admin
 	# The old unit's restart may still be due; it ends at the template of what has no row.
@@ -295,7 +295,7 @@ ok "migrate.md has the way back" test -s /tmp/back.sh
 bash -e /tmp/back.sh >/tmp/log 2>&1
 is "$?" 0 "it runs to its end" || diag "$(cat /tmp/log)"
 is_old back
-fails "the new sudo rules are gone" worker /usr/bin/systemctl daemon-reload
+fails "the new sudo rules are gone" worker /usr/bin/systemctl restart left4me-reload.service
 
 # So many starts within ten seconds are this test's.
 systemctl reset-failed left4me-web.service

@@ -116,7 +116,7 @@ for file in "$DATABASE" /run/left4me/last-good /run/left4me/sudoers.d/left4me /e
 done
 as_other "find / -xdev \( -path '*left4me*' -o -path '*l4d2*' \) -writable ! -type l 2>/dev/null" >writable
 is "$(grep -v '^/opt/system-test' writable)" "" "another user writes no file of the project's"
-fails "another user has no command by sudo" as_other "sudo -n /usr/bin/systemctl daemon-reload"
+fails "another user has no command by sudo" as_other "sudo -n /usr/bin/systemctl restart left4me-reload.service"
 fails "another user starts no server" as_other "systemctl --no-ask-password start left4me-server@off.service"
 
 # --- what is admitted --------------------------------------------------------------------------------------------------

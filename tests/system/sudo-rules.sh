@@ -89,12 +89,12 @@ judge() { # NAME CHECK
 	allowed() { [ "$status" -eq 0 ] && [ "$output" = "$line" ] && [ "$recorded" = "$line" ]; }
 	# sudo-rs 0.2.5 ends with 101 where an argument is no UTF-8.
 	denied() { [ "$status" -ne 0 ] && [ -z "$output" ] && [ -z "$recorded" ]; }
-	same() { denied || { [ "$status" -eq 0 ] && [ "$recorded" = "/usr/bin/systemctl daemon-reload" ]; }; }
+	same() { denied || { [ "$status" -eq 0 ] && [ "$recorded" = "/usr/bin/systemctl restart left4me-reload.service" ]; }; }
 	fruitless() { [ "$status" -eq 1 ] && [ -z "$output" ] && [ -n "$errors" ]; }
 }
 
 rules() { sed -n 's/^left4me ALL=(root) NOPASSWD: //p' $RULES; }
-# alpha 7, beta 4, build 5, daemon-reload and check
+# alpha 7, beta 4, build 5, reload and check
 is "$(rules | wc -l)" 18 "as many rules as there should be"
 is "$(grep -vc '^#\|^$' sudo-denied)" "$(grep -v '^#' sudo-denied | sort -u | grep -c .)" "no command line stands there twice"
 
@@ -112,16 +112,16 @@ for SUDO in sudo sudo-rs; do
 		judge "denied" denied < <(sed -n '/^\(-E\|--preserve-env\)/p' sudo-same | try HOSTILE=yes)
 	fi
 	# shellcheck disable=SC2016 # expanded by the inner shell
-	is "$(unshare --mount bash -c 'mount --bind "$1" /usr/bin/systemctl && exec runuser -u other -- "$2" -n /usr/bin/systemctl daemon-reload' \
+	is "$(unshare --mount bash -c 'mount --bind "$1" /usr/bin/systemctl && exec runuser -u other -- "$2" -n /usr/bin/systemctl restart left4me-reload.service' \
 		- $RECORDER $SUDO 2>/dev/null)" "" "$SUDO: nobody else may"
 
 	# With the programs themselves.
 	systemctl start left4me-server@alpha.service left4me-check.service 2>/dev/null
-	before=$(property left4me-server@alpha.service InvocationID)$(property left4me-check.service InvocationID)
+	before=$(reload_count)$(property left4me-server@alpha.service InvocationID)$(property left4me-check.service InvocationID)
 	rm -f /tmp/output /tmp/errors
 	judge "to no avail" fruitless < <(as_left4me env SUDO=$SUDO bash /opt/try <sudo-joined)
-	is "$(property left4me-server@alpha.service InvocationID)$(property left4me-check.service InvocationID)" "$before" \
-		"$SUDO: nothing was started or stopped by that"
+	is "$(reload_count)$(property left4me-server@alpha.service InvocationID)$(property left4me-check.service InvocationID)" "$before" \
+		"$SUDO: nothing was started, stopped or reloaded by that"
 done
 
 # --- during a reload ----------------------------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ cat >"$STATE"/.venv/bin/gunicorn <<-'END'
 	exec >/var/lib/left4me/probe.new 2>&1
 	for sudo in sudo sudo-rs; do
 		result() { echo "$sudo $1: $?"; }
-		$sudo -n /usr/bin/systemctl daemon-reload; result daemon-reload
+		$sudo -n /usr/bin/systemctl restart left4me-reload.service; result reload
 		$sudo -n /usr/bin/systemctl restart left4me-server@alpha.service; result restart
 		$sudo -n /usr/bin/journalctl --no-pager -o json -n 200 -u left4me-server@alpha.service | grep -c '"MESSAGE"' >/dev/null; result journal
 		$sudo -n /usr/bin/systemctl stop left4me-server@alpha.service; result stop
@@ -170,7 +170,7 @@ END
 systemctl restart left4me-web.service
 wait_for 60 test -e "$STATE"/probe
 is "$(cat "$STATE"/probe)" "$(for SUDO in sudo sudo-rs; do
-	for call in daemon-reload restart journal stop; do echo "$SUDO $call: 0"; done
+	for call in reload restart journal stop; do echo "$SUDO $call: 0"; done
 	echo "$SUDO other unit: 1"
 done)" "the web unit's hardening leaves sudo and sudo-rs as they are"
 like "$(property left4me-web.service DropInPaths)" "/left4me-web.service.d/10-hardening.conf" "... and was in force"

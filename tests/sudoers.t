@@ -70,7 +70,7 @@ in_order() { # SERVERS STOPPABLE-SERVERS BUILDS STOPPABLE-BUILDS
 		each "/usr/bin/journalctl --no-pager -o json -n 200 -u $1" "$2" ".service -f"
 		each "/usr/bin/journalctl --no-pager -o json -n all -u $1" "$2" ".service -f"
 	}
-	echo "$prefix/usr/bin/systemctl daemon-reload"
+	echo "$prefix/usr/bin/systemctl restart left4me-reload.service"
 	echo "$prefix/usr/bin/systemctl start left4me-check.service"
 	for verb in start restart reset-failed; do
 		each "/usr/bin/systemctl $verb left4me-server@" "$1" .service

@@ -7,6 +7,7 @@ const char *oracle_template(const char *path)
 	static const char *const table[][2] = {
 		{ "left4me-server@.service", "server.service" },
 		{ "left4me-server@.service.d/10-hardening.conf", "server-hardening.conf" },
+		{ "left4me-unmount@.service", "unmount.service" },
 		{ "build-overlay@.service", "build.service" },
 		{ "build-overlay@.service.d/10-hardening.conf", "build-hardening.conf" },
 		{ "system.slice.d/10-left4me-cpuset.conf", "reserved-cpus.conf" },

@@ -9,7 +9,8 @@
 
 static jmp_buf end;
 static int status;
-static bool acted, is_mount;
+static bool acted;
+static enum { MOUNT, UMOUNT, BUILD, DISCARD } verb_asked;
 
 static _Noreturn void leave(int code)
 {
@@ -33,13 +34,16 @@ static void check(const struct request *request)
 	size_t length = strlen(request->name);
 
 	acted = true;
+	if (verb_asked == BUILD || verb_asked == DISCARD)
+		EXPECT(*request->name >= '1' && strspn(request->name, "0123456789") == length && length <= 19 &&
+		       !request->dry_run, "id '%s'", request->name);
 	EXPECT(length >= 1 && length <= 64 && !strchr("_-", *request->name) &&
 	       strspn(request->name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == length, "name '%s'", request->name);
 	EXPECT(request->root[0] == '/' && request->root[1] && !strstr(request->root, "//"), "root '%s'", request->root);
 	for (const char *c = strchr(request->root, '/'); c; c = strchr(c + 1, '/'))
 		EXPECT(c[1] && strcmp(c, "/.") != 0 && strcmp(c, "/..") != 0 && strncmp(c, "/./", 3) != 0 &&
 		       strncmp(c, "/../", 4) != 0, "root '%s'", request->root);
-	EXPECT(is_mount ? request->count >= 1 && request->count <= 500 : request->count == 0, "%d layers", request->count);
+	EXPECT(verb_asked == MOUNT ? request->count >= 1 && request->count <= 500 : request->count == 0, "%d layers", request->count);
 	for (int i = 0; i < request->count; i++) {
 		const char *layer = request->layers[i];
 
@@ -54,18 +58,43 @@ static void check(const struct request *request)
 	}
 }
 
-/* --- in place of overlay-verbs.c, overlay-say.c and privileged.c ----------------------------------------- */
+/* --- in place of overlay-verbs.c, overlay-enter.c, overlay-say.c and privileged.c ----------------------------------------- */
 
 void verb_mount(const struct request *request)
 {
-	is_mount = true;
+	verb_asked = MOUNT;
 	check(request);
 }
 
 void verb_umount(const struct request *request)
 {
-	is_mount = false;
+	verb_asked = UMOUNT;
 	check(request);
+}
+
+void verb_build(const struct request *request)
+{
+	verb_asked = BUILD;
+	check(request);
+}
+
+void verb_discard(const struct request *request)
+{
+	verb_asked = DISCARD;
+	check(request);
+}
+
+/* Without privilege, and no part of this: overlay-enter.t. */
+bool is_enter(int argc, char **argv)
+{
+	(void) argc, (void) argv;
+	return false;
+}
+
+_Noreturn void verb_enter(int argc, char **argv)
+{
+	(void) argc, (void) argv;
+	leave(0);
 }
 
 int start_clean(void)

@@ -39,3 +39,6 @@ typedef int (*database_query)(sqlite3 *db, void *userdata, char **ret_reason);
  */
 enum { DATABASE_LOCK_PATIENCE = 1, DATABASE_PATIENCE = 2 };
 int database_read(const char *path, database_query query, void *userdata, struct database_error *ret_error);
+
+/* What SQLite's last message means for that view, and what cures it; owned by the caller. For a database_query. */
+char *database_explain(sqlite3 *db, const char *view);

@@ -18,15 +18,16 @@ static struct row_check check_row(const struct rows *rows, enum view view, size_
 static void check_port(struct row_check *row, const struct config *config, unsigned *ret_port)
 {
 	const struct value *value = &row->values[INSTANCE_PORT];
-	cleanup_free char *shown = NULL;
+	cleanup_free char *expected = NULL;
 	int64_t port;
 
 	if (value->type == VALUE_INTEGER && parse_decimal(value->text, config->port_first, config->port_last, &port)) {
 		*ret_port = (unsigned) port;
 		return;
 	}
-	shown = check_show(row, INSTANCE_PORT);
-	check_refuse(row, INSTANCE_PORT, "%s is not in %u-%u", shown, config->port_first, config->port_last);
+	expected = value->type == VALUE_TEXT ? xstrdup("an integer")
+					     : xasprintf("in %u-%u", config->port_first, config->port_last);
+	check_refuse_number(row, INSTANCE_PORT, expected);
 }
 
 static bool is_text_without_nul(const struct value *value)

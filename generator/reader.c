@@ -42,17 +42,20 @@ static void put_column(struct text *out, sqlite3_stmt *statement, int column)
 		rows_put_value(out, type, text ? text : "", length);
 }
 
-/* SQLite's message, with the view's name and, where the view or a column is missing, the file that creates it. */
-static char *explain(sqlite3 *db, const struct view_info *view)
+/* left4me_length(): bytes of UTF-8 of a text, NULL of NULL, else the name of the type. */
+static void measure(sqlite3_context *context, int count, sqlite3_value **values)
 {
-	cleanup_free char *missing = xasprintf("no such table: main.%s", view->name);
-	const char *message = sqlite3_errmsg(db);
+	static const char *const types[] = { [SQLITE_INTEGER] = "integer", [SQLITE_FLOAT] = "real", [SQLITE_BLOB] = "blob" };
+	int type = sqlite3_value_type(values[0]);
 
-	if (strcmp(message, missing) == 0)
-		return xasprintf("has no view %s; deploy/schema/views.sql creates it", view->name);
-	if (strncmp(message, "no such column: ", 16) == 0)
-		return xasprintf("view %s: %s; deploy/schema/views.sql creates it", view->name, message);
-	return xasprintf("view %s: %s", view->name, message);
+	(void) count;
+	if (type == SQLITE_TEXT) {
+		if (sqlite3_value_text(values[0]))     /* converts it */
+			sqlite3_result_int(context, sqlite3_value_bytes(values[0]));
+		else
+			sqlite3_result_error_nomem(context);
+	} else if (type != SQLITE_NULL)
+		sqlite3_result_text(context, types[type], -1, SQLITE_STATIC);
 }
 
 static int read_view(sqlite3 *db, enum view view, struct text *out, char **ret_reason)
@@ -79,7 +82,7 @@ static int read_view(sqlite3 *db, enum view view, struct text *out, char **ret_r
 	if (rc == SQLITE_INTERRUPT)
 		*ret_reason = xasprintf("view %s: could not be read within %d seconds", info->name, DATABASE_PATIENCE);
 	else if (rc != SQLITE_DONE && !*ret_reason)
-		*ret_reason = explain(db, info);
+		*ret_reason = database_explain(db, info->name);
 	(void) sqlite3_finalize(statement);
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
@@ -87,7 +90,8 @@ static int read_view(sqlite3 *db, enum view view, struct text *out, char **ret_r
 static int read_views(sqlite3 *db, void *userdata, char **ret_reason)
 {
 	struct text *out = userdata;
-	int rc = SQLITE_OK;
+	int rc = sqlite3_create_function(db, "left4me_length", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, measure, NULL,
+					 NULL);
 
 	out->length = 0;
 	text_puts(out, ROWS_HEADER);

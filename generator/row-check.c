@@ -58,16 +58,24 @@ char *check_show(const struct row_check *row, unsigned column)
 	}
 }
 
+void check_refuse_number(struct row_check *row, unsigned column, const char *expected)
+{
+	cleanup_free char *shown = check_show(row, column);
+
+	if (row->values[column].type == VALUE_TEXT)
+		check_refuse(row, column, "%s is a text, not %s: CAST it in the view", shown, expected);
+	else
+		check_refuse(row, column, "%s is not %s", shown, expected);
+}
+
 bool check_integer(struct row_check *row, unsigned column, int64_t min, int64_t max, int64_t *ret_number,
 		   const char *expected)
 {
 	const struct value *value = &row->values[column];
-	cleanup_free char *shown = NULL;
 
 	if (value->type == VALUE_INTEGER && parse_decimal(value->text, min, max, ret_number))
 		return true;
-	shown = check_show(row, column);
-	check_refuse(row, column, "%s is not %s", shown, expected);
+	check_refuse_number(row, column, expected);
 	return false;
 }
 

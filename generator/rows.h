@@ -37,14 +37,13 @@
 	COLUMN(LAYER_OVERLAY, "overlay", NULL)
 
 /*
- * The script itself stays in the database: its length, or the name of a type that it must not have. As a blob,
- * length() counts bytes and does not stop at a NUL.
+ * The script itself stays in the database: its length in bytes of UTF-8, or the name of a type that it must not have.
+ * The function is reader.c's: length() of a blob counts the database's encoding, which may be UTF-16.
  */
 #define OVERLAY_COLUMNS(COLUMN) \
 	COLUMN(OVERLAY_ID, "id", NULL) \
 	COLUMN(OVERLAY_NAME, "name", NULL) \
-	COLUMN(OVERLAY_SCRIPT, "script", "CASE typeof(script) WHEN 'text' THEN length(CAST(script AS BLOB))" \
-					 " WHEN 'null' THEN NULL ELSE typeof(script) END")
+	COLUMN(OVERLAY_SCRIPT, "script", "left4me_length(script)")
 
 #define COLUMN_NUMBER(number, name, expression) number,
 enum { INSTANCE_COLUMNS(COLUMN_NUMBER) INSTANCE_COLUMN_COUNT };

@@ -58,8 +58,7 @@ static int read_row(sqlite3 *db, void *userdata, char **ret_reason)
 		return SQLITE_MISMATCH;
 	/* SQLITE_ERROR: the view or a column is missing. For all others SQLite's own message is the better one. */
 	if ((rc & 0xff) == SQLITE_ERROR)
-		*ret_reason = xasprintf("view generator_overlays: %s; deploy/schema/views.sql creates it",
-					sqlite3_errmsg(db));
+		*ret_reason = database_explain(db, "generator_overlays");
 	return rc;
 }
 

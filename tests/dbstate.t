@@ -364,4 +364,58 @@ run = Generated()
 tap.ok(re.search(r"has no view generator_instances; .* \(SQLite [0-9.]+ cannot read all of its schema: \(generator_instances\) - ",
                  "".join(run.report)) and "malformed" not in "".join(run.report), "a view of ours in the syntax of a later SQLite", run.report)
 
+# ---------------------------------------------------------------------------------------------------------------------
+# Messages that say what is wrong
+
+
+def collated():
+    """A name with a collation that only the application has."""
+    connection = sqlite3.connect(DATABASE, isolation_level=None)
+    connection.create_collation("german", lambda a, b: (a > b) - (a < b))
+    connection.execute("CREATE TABLE s (name TEXT COLLATE german)")
+    connection.execute("INSERT INTO s VALUES ('alpha')")
+    connection.close()
+    view(INSTANCES, "SELECT %s FROM s" % constants_of(INSTANCES, name="name", port=27001))()
+
+
+QUOTED = 'view %s: no such column: "on", which view %s has in double quotes, as a column\'s name; a text is written \'on\''
+MESSAGES = [
+    ("a collation of the application's", collated,
+     "view generator_instances: no such collation sequence: german, which only the application has; name || '' in the view"),
+    ("a text in double quotes", view(INSTANCES, "SELECT %s WHERE name = \"on\"" % constants_of(INSTANCES)), QUOTED % (INSTANCES, INSTANCES)),
+    ("a text in double quotes in a view that ours uses", lambda: (
+        sql("DROP TABLE " + INSTANCES, "CREATE TABLE s (state)", "CREATE VIEW deeper AS SELECT * FROM s WHERE state = \"on\"",
+            "CREATE VIEW %s AS SELECT %s FROM deeper" % (INSTANCES, constants_of(INSTANCES)))()), QUOTED % (INSTANCES, "deeper")),
+    ("a column that is not there", view(INSTANCES, "SELECT " + constants_of(INSTANCES).replace("AS port", "AS prot")),
+     "view generator_instances: no such column: port; deploy/schema/views.sql creates it"),
+    ("numbers as texts", view(INSTANCES, "SELECT " + constants_of(INSTANCES, name="'x'", port="'27001'", enabled="'true'")),
+     "port: '27001' is a text, not an integer: CAST it in the view.*enabled: 'true' is a text, not 0 or 1: CAST it in the view"),
+]
+for name, make, words in MESSAGES:
+    good_database()
+    make()
+    run = Generated()
+    tap.ok(re.search(re.escape(words).replace(re.escape(".*"), ".*"), " ".join(run.report)), "%s is named as what it is" % name, run.report)
+    if make is collated:
+        sql("DROP VIEW " + INSTANCES, "CREATE VIEW %s AS SELECT %s FROM s" % (INSTANCES, constants_of(INSTANCES, name="name || \'\'", port=27001)))()
+        run = Generated()
+        tap.ok((run.report, run.servers()) == ([], {"alpha"}), "... and cured by what the message says", run.report)
+
+
+def utf16(length):
+    box.make_clean()
+    connection = sqlite3.connect(DATABASE, isolation_level=None)
+    connection.executescript("PRAGMA encoding = 'UTF-16le';" + SCHEMA)
+    insert(connection, INSTANCES, instance("alpha", 27001, "+hostname Gr\u00f6\u00dfe"))
+    insert(connection, OVERLAYS, overlay(1, "maps", "x" * length))
+    connection.close()
+    box.give(DATABASE)
+    return Generated()
+
+
+run = utf16(1048576)
+tap.ok((run.report, run.servers()) == ([], {"alpha"}), "a UTF-16 database: 1 MiB of UTF-8 counts as that", run.report)
+run = utf16(1048577)
+tap.ok("script: is 1048577 bytes long, the limit is 1048576" in " ".join(run.report), "... and a byte more is too many", run.report)
+
 tap.done()

@@ -27,7 +27,7 @@ static const struct model_case cases[] = {
 		.report = "generator_overlays, row 1, id: 0 is not a positive integer\n"
 			  "generator_overlays, row 2, id: -1 is not a positive integer\n"
 			  "generator_overlays, row 3, id: NULL is not a positive integer\n"
-			  "generator_overlays, row 4, id: '1' is not a positive integer\n",
+			  "generator_overlays, row 4, id: '1' is a text, not a positive integer: CAST it in the view\n",
 		.refused = 4,
 	},
 	{
@@ -99,13 +99,13 @@ static const struct model_case cases[] = {
 		.model = "instance a refused: position 0 is not a positive integer\n"
 			 "instance b refused: position NULL is not a positive integer\n"
 			 "instance c refused: overlay 7 is not in generator_overlays\n"
-			 "instance d refused: overlay '1' is not a positive integer\n"
+			 "instance d refused: overlay '1' is a text, not a positive integer: CAST it in the view\n"
 			 "instance e: port 27005, enabled, arguments '', overlays 1\n"
 			 "overlay 1: ''\n",
 		.report = "generator_layers, row 1 (instance 'a'), position: 0 is not a positive integer\n"
 			  "generator_layers, row 2 (instance 'b'), position: NULL is not a positive integer\n"
 			  "generator_layers, row 3 (instance 'c'), overlay: 7 is not in generator_overlays\n"
-			  "generator_layers, row 4 (instance 'd'), overlay: '1' is not a positive integer\n",
+			  "generator_layers, row 4 (instance 'd'), overlay: '1' is a text, not a positive integer: CAST it in the view\n",
 		.refused = 4,
 	},
 	{

@@ -108,10 +108,10 @@ static const struct model_case cases[] = {
 			{ .name = TEXT("g"), .port = SQL_NULL },
 			{ .name = TEXT("h"), .port = REAL(27001.0) },
 		},
-		.model = "instance f refused: port '27001' is not in 27000-27009\n"
+		.model = "instance f refused: port '27001' is a text, not an integer: CAST it in the view\n"
 			 "instance g refused: port NULL is not in 27000-27009\n"
 			 "instance h refused: port 27001.0 is not in 27000-27009\n",
-		.report = "generator_instances, row 1 (instance 'f'), port: '27001' is not in 27000-27009\n"
+		.report = "generator_instances, row 1 (instance 'f'), port: '27001' is a text, not an integer: CAST it in the view\n"
 			  "generator_instances, row 2 (instance 'g'), port: NULL is not in 27000-27009\n"
 			  "generator_instances, row 3 (instance 'h'), port: 27001.0 is not in 27000-27009\n",
 		.refused = 3,
@@ -152,11 +152,11 @@ static const struct model_case cases[] = {
 		.model = "instance a: port 27001, enabled, arguments ''\n"
 			 "instance b refused: enabled -1 is not 0 or 1\n"
 			 "instance c refused: enabled NULL is not 0 or 1\n"
-			 "instance d refused: enabled '1' is not 0 or 1\n"
+			 "instance d refused: enabled '1' is a text, not 0 or 1: CAST it in the view\n"
 			 "instance e refused: enabled 1.0 is not 0 or 1\n",
 		.report = "generator_instances, row 2 (instance 'b'), enabled: -1 is not 0 or 1\n"
 			  "generator_instances, row 3 (instance 'c'), enabled: NULL is not 0 or 1\n"
-			  "generator_instances, row 4 (instance 'd'), enabled: '1' is not 0 or 1\n"
+			  "generator_instances, row 4 (instance 'd'), enabled: '1' is a text, not 0 or 1: CAST it in the view\n"
 			  "generator_instances, row 5 (instance 'e'), enabled: 1.0 is not 0 or 1\n",
 		.refused = 4,
 	},

@@ -3,13 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base.h"
-#include "platform.h"
 #include "recovery.h"
 
 enum {
@@ -59,28 +57,10 @@ static void set_reason(struct attempt *attempt, const char *reason)
 	attempt->error.reason = xstrdup(reason);
 }
 
-/*
- * Why `path` could not be opened or entered: for want of a permission, whose, and how the file stands there. `what` is
- * "read it" or "enter '/srv'".
- */
-static int refuse(struct database_error *ret_error, int error, const char *path, const char *what)
-{
-	struct stat st;
-
-	ret_error->denied = error == EACCES || error == EPERM;
-	if (ret_error->denied && stat(path, &st) == 0)
-		ret_error->reason = xasprintf("user %u may not %s: it belongs to user %u and group %u with mode %04o; "
-					      "chown or chmod it", (unsigned) geteuid(), what, (unsigned) st.st_uid,
-					      (unsigned) st.st_gid, (unsigned) st.st_mode & 07777);
-	else
-		ret_error->reason = xstrdup(strerror(error));
-	return -1;
-}
-
 static int fail(struct attempt *attempt, int error, const char *path, const char *what)
 {
 	free(attempt->error.reason);
-	return refuse(&attempt->error, error, path, what);
+	return database_refuse(&attempt->error, error, path, what);
 }
 
 static char *sidecar_path(const char *path, enum sidecar sidecar)
@@ -457,117 +437,4 @@ int database_read(const char *path, database_query query, void *userdata, struct
 	else
 		free(attempt.error.reason);
 	return r;
-}
-
-/*
- * A view, ours or one that it uses, whose text has "NAME" in double quotes: SQLite takes that for a column, and once
- * took it for a text where there was no such column. Owned by the caller; NULL if there is none.
- */
-static char *view_with(sqlite3 *db, const char *name, size_t length)
-{
-	sqlite3_stmt *statement = NULL;
-	char *view = NULL;
-
-	if (sqlite3_prepare_v2(db, "SELECT name FROM main.sqlite_schema WHERE type = 'view'"
-			       " AND instr(sql, '\"' || ?1 || '\"')", -1, &statement, NULL) == SQLITE_OK &&
-	    sqlite3_bind_text(statement, 1, name, (int) length, SQLITE_STATIC) == SQLITE_OK &&
-	    sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_text(statement, 0))
-		view = xstrdup((const char *) sqlite3_column_text(statement, 0));
-	(void) sqlite3_finalize(statement);
-	return view;
-}
-
-/* `message` is "no such column: NAME", from 3.46 on with quotes and a guess behind it. */
-static char *explain_column(sqlite3 *db, const char *view, const char *message)
-{
-	const char *name = message + strlen("no such column: ");
-	size_t length = *name == '"' ? strcspn(++name, "\"") : strlen(name);
-	cleanup_free char *quoting = view_with(db, name, length);
-
-	if (!quoting)
-		return xasprintf("view %s: no such column: %.*s; deploy/schema/views.sql creates it", view, (int) length, name);
-	return xasprintf("view %s: no such column: \"%.*s\", which view %s has in double quotes, as a column's name; a text is "
-			 "written '%.*s'", view, (int) length, name, quoting, (int) length, name);
-}
-
-char *database_explain(sqlite3 *db, const char *view)
-{
-	cleanup_free char *missing = xasprintf("no such table: main.%s", view);
-	cleanup_free char *message = xstrdup(sqlite3_errmsg(db));
-
-	if (strcmp(message, missing) == 0)
-		return xasprintf("has no view %s; deploy/schema/views.sql creates it", view);
-	if (strncmp(message, "no such column: ", 16) == 0)
-		return explain_column(db, view, message);
-	if (strncmp(message, "no such collation", 17) == 0)
-		return xasprintf("view %s: %s, which only the application has; name || '' in the view, in place of name, cures it",
-				 view, message);
-	return xasprintf("view %s: %s", view, message);
-}
-
-static void limit_resource(int resource, rlim_t limit)
-{
-	(void) setrlimit(resource, &(struct rlimit){ limit, limit });
-}
-
-static void limit_resources(void)
-{
-#if !defined(__SANITIZE_ADDRESS__)     /* whose shadow memory alone is larger */
-	limit_resource(RLIMIT_AS, 384UL * 1024 * 1024);
-#endif
-	limit_resource(RLIMIT_CPU, DATABASE_PATIENCE + 1);
-}
-
-/* The first directory on the way that this process may not enter. */
-static int refuse_directory(char *directory, struct database_error *ret_error)
-{
-	for (char *end = strchr(directory + 1, '/'); end; end = strchr(end + 1, '/')) {
-		cleanup_free char *what = NULL;
-
-		*end = '\0';
-		what = xasprintf("enter '%s'", directory);
-		if (access(directory, X_OK) < 0)
-			return refuse(ret_error, errno, directory, what);
-		*end = '/';
-	}
-	ret_error->reason = xstrdup(strerror(EACCES));
-	ret_error->denied = true;
-	return -1;
-}
-
-/* From inside the directory, a rename above it makes no difference. */
-static int enter_directory(const char *path, struct database_error *ret_error)
-{
-	const char *slash = strrchr(path, '/');
-	cleanup_free char *directory = slash ? xasprintf("%.*s", (int) (slash - path) + 1, path) : NULL;
-
-	if (!slash || chdir(directory) == 0)
-		return 0;
-	if (errno == EACCES)
-		return refuse_directory(directory, ret_error);
-	ret_error->reason = xstrdup(strerror(errno));
-	return -1;
-}
-
-int database_enter(const char *path, uid_t uid, gid_t gid, struct database_error *ret_error)
-{
-	int r = 0;
-
-	*ret_error = (struct database_error){ .reason = NULL };
-	if (geteuid() == 0 && uid == 0) {
-		ret_error->reason = xstrdup("is not read as root: [host] uid is 0");
-		return -1;
-	}
-	limit_resources();
-	if (geteuid() == 0)
-		r = platform_become(uid, gid);
-	platform_die_with_parent();    /* only now: a change of user clears it (PR_SET_PDEATHSIG in prctl(2)) */
-	if (r == 0 && enter_directory(path, ret_error) < 0)
-		return -1;
-	if (r == 0)
-		r = platform_confine();
-	if (r < 0)
-		ret_error->reason = xasprintf("is not read, since the reading process cannot give up its rights: %s",
-					      strerror(-r));
-	return r < 0 ? -1 : 0;
 }

@@ -26,6 +26,12 @@ struct database_error {
 int database_enter(const char *path, uid_t uid, gid_t gid, struct database_error *ret_error);
 
 /*
+ * Fills the error for a path that could not be opened or entered: for want of a permission, whose, and how the file stands
+ * there. `what` is "read it" or "enter '/srv'". -1.
+ */
+int database_refuse(struct database_error *ret_error, int error, const char *path, const char *what);
+
+/*
  * Called with an open, hardened database inside one read transaction. Returns an SQLite result code, SQLITE_OK when
  * it has all it wants. If a writer interfered it is called again and starts over. It may set *ret_reason (owned by
  * database_read()) to say what is wrong; otherwise SQLite's message does.

@@ -58,8 +58,9 @@ int leave_unit(char **ret_reason)
 /* The descriptor, or -errno: -EPERM if somebody else may write there. */
 static int open_root(void)
 {
+	static const char path[] = SCRIPT_ROOT;
 	cleanup_close int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int fd = top < 0 ? -errno : open_beneath(top, SCRIPT_ROOT + 1, O_RDONLY | O_DIRECTORY, 0);
+	int fd = top < 0 ? -errno : open_beneath(top, path + 1, O_RDONLY | O_DIRECTORY, 0);
 	struct stat st;
 
 	if (fd < 0 || (fstat(fd, &st) == 0 && st.st_uid == 0 && (st.st_mode & 0022) == 0))

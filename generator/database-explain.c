@@ -1,0 +1,51 @@
+#include "database.h"
+
+#include <string.h>
+
+#include "base.h"
+
+/*
+ * A view, ours or one that it uses, whose text has "NAME" in double quotes: SQLite takes that for a column, and once
+ * took it for a text where there was no such column. Owned by the caller; NULL if there is none.
+ */
+static char *view_with(sqlite3 *db, const char *name, size_t length)
+{
+	sqlite3_stmt *statement = NULL;
+	char *view = NULL;
+
+	if (sqlite3_prepare_v2(db, "SELECT name FROM main.sqlite_schema WHERE type = 'view'"
+			       " AND instr(sql, '\"' || ?1 || '\"')", -1, &statement, NULL) == SQLITE_OK &&
+	    sqlite3_bind_text(statement, 1, name, (int) length, SQLITE_STATIC) == SQLITE_OK &&
+	    sqlite3_step(statement) == SQLITE_ROW && sqlite3_column_text(statement, 0))
+		view = xstrdup((const char *) sqlite3_column_text(statement, 0));
+	(void) sqlite3_finalize(statement);
+	return view;
+}
+
+/* `message` is "no such column: NAME", from 3.46 on with quotes and a guess behind it. */
+static char *explain_column(sqlite3 *db, const char *view, const char *message)
+{
+	const char *name = message + strlen("no such column: ");
+	size_t length = *name == '"' ? strcspn(++name, "\"") : strlen(name);
+	cleanup_free char *quoting = view_with(db, name, length);
+
+	if (!quoting)
+		return xasprintf("view %s: no such column: %.*s; deploy/schema/views.sql creates it", view, (int) length, name);
+	return xasprintf("view %s: no such column: \"%.*s\", which view %s has in double quotes, as a column's name; a text is "
+			 "written '%.*s'", view, (int) length, name, quoting, (int) length, name);
+}
+
+char *database_explain(sqlite3 *db, const char *view)
+{
+	cleanup_free char *missing = xasprintf("no such table: main.%s", view);
+	cleanup_free char *message = xstrdup(sqlite3_errmsg(db));
+
+	if (strcmp(message, missing) == 0)
+		return xasprintf("has no view %s; deploy/schema/views.sql creates it", view);
+	if (strncmp(message, "no such column: ", 16) == 0)
+		return explain_column(db, view, message);
+	if (strncmp(message, "no such collation", 17) == 0)
+		return xasprintf("view %s: %s, which only the application has; name || '' in the view, in place of name, cures it",
+				 view, message);
+	return xasprintf("view %s: %s", view, message);
+}

@@ -92,7 +92,7 @@ int lock_anchor(const char *name)
 	locked.name = name;
 	locked.parent = open_own_directory(run, RUN_DIRECTORY, "server", 0700);
 	for (;;) {
-		locked.anchor = open_own_directory(locked.parent, ANCHORS, name, 0700);
+		locked.anchor = open_own_directory(locked.parent, ANCHORS, name, 0711);
 		lock(locked.anchor, name);
 		if (!is_removed(locked.anchor))
 			break;

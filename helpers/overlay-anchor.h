@@ -1,7 +1,8 @@
 /*
  * Where the overlay of an instance is mounted: the anchor, /run/left4me/server/NAME, holds the mount point `merged`.
- * The directories there are root's, mode 0700: nobody else can rename, remove, lock or enter them, whatever becomes
- * of what lies below ROOT. The server sees its overlay through BindPaths=.
+ * /run/left4me/server is root's, mode 0700: nobody else gets in to rename, remove or lock anything, whatever becomes
+ * of what lies below ROOT. The server sees its anchor through BindPaths=: mode 0711, so that it gets through to its
+ * overlay, but cannot open the anchor and lock it.
  */
 #pragma once
 

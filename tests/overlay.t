@@ -103,7 +103,7 @@ as_owner 'echo mine >"$seen/only-2" && rm "$seen/only-2" && mkdir "$seen/new"'
 ok "the owner may change and delete"
 is "$(stat -c '%u:%g %a' /run/left4me /run/left4me/server /run/left4me/server/a)" "0:0 755
 0:0 700
-0:0 700" "the mount lies on directories of root's"
+0:0 711" "the mount lies on directories of root's"
 ! as_owner "ls /run/left4me/server || flock -n /run/left4me/server true || mv /run/left4me/server/a $R" 2>"$stage/out"
 ok "... that its owner can neither read, lock nor move"
 run umount a

@@ -111,7 +111,7 @@ for file in /etc/left4me/host.env /etc/ssl /etc/ca-certificates /etc/resolv.conf
 	pin F9 $server_hard BindReadOnlyPaths=-$file
 done
 # upper and work stay out of sight
-pin F9 $server BindPaths=-/run/left4me/server/%i/merged:/var/lib/left4me/runtime/%i/merged
+pin F9 $server BindPaths=-/run/left4me/server/%i:/var/lib/left4me/runtime/%i
 pin F10 $server_hard SystemCallFilter=@system-service
 pin F10 $server_hard 'SystemCallFilter=~@aio @cpu-emulation @debug @keyring @mount @obsolete @privileged @raw-io @reboot @swap'
 forbid F11 $server_hard SocketBind

@@ -9,7 +9,7 @@ make_place() { # SELFTEST.D DIRECTORY
 # Shows a directory of the user's to the server NAME in place of its overlay, and takes it away. By the working directory, so
 # that no link is followed that was put there meanwhile.
 show_to_server() { # DIRECTORY NAME
-	install -d -m 700 /run/left4me/server "/run/left4me/server/$2" "/run/left4me/server/$2/merged" &&
+	install -d -m 700 /run/left4me/server && install -d -m 711 "/run/left4me/server/$2" "/run/left4me/server/$2/merged" &&
 		(cd "$1" && [ "$(stat -c %U .)" = "$USER_" ] && mount --bind . "/run/left4me/server/$2/merged")
 }
 

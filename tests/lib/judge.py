@@ -63,12 +63,12 @@ def accepted_problems(parsed, kind, name, model):
 def server_problems(parsed, name, port, arguments, layers):
     """The commands of an accepted server, word for word."""
     unit, path = SERVER % name, UNITS + SERVER % name
-    merged = "/var/lib/left4me/runtime/%s/merged" % name
+    merged, helper = "/var/lib/left4me/runtime/%s/merged" % name, "/usr/local/libexec/left4me/left4me-overlay"
     meant = {
-        "ExecStart": ["/usr/local/libexec/left4me/left4me-overlay", "enter", "left4me-server@" + name, "--", merged + "/srcds_run", "-game", "left4dead2", "+ip", "0.0.0.0", "+hostport", str(port),
-                      *arguments.split(" ")],
-        "ExecStartPre": ["/usr/local/libexec/left4me/left4me-overlay", "mount", name, *map(str, layers), "installation"],
-        "ExecStopPost": ["/usr/local/libexec/left4me/left4me-overlay", "umount", name],
+        "ExecStart": [helper, "enter", unit.removesuffix(".service"), "--", merged + "/srcds_run", "-game", "left4dead2", "+ip", "0.0.0.0",
+                      "+hostport", str(port), *arguments.split(" ")],
+        "ExecStartPre": [helper, "mount", name, *map(str, layers), "installation"],
+        "ExecStopPost": [helper, "umount", name],
     }
     meant["ExecStart"] = [word for word in meant["ExecStart"] if word]
     problems, variables = [], environment(parsed[path], unit)

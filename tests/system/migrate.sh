@@ -142,7 +142,6 @@ home() { getent passwd left4me | cut -d: -f6; }
 unit() { echo "left4me-server@$1.service"; }
 pid() { property "$(unit "$1")" MainPID; }
 check() { ./migrate-check --generator="$new/usr/local/lib/systemd/system-generators/left4me-generator" "$@" 2>/tmp/said; }
-# An old helper's mount lies in the state directory, ours where root alone gets in.
 source_of() { findmnt --noheadings --output SOURCE "$STATE/runtime/$1/merged" || findmnt --noheadings --output SOURCE "/run/left4me/server/$1/merged"; }
 admin() { runuser -u other -- sudo -n true; }
 is_old() { # LABEL

@@ -1,0 +1,128 @@
+#!/bin/bash
+# In a guest: left4me-reload.service. Success means that the caller's rows are in, calls at once share a reload, a second lies
+# between two, nobody waits without end, and no failed unit is left.
+# shellcheck disable=SC2317 # functions that ok and wait_for call
+# shellcheck source=tests/system/guest.sh
+. ./guest.sh
+UNIT=left4me-reload.service
+if [ "${1-}" = prepare ]; then
+	set -e
+	make_host
+	exit
+fi
+
+is_inactive() { [ "$(property "$UNIT" ActiveState)" = inactive ]; }
+has_job() { systemctl list-jobs --no-legend | grep -q "$UNIT"; }
+now() { echo $((${EPOCHREALTIME/./} / 1000)); }
+# Of the reloads since the last call of this: begin and end, in ms.
+mark() {
+	journalctl --sync
+	journalctl --no-pager -b -n 1 --show-cursor | sed -n 's/^-- cursor: //p' >cursor
+}
+reloads() {
+	journalctl --sync
+	journalctl --no-pager -b --after-cursor="$(cat cursor)" -o short-unix _PID=1 | awk '
+		/Reload(ing)? requested from client/ { begin = $1 }
+		/Reloading finished/ { printf "%d %d\n", begin * 1000, $1 * 1000 }'
+}
+shortest_pause() { reloads | awk 'NR > 1 && (least == "" || $1 - end < least) { least = $1 - end } { end = $2 } END { print least }'; }
+
+ok "the boot finishes" booted
+is "$(property $UNIT UnitFileState) $(property $UNIT WantedBy)$(property $UNIT RequiredBy)" "generated " "the unit is wanted by nothing"
+
+# --- one call -----------------------------------------------------------------------------------------------------------
+
+mark
+ok "a call succeeds" reload
+state=$(property $UNIT ActiveState)
+is "$(reloads | wc -l)" 1 "it is one reload"
+read -r begin end < <(reloads)
+[ "$state" = active ] || [ $((end - begin)) -gt 800 ]
+tap_result $? "who calls alone does not wait for the pause" || diag "it is $state after a reload of $((end - begin)) ms"
+ok "the unit ends by itself" wait_for 10 is_inactive
+
+# --- success means that the row is in -----------------------------------------------------------------------------------
+
+# Ten callers with a row each, at any moment of the others' reloads. Only what takes the row in gives it a sudo rule.
+may_start() { runuser -u left4me -- sudo -n -l /usr/bin/systemctl start "left4me-server@$1.service" >/dev/null 2>&1; }
+caller() { # NUMBER
+	local round
+	for round in 1 2 3 4; do
+		sleep 0.$((RANDOM % 9))$((RANDOM % 9))
+		insert_server "row-$1-$round" $((27100 + 10 * $1 + round)) 0 || echo "$1-$round: not inserted"
+		reload || echo "$1-$round: status $?"
+		may_start "row-$1-$round" || echo "$1-$round: not in"
+	done
+}
+mark
+begin=$(now)
+for number in {1..10}; do
+	caller "$number" &
+done >said 2>&1
+wait
+is "$(cat said)" "" "40 calls of ten callers: each succeeds, and each row is in"
+took=$(($(now) - begin))
+count=$(reloads | wc -l)
+ok "they share $count reloads in $took ms" test "$count" -lt $((took / 1000 + 2))
+ok "a second or so between each two, at least $(shortest_pause) ms" test "$(shortest_pause)" -ge 950
+
+# --- who is told to ask again -------------------------------------------------------------------------------------------
+
+# Whose reload does not come, since others call without end.
+mkdir -p /run/systemd/system/$UNIT.d
+printf '[Unit]\nJobTimeoutSec=4s\n' >/run/systemd/system/$UNIT.d/50-short.conf
+systemctl daemon-reload
+while [ ! -e over ]; do
+	systemctl restart --no-block $UNIT
+	sleep 0.1
+done &
+sleep 1
+said=$(worker /usr/bin/systemctl restart $UNIT 2>&1)
+is "$?" 1 "under calls without end: status 1"
+like "$said" "^Job for $UNIT timed out" "... and the reason"
+: >over
+wait
+is "$(failed_units)" "" "no failed unit"
+rm -r /run/systemd/system/$UNIT.d
+ok "then it succeeds again" wait_for 10 reload
+
+# It waits for the pause after another.
+reload
+worker /usr/bin/systemctl restart $UNIT >said 2>&1 &
+wait_for 5 has_job
+systemctl stop $UNIT
+wait $!
+is "$?" 1 "replaced by another job: status 1"
+like "$(cat said)" "^Job for $UNIT canceled" "... and the reason"
+is "$(failed_units)" "" "no failed unit"
+
+# --- the worker ---------------------------------------------------------------------------------------------------------
+
+left4me_worker() { runuser -u left4me -- env -C "$STATE" python3 "$PWD/left4me-worker" "$@"; }
+chmod 755 . && chmod 644 sandboxed_script.py && chmod 755 left4me-worker
+sleep 3
+mark
+for number in {1..8}; do
+	left4me_worker reload || echo "status $?"
+done >said 2>&1
+is "$(cat said) $(reloads | wc -l)" " 8" "eight requests one after the other: eight reloads"
+sleep 3
+mark
+for number in {1..8}; do
+	{ left4me_worker reload || echo "status $?"; } &
+done >said 2>&1
+wait
+is "$(cat said)" "" "eight requests of the worker's at once: each succeeds"
+ok "they are $(reloads | wc -l) reloads" test "$(reloads | wc -l)" -le 3
+
+reload
+mark
+left4me_worker reload >said 2>&1 &
+wait_for 5 has_job
+systemctl stop $UNIT
+wait $!
+is "$? $(cat said)" "0 " "whose request is replaced asks again"
+insert_server bad 1 0
+left4me_worker reload >said 2>&1
+like "$? $(cat said)" "^0 .*bad" "the worker says what was refused"
+done_testing

@@ -1,0 +1,122 @@
+#!/bin/bash
+# In a guest: the web application calls what sudo lets it, in 20 loops at once, on a host with many running servers. What a
+# bystander waits for meanwhile; that a reload keeps its promise; and that no limit that was met is left as a failed unit.
+#
+# A file storm.conf has other values, to measure. With RULE=daemon-reload, the rule of before, reload fails.
+# shellcheck disable=SC2317 # functions that ok and wait_for call
+# shellcheck source=tests/system/guest.sh
+. ./guest.sh
+# shellcheck source=tests/system/bystander.sh
+. ./bystander.sh
+SERVERS=256 SECONDS_EACH=15 ATTACKS='reload check restart build limit'
+RULE='restart left4me-reload.service'
+# shellcheck disable=SC1091
+[ ! -e storm.conf ] || . ./storm.conf
+
+if [ "${1-}" = prepare ]; then
+	set -e
+	# shellcheck disable=SC2119
+	install_game
+	install_web
+	make_database
+	insert_overlay 1
+	insert_overlay 5 'echo built'
+	# Started below, a few at a time: how many start at once is another matter.
+	sql "WITH RECURSIVE number(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM number WHERE n < $SERVERS)
+		INSERT INTO servers (name, title, port, arguments, enabled)
+		SELECT 's' || n, 'Server ' || n, 27014 + n, '+map c1m1_hotel', 0 FROM number"
+	sql "INSERT INTO server_overlays (server, position, overlay) SELECT name, 1, 1 FROM servers"
+	bystander_prepare
+	printf 'left4me ALL=(root) NOPASSWD: /usr/bin/systemctl %s\n' "$RULE" >/etc/sudoers.d/storm
+	chmod 440 /etc/sudoers.d/storm
+	exit
+fi
+# shellcheck source=tests/system/as-web.sh
+. ./as-web.sh
+
+# --- the host -----------------------------------------------------------------------------------------------------------
+
+# The web application has a share of the CPUs of its own, if its unit says so. Where the guest has no controller for that, since
+# the kernel gives it to the first version of control groups, it gets a group there.
+ok "the boot finishes" booted
+weight=$(property left4me-web.service CPUWeight)
+mkdir -p /run/cpu
+printf '[Service]\nReadWritePaths=/run/cpu\n' >/run/systemd/system/as-web@.service.d/share.conf
+if [ "$weight" != '[not set]' ]; then
+	echo "CPUWeight=$weight" >>/run/systemd/system/as-web@.service.d/share.conf
+	if ! grep -qw cpu /sys/fs/cgroup/cgroup.controllers; then
+		mount -t cgroup -o cpu none /run/cpu
+		mkdir -p /run/cpu/web
+		echo $((weight * 1024 / 100)) >/run/cpu/web/cpu.shares
+		chown left4me /run/cpu/web/cgroup.procs
+	fi
+fi
+
+starting() { pgrep -x '\(sd-.*'; }
+start_servers() { # FROM TO
+	local number
+	for ((number = $1; number <= $2; number++)); do
+		systemctl start --no-block "left4me-server@s$number.service"
+		[ $((number % 4)) -ne 0 ] || wait_for 60 eval 'no_job && ! starting'
+	done
+	wait_for 60 eval 'no_job && ! starting'
+}
+systemctl daemon-reload
+start_servers 1 $((SERVERS / 2))
+
+# Of the last reloads, how long each took.
+durations() { # HOW-MANY
+	journalctl --sync
+	journalctl --no-pager -b -o cat _PID=1 | sed -n 's/^Reloading finished in \([0-9]*\) ms.*/\1/p' | tail -n "$1" | paste -sd' '
+}
+for _ in 1 2 3; do
+	systemctl daemon-reload
+done
+diag "a reload takes, in ms: $(durations 3)" 2>&1
+
+# --- 20 loops at once ---------------------------------------------------------------------------------------------------
+
+# The web application runs COMMAND in 20 loops; $i is the loop's number. What it had: calls, and those with status 0.
+loops() { # NAME COMMAND
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	prepare_web "$1" bash -c '[ ! -d /run/cpu/web ] || echo $$ >/run/cpu/web/cgroup.procs
+		sleep 2
+		for i in {1..20}; do
+			(until=$((SECONDS + $1)) calls=0 good=0
+			while [ $SECONDS -lt $until ]; do
+				calls=$((calls + 1))
+				eval "$2" 2>/dev/null && good=$((good + 1))
+			done
+			echo $calls $good) &
+		done
+		wait' - "$SECONDS_EACH" "$2"
+	systemctl start "as-web@$1.service"
+	diag "$1: $(awk '{ calls += $1; good += $2 } END { print calls " calls, " good " with status 0" }' "/opt/as-web/$1.out")" 2>&1
+}
+attack() { # NAME COMMAND
+	local before
+	before=$(reload_count)
+	bystander_watch "$1" loops "$1" "$2"
+	diag "$1: $(($(reload_count) - before)) reloads, in ms: $(durations $(($(reload_count) - before)))" 2>&1
+	is "$(failed_units)" "" "$1: no failed unit"
+	wait_for 60 no_job
+	sleep 3
+}
+is "$(mounts | wc -l)" $((SERVERS / 2)) "$((SERVERS / 2)) servers run"
+case " $ATTACKS " in *" reload "*) attack reload "sudo -n /usr/bin/systemctl $RULE" ;; esac
+start_servers $((SERVERS / 2 + 1)) "$SERVERS"
+is "$(mounts | wc -l)" "$SERVERS" "$SERVERS servers run"
+for name in $ATTACKS; do
+	case $name in
+	check) attack check 'sudo -n /usr/bin/systemctl start left4me-check.service' ;;
+	restart) attack restart 'sudo -n /usr/bin/systemctl reset-failed left4me-server@s1.service
+		sudo -n /usr/bin/systemctl restart left4me-server@s1.service' ;;
+	build) attack build 'sudo -n /usr/bin/systemctl start build-overlay@5.service & sudo -n /usr/bin/systemctl stop build-overlay@5.service; wait $!' ;;
+	limit)
+		# A single reload takes two thirds of a second now, and each waiting client of systemctl some hundredths.
+		BYSTANDER_LIMIT=2500
+		attack limit "sudo -n /usr/bin/systemctl $RULE"
+		;;
+	esac
+done
+done_testing

@@ -64,7 +64,7 @@ is "$(cat said)" "" "40 calls of ten callers: each succeeds, and each row is in"
 took=$(($(now) - begin))
 count=$(reloads | wc -l)
 ok "they share $count reloads in $took ms" test "$count" -lt $((took / 1000 + 2))
-ok "a second or so between each two, at least $(shortest_pause) ms" test "$(shortest_pause)" -ge 950
+ok "a second and more between each two, at least $(shortest_pause) ms" test "$(shortest_pause)" -ge 950
 
 # --- who is told to ask again -------------------------------------------------------------------------------------------
 
@@ -72,10 +72,11 @@ ok "a second or so between each two, at least $(shortest_pause) ms" test "$(shor
 mkdir -p /run/systemd/system/$UNIT.d
 printf '[Unit]\nJobTimeoutSec=4s\n' >/run/systemd/system/$UNIT.d/50-short.conf
 systemctl daemon-reload
-while [ ! -e over ]; do
-	systemctl restart --no-block $UNIT
-	sleep 0.1
-done &
+for _ in 1 2 3; do
+	while [ ! -e over ]; do
+		systemctl restart --no-block $UNIT
+	done &
+done
 sleep 1
 said=$(worker /usr/bin/systemctl restart $UNIT 2>&1)
 is "$?" 1 "under calls without end: status 1"

@@ -123,6 +123,60 @@ static void check_root(const struct config *config, struct report *report)
 		report_problem(report, config->host.root, "is owned by %s, not by %s ([host] uid and gid)", owner, expected);
 }
 
+/* The shells of accounts that nobody logs in to. */
+static bool is_no_shell(const char *shell)
+{
+	const char *slash = strrchr(shell, '/'), *name = slash ? slash + 1 : shell;
+
+	return strcmp(name, "nologin") == 0 || strcmp(name, "false") == 0;
+}
+
+static bool lies_in(const char *path, const char *directory)
+{
+	size_t length = strlen(directory);
+
+	return strncmp(path, directory, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}
+
+/* Both are warnings: who uses an account of his own has reasons, and the home can only be changed while nothing runs. */
+static void judge_account(const struct config *config, const char *home, const char *shell, struct report *report)
+{
+	const char *user = config->host.user;
+
+	if (!is_no_shell(shell))
+		report_warning(report, user, "has the login shell %s, but user@%s.service is masked: who logs in as %s has no "
+			       "user manager; give [host] user an account of its own", *shell ? shell : "/bin/sh",
+			       config->host.uid, user);
+	if (lies_in(home, config->host.root))
+		report_warning(report, user, "has its home in %s, where the web application can leave keys for sshd; once "
+			       "nothing of it runs: usermod --home /nonexistent %s", config->host.root, user);
+}
+
+/* Reads passwd(5) itself: a name service would load plugins and might wait for the network. */
+static void check_account(const struct config *config, struct report *report)
+{
+	FILE *passwd = fopen("/etc/passwd", "re");
+	cleanup_free char *line = NULL;
+	size_t size = 0;
+
+	while (passwd && getline(&line, &size, passwd) > 0) {
+		char *fields[7], *rest = line;
+		size_t count = 0;
+
+		line[strcspn(line, "\n")] = '\0';
+		while (rest && count < ELEMENTS(fields)) {
+			fields[count++] = rest;
+			rest = strchr(rest, ':');
+			if (rest)
+				*rest++ = '\0';
+		}
+		if (count == ELEMENTS(fields) && strcmp(fields[0], config->host.user) == 0)
+			judge_account(config, fields[5], fields[6], report);
+	}
+	if (passwd)
+		(void) fclose(passwd);
+}
+
 bool host_is_running(void)
 {
 	return access("/run/systemd/system", F_OK) == 0;
@@ -141,4 +195,5 @@ void host_check_needs(const struct config *config, struct report *report)
 	check_libbpf(report);
 	check_calendar(config, report);
 	check_root(config, report);
+	check_account(config, report);
 }

@@ -84,6 +84,9 @@ like "$(systemctl cat "$(unit alpha)")" '^ExecStart=.*left4me-overlay enter' "th
 like "$log" 'usermod --home /nonexistent left4me$' "the home of left4me, which something runs as, is named"
 like "$(check)" "^warning: left4me: has its home in $STATE.*usermod --home /nonexistent left4me\$" "by check, too"
 is "$(check | wc -l)" 2 "which finds nothing else"
+fails "the worker's rule of before is gone" worker /usr/bin/systemctl daemon-reload
+ok "there is another" worker /usr/bin/systemctl restart left4me-reload.service
+is "$(state)" "$before" "which touches nothing, either"
 is "$(failed_units)" "" "no unit has failed"
 
 # --- what was started before ends as ever ------------------------------------------------------------------------------
@@ -126,7 +129,8 @@ runuser -u left4me -- touch "$STATE/overlays/5/go"
 build_ended() { [ "$(property build-overlay@5 ActiveState)" = inactive ]; }
 ok "the build ends" wait_for 20 build_ended
 is "$(property build-overlay@5 Result) $(cat "$STATE/overlays/5/result")" "success built" "it has built"
-ok "it builds once more" systemctl start build-overlay@5
+ok "it builds once more" worker /usr/bin/systemctl start build-overlay@5.service
+is "$(ls /run/left4me/build)" "" "no directory of a build is left"
 
 web=$(property left4me-web MainPID)
 ok "the web application is restarted" systemctl restart left4me-web

@@ -139,16 +139,18 @@ is "$(failed_units)" "" "no unit has failed"
 
 # --- a removal finds both places ---------------------------------------------------------------------------------------
 
-# Mounts that no unit knows, by the helper of before: below its root, below another, and renamed there.
+# Mounts that no unit knows, by the helper of before: below its root, below another, renamed there, and moved out of it.
 install -d -o left4me -g left4me /var/other /var/other/{installation,overlays,runtime}
 ok "mounted by the helper of before" ./overlay-before mount orphan installation
 ok "mounted below another root" ./overlay-before --root=/var/other mount far installation
 ok "and renamed there" ./overlay-before --root=/var/other mount strayed installation
 runuser -u left4me -- mv /var/other/runtime/strayed "/var/other/gone away"
+ok "and moved out of the state directory" ./overlay-before mount moved installation
+runuser -u left4me -- mv "$STATE/runtime/moved" /var/tmp/moved
 is "$(places stays) $(places beta)" "$(old_place stays) $(old_place beta)" "two servers still run as before"
 log=$(package -r left4me)
 is "$?" 0 "the package is removed"
-is "$(sed -n 's/^left4me: unmounting //p' <<<"$log" | xargs)" "far orphan strayed" "what no unit unmounts is named"
+is "$(sed -n 's/^left4me: unmounting //p' <<<"$log" | xargs)" "far moved orphan strayed" "what no unit unmounts is named"
 is "$(mount_table | grep left4me:)" "" "nothing is mounted"
 is "$(pgrep -u left4me -a)" "" "nothing of left4me runs"
 is "$(ls -d /run/left4me 2>&1)" "ls: cannot access '/run/left4me': No such file or directory" "no /run/left4me"

@@ -160,6 +160,9 @@ ok "a build runs" wait_for 20 build_runs
 delete_server alpha
 reload
 systemctl start timers.target
+# It runs on for a second after the reload, and would be named, too.
+no_reload() { [ "$(property left4me-reload.service ActiveState)" = inactive ]; }
+ok "the pause after the reload is over" wait_for 20 no_reload
 log=$(package -r left4me)
 is "$?" 0 "the package is removed"
 is "$(sed -n 's/^left4me: stopping //p' <<<"$log" | sort | xargs)" "$(sort <<-'END' | xargs

@@ -21,7 +21,7 @@ B := build$(if $(SANITIZE),/sanitize)
 empty :=
 space := $(empty) $(empty)
 comma := ,
-override CPPFLAGS += -Igenerator -I$B/core -DVERSION='"$(VERSION)"'
+override CPPFLAGS += -D_FILE_OFFSET_BITS=64 -Igenerator -I$B/core -DVERSION='"$(VERSION)"'
 override CFLAGS += -std=c11 $(WARNINGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all)
 override LDFLAGS += -Wl,--as-needed -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 

@@ -51,7 +51,7 @@ static void set_helpers(struct variables *variables, const struct config *config
 				     config->host.uid, config->host.gid,
 				     root_moved ? " --root=" : "", root_moved ? root : "",
 				     database_moved ? " --database=" : "", database_moved ? database : "");
-	variable_set(variables, VAR_UMOUNT, variables->overlay);
+	variable_set(variables, VAR_OVERLAY_HELPER, variables->overlay);
 }
 
 /*

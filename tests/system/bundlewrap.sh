@@ -75,7 +75,7 @@ is "$(property left4me-server@alpha FragmentPath)" /run/systemd/generator/left4m
 	"a server is the generator's"
 is "$(property l4d2-game.slice AllowedCPUs)" 1 "games have the other CPU"
 is "$(drift)" "" "check finds no difference between $directory and the generator"
-is "$(find $directory -type f | wc -l)" 18 "the host's units are in $directory"
+is "$(find $directory -type f | wc -l)" 20 "the host's units are in $directory"
 is "$(failed_units)" "" "no failed unit"
 is "$(property left4me-server@alpha MainPID)" "$pid" "the running server was not touched"
 

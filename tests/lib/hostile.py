@@ -169,6 +169,7 @@ TRICKS = [
     "CREATE TRIGGER evil INSTEAD OF INSERT ON generator_instances BEGIN DELETE FROM i; END",
     "CREATE VIEW v0 AS SELECT * FROM i; " + "".join("CREATE VIEW v%d AS SELECT * FROM v%d; " % (n, n - 1) for n in range(1, 20))
     + "CREATE VIEW generator_instances AS SELECT * FROM v19",
+    "CREATE VIEW generator_instances AS " + " UNION ALL ".join([MALLORY] * 60),
 ]
 # Views that ask for what the reader must not do: none of them may be read.
 FORBIDDEN = [
@@ -187,7 +188,6 @@ FORBIDDEN = [
     over(INSTANCES, "absent"),
     "CREATE TABLE generator_instances (name, port)",
     "CREATE INDEX generator_instances ON i (name)",
-    "CREATE VIEW generator_instances AS " + " UNION ALL ".join([MALLORY] * 60),
     over(INSTANCES, "i WHERE name NOT LIKE '" + "%_" * 3000 + "'"),
     over(INSTANCES, arguments="-(" * 150 + "enabled" + ")" * 150),
     over(INSTANCES, arguments="hex(zeroblob(40000000))"),
@@ -276,10 +276,14 @@ def make(number, path):
 
 
 def read_back(path):
-    """The rows of the three views as SQLite gives them, or None where it cannot."""
+    """
+    The rows of the three views as SQLite gives them, or None where it cannot. What of the schema it cannot parse is passed
+    over, as the reader does: it may be a table of the application that has nothing to do with the views.
+    """
     connection = sqlite3.connect("file:%s?immutable=1" % path, uri=True)
     connection.text_factory = Text
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 64 * MIB)
+    connection.execute("PRAGMA writable_schema = ON")
     rows, end = [], time.monotonic() + 10
     connection.set_progress_handler(lambda: time.monotonic() > end, 1000000)
     try:

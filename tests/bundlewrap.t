@@ -160,7 +160,7 @@ def tree_of(conf):
     for path, (kind, _, data) in sorted(snapshot(directory + "/systemd/generator").items()):
         if kind == "file":
             units.setdefault(path, []).extend(parse(data))
-        elif kind == "link":
+        elif kind == "link" and data != b"/dev/null":       # bundlewrap's metadata cannot say a mask
             target, _, unit = path.rpartition("/")
             units.setdefault(unit, []).append(("Install", "WantedBy", target.removesuffix(".wants")))
     return units

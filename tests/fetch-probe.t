@@ -40,6 +40,19 @@ def change_v6(call, address, interface="lo"):
                                    socket.if_nametoindex(interface)))
 
 
+def wait_for_v6():
+    """The kernel takes up an address in a work queue; until then sendto(2) says EADDRNOTAVAIL or ENETUNREACH."""
+    tentative, deadline = 0x40, time.monotonic() + 5
+    while time.monotonic() < deadline:
+        with open("/proc/self/net/if_inet6", encoding="ascii") as file:
+            flags = [int(line.split()[4], 16) for line in file]
+        with open("/proc/self/net/ipv6_route", encoding="ascii") as file:
+            routes = {line.split()[0] for line in file}
+        if not any(f & tentative for f in flags) and socket.inet_pton(socket.AF_INET6, V6).hex() in routes:
+            return
+        time.sleep(0.01)
+
+
 def give(*addresses):
     """lo with exactly these."""
     set_lo(False)
@@ -57,6 +70,8 @@ def give(*addresses):
             change_v6(SIOCSIFADDR, address)
         else:
             set_v4(b"lo:1", address)
+    if V6 in addresses:
+        wait_for_v6()
 
 
 def refused_at(address, name, **options):

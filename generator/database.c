@@ -360,8 +360,9 @@ static bool is_sidecar_closed(struct attempt *attempt)
 	for (enum sidecar i = 0; i < SIDECARS; i++) {
 		cleanup_free char *path = sidecar_path(attempt->path, i);
 		cleanup_free char *what = xconcat("read its ", suffixes[i], " file");
+		struct stat st;
 
-		if (access(path, R_OK) < 0 && errno == EACCES) {
+		if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, R_OK) < 0 && errno == EACCES) {
 			(void) fail(attempt, EACCES, path, what);
 			return true;
 		}

@@ -90,7 +90,7 @@ FAULTS = [
     ("20 003 instances", sql(MANY % 20001 + DISABLED), INSTANCES + ": has 20003 rows, more than 10 times"),
     ("a view over a pragma", view(INSTANCES, "SELECT %s FROM pragma_database_list" % constants_of(INSTANCES, name="name", port=27001, arguments="file")), INSTANCES),
     ("a view that loads an extension", view(INSTANCES, "SELECT " + constants_of(INSTANCES, name="load_extension('/tmp/evil')", port=27001)), INSTANCES),
-    ("a -wal that is a link to a file of root's", sidecars(lambda p: os.symlink("/etc/shadow", p), "-wal"), None),
+    ("a -wal that is a link to a file of root's", sidecars(lambda p: os.symlink("/etc/shadow", p), "-wal"), "its -wal file is a symbolic link"),
     ("a -wal of garbage", sidecars(lambda p: write(p, b"garbage" * 1000), "-wal"), None),
     ("a -wal and a -shm of garbage", sidecars(lambda p: write(p, b"garbage" * 10000), "-wal", "-shm"), None),
     ("a -journal of garbage", sidecars(lambda p: write(p, b"garbage" * 1000), "-journal"), None),

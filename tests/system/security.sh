@@ -38,7 +38,7 @@ replace "database a link to a device" "is a symbolic link" "ln -s /dev/zero left
 replace "database a FIFO" "is not a regular file" "mkfifo left4me.db"
 replace "database a directory" "is not a regular file" "mkdir left4me.db"
 replace "database of a terabyte" "not a database" "truncate -s 1T left4me.db"
-replace "log a link to a file of root's" "symbolic links" "cp keep left4me.db && ln -s /etc/shadow left4me.db-wal"
+replace "log a link to a file of root's" "symbolic link" "cp keep left4me.db && ln -s /etc/shadow left4me.db-wal"
 replace "log an endless device" "unable to open" "cp keep left4me.db && ln -s /dev/zero left4me.db-wal && touch left4me.db-shm"
 
 # --- the process that parses it ----------------------------------------------------------------------------------------

@@ -156,7 +156,8 @@ def row_problems(kind, name, row, properties, want):
     words = unitfile.split_words(environment.pop("L4D2_ARGS"), c_escapes=False, relaxed=True)
     layers = " ".join([*map(str, row[2]), "installation"])
     got = description, environment, words
-    meant_ = ("Left 4 Dead 2 server %s on port %d" % (name, row[0]), {"L4D2_PORT": str(row[0]), "L4D2_LAYERS": layers},
+    meant_ = ("Left 4 Dead 2 server %s on port %d" % (name, row[0]), {"HOME": "/var/lib/left4me", "L4D2_PORT": str(row[0]),
+                                                                            "L4D2_LAYERS": layers},
               [word for word in row[1].split(" ") if word])
     return [] if got == meant_ else ["%s: loaded is %r, meant %r" % (unit, got, meant_)]
 
@@ -191,7 +192,7 @@ def links():
     return found
 
 
-HOST = {name for name in os.listdir(UNITS) if NAME_ not in name and "@" not in name or "@." in name}
+HOST = {name for name in os.listdir(UNITS) if NAME_ not in name and ("@" not in name or name.startswith("user@")) or "@." in name}
 HOST_LINKS = {link for link in links() if "left4me-server@" not in link}
 
 

@@ -25,13 +25,12 @@ static int push_unit(struct sink *sink, const struct unit *unit)
 static int push_state(struct sink *sink)
 {
 	const struct file rules = { TREE_STATE, "sudoers.d", "left4me", 0440, true };
-	const struct file root = { TREE_STATE, "", "root", 0, false };
 	struct text *out = sink->open(sink, &rules);
 
 	if (!out)
 		return -1;
 	text_puts(out, "no line of a unit file\n");
-	return sink->close(sink, &rules) < 0 ? -1 : sink->directory(sink, &root);
+	return sink->directory || sink->mask ? -1 : sink->close(sink, &rules);
 }
 
 /* The status of the end. */

@@ -178,5 +178,5 @@ ok "the median stop took $median ms, at most 1500" test "$median" -le 1500
 systemctl start "${units[@]}"
 ok "once more" wait_for 10 all_listen
 systemctl stop "${units[@]}"
-is "$(failed_units)" "" "a stop is no failure"
+is "$(failed_units)" "" "a stop is no failure" || diag "$(journalctl -o cat --no-pager -n 30 -u 'left4me-server@*')"
 done_testing

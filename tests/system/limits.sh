@@ -112,9 +112,10 @@ systemctl stop left4me-server@one
 
 # --- modules ------------------------------------------------------------------------------------------------------------
 
-own=$STATE/runtime/one
-tar -C selftest.d -c probe probes | runuser -u left4me -- sh -c "mkdir -p $own && tar -C $own --no-same-owner -x"
-runuser -u left4me -- sh -c "printf 'own=%s\nonly=on demand\n' $own >$own/facts"
+# A server sees its overlay alone: what is put into its upper directory lies in the merged one.
+own=$STATE/runtime/one/merged/probes upper=$STATE/runtime/one/upper/probes
+tar -C selftest.d -c probe probes | runuser -u left4me -- sh -c "mkdir -p $upper && tar -C $upper --no-same-owner -x"
+runuser -u left4me -- sh -c "printf 'own=%s\nonly=on demand\n' $own >$upper/facts"
 does <<<"exec /usr/bin/python3 -I $own/probe server $own/facts"
 probe_modules() {
 	systemctl start left4me-server@one

@@ -18,6 +18,17 @@ hide_from_server() { # NAME
 	rmdir "/run/left4me/server/$1/merged" "/run/left4me/server/$1" 2>/dev/null
 }
 
+# A script for the build NAME, where and as left4me-fetch-script(8) leaves it; and none.
+show_script_to_build() { # NAME
+	install -d -m 755 /run/left4me/build && install -d -m 750 -g "$GROUP_" "/run/left4me/build/$1" &&
+		install -m 440 -g "$GROUP_" /dev/null "/run/left4me/build/$1/script"
+}
+
+hide_script_from_build() { # NAME
+	rm -f "/run/left4me/build/$1/script"
+	rmdir "/run/left4me/build/$1" 2>/dev/null
+}
+
 as_user() { setpriv --reuid="$USER_" --regid="$GROUP_" --clear-groups --no-new-privs -- "$@"; }
 
 # Starts what the sandboxes must not reach; its facts go to stdout. DECOY is its process.

@@ -5,9 +5,10 @@
 #   bystander_watch LABEL COMMAND...   runs COMMAND, measuring meanwhile; then one test for each of restart of the service,
 #                                      `systemctl start`, `sudo -n true` of another user, login on a terminal and a log line:
 #                                      never slower than BYSTANDER_LIMIT ms (1000). The status is COMMAND's.
-#   bystander_calm SECONDS             for an emulated machine, whose second is no second: measures without an attack, and the
-#                                      limit becomes 1000 and eleven times the worst of that: busy games leave
-#                                      others an eleventh of the CPUs, 1000 parts to 100
+#   bystander_calm SECONDS             for an emulated machine, whose second is no second, and for one that has other work
+#                                      beside the tests: measures without an attack, and the limit becomes 1000 and eleven
+#                                      times the worst of that: busy games leave others an eleventh of the CPUs, 1000 parts
+#                                      to 100
 
 BYSTANDER_LIMIT=1000
 

@@ -45,7 +45,7 @@ pid=$(property left4me-server@alpha MainPID)
 is "$(ls "/proc/$pid/root$STATE/runtime" "/proc/$pid/root$STATE/runtime/alpha" | xargs)" \
 	"/proc/$pid/root$STATE/runtime: alpha /proc/$pid/root$STATE/runtime/alpha: merged" "a server sees its overlay, neither upper nor work"
 is "$(ls -A "$STATE/runtime/alpha" | xargs)" "upper work" "the host sees both, and no mount"
-is "$(tr '\0' '\n' <"/proc/$pid/environ" | grep ^HOME=)" "HOME=$(getent passwd left4me | cut -d: -f6)" "it has the unit's environment"
+is "$(tr '\0' '\n' <"/proc/$pid/environ" | grep ^HOME=)" "HOME=$STATE" "it has the unit's environment"
 is "$(sed -n 's/^NSpid:.*\t//p' "/proc/$pid/status")" 1 "it is PID 1 of its namespace"
 is "$(journalctl --no-pager -b -o json -u left4me-server@alpha | grep -o '"SYSLOG_IDENTIFIER":"srcds_run"' | sort -u)" \
 	'"SYSLOG_IDENTIFIER":"srcds_run"' "its lines go by its own name"

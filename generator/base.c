@@ -190,6 +190,25 @@ int text_flush(struct text *text)
 	return -error;
 }
 
+int text_read(struct text *text, int fd)
+{
+	const size_t size = 4096;
+
+	for (;;) {
+		ssize_t n;
+
+		text_make_room(text, size);
+		text->data[text->length] = '\0';
+		n = read(fd, text->data + text->length, size);
+		if (n == 0)
+			return 0;
+		if (n > 0)
+			(void) text_extend(text, (size_t) n);
+		else if (errno != EINTR)
+			return -errno;
+	}
+}
+
 void text_done(struct text *text)
 {
 	free(text->data);

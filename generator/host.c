@@ -15,16 +15,6 @@
 
 /* --- other programs -------------------------------------------------------------------------------------- */
 
-static void read_to_end(int fd, struct text *out)
-{
-	char buffer[4096];
-	ssize_t n;
-
-	while ((n = read(fd, buffer, sizeof(buffer))) > 0 || (n < 0 && errno == EINTR))
-		if (n > 0)
-			text_append(out, buffer, (size_t) n);
-}
-
 /* Runs a program of systemd's without a shell; its exit status, or -1. What it prints is appended to *out. */
 static int run(const char *const arguments[], struct text *out)
 {
@@ -45,7 +35,7 @@ static int run(const char *const arguments[], struct text *out)
 	(void) posix_spawn_file_actions_destroy(&actions);
 	(void) close(ends[1]);
 	if (r == 0)
-		read_to_end(ends[0], out);
+		(void) text_read(out, ends[0]);
 	(void) close(ends[0]);
 	if (r != 0 || waitpid(pid, &status, 0) != pid)
 		return -1;
@@ -54,11 +44,13 @@ static int run(const char *const arguments[], struct text *out)
 
 /* --- hardening that systemd has loaded ------------------------------------------------------------- */
 
-static void check_loaded(const char *unit, const char *directory, struct report *report)
+/* A unit of that kind, with any instance: what systemd has for one it has for all. */
+static void check_loaded(const char *kind, const char *instance, struct report *report)
 {
 	static const char file[] = "/10-hardening.conf";
+	cleanup_free char *unit = xasprintf("%s%s.service", kind, instance);
 	const char *const command[] = { "/usr/bin/systemctl", "show", "--property=DropInPaths", "--value", "--", unit, NULL };
-	cleanup_free char *ours = xasprintf(GENERATOR_DIRECTORY "/%s%s", directory, file);
+	cleanup_free char *ours = xasprintf(GENERATOR_DIRECTORY "/%s.service.d%s", kind, file);
 	cleanup_text struct text out = TEXT_EMPTY;
 	cleanup_free char *paths = NULL;
 	const char *other = NULL;
@@ -131,13 +123,6 @@ static bool is_no_shell(const char *shell)
 	return strcmp(name, "nologin") == 0 || strcmp(name, "false") == 0;
 }
 
-static bool lies_in(const char *path, const char *directory)
-{
-	size_t length = strlen(directory);
-
-	return strncmp(path, directory, length) == 0 && (path[length] == '/' || path[length] == '\0');
-}
-
 /* Both are warnings: who uses an account of his own has reasons, and the home can only be changed while nothing runs. */
 static void judge_account(const struct config *config, const char *home, const char *shell, struct report *report)
 {
@@ -147,7 +132,7 @@ static void judge_account(const struct config *config, const char *home, const c
 		report_warning(report, user, "has the login shell %s, but user@%s.service is masked: who logs in as %s has no "
 			       "user manager; give [host] user an account of its own", *shell ? shell : "/bin/sh",
 			       config->host.uid, user);
-	if (lies_in(home, config->host.root))
+	if (path_below(home, config->host.root))
 		report_warning(report, user, "has its home in %s, where the web application can leave keys for sshd; once "
 			       "nothing of it runs: usermod --home /nonexistent %s", config->host.root, user);
 }
@@ -185,9 +170,9 @@ bool host_is_running(void)
 void host_check_loaded(const struct config *config, struct report *report)
 {
 	if (config->web_enabled)
-		check_loaded("left4me-web.service", "left4me-web.service.d", report);
-	check_loaded(SERVER_UNIT "any.service", SERVER_UNIT ".service.d", report);
-	check_loaded(BUILD_UNIT "0.service", BUILD_UNIT ".service.d", report);
+		check_loaded("left4me-web", "", report);
+	check_loaded(SERVER_UNIT, "any", report);
+	check_loaded(BUILD_UNIT, "0", report);
 }
 
 void host_check_needs(const struct config *config, struct report *report)

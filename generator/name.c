@@ -109,3 +109,15 @@ bool valid_path(const char *path)
 	}
 	return true;
 }
+
+const char *path_below(const char *path, const char *directory)
+{
+	size_t length = strlen(directory);
+
+	if (strncmp(path, directory, length) != 0)
+		return NULL;
+	path += length;
+	if (*path == '/')
+		return path + 1;
+	return *path ? NULL : path;
+}

@@ -41,3 +41,6 @@ bool valid_text(const char *text, size_t length);
 
 /* Absolute, no empty, "." or ".." component, no slash at the end; not "/". */
 bool valid_path(const char *path);
+
+/* The part of a valid_path() below another, within it: "" for the directory itself, NULL if it does not lie there. */
+const char *path_below(const char *path, const char *directory);

@@ -73,7 +73,8 @@ static int read_view(sqlite3 *db, enum view view, struct text *out, char **ret_r
 			*ret_reason = xasprintf("view %s: has more than %zu rows", info->name, info->rows_max);
 			rc = SQLITE_FULL;
 		} else if (out->length > ROWS_SIZE_MAX) {
-			*ret_reason = xasprintf("view %s: its rows are larger than 64 MiB", info->name);
+			*ret_reason = xasprintf("view %s: its rows are larger than %d MiB", info->name,
+						ROWS_SIZE_MAX / 1024 / 1024);
 			rc = SQLITE_FULL;
 		} else
 			for (size_t i = 0; i < info->column_count; i++)

@@ -57,9 +57,9 @@ static int put_rules(struct rendering *rendering, const struct output *output);
 static int put_build_root(struct rendering *rendering, const struct output *output);
 
 /*
- * Everything that is written, in this order: what it depends on, who writes it, from what, where to, whether at all, the directory of
- * the link that wants it, and the description of the fallback template, which takes over where the row of a unit is
- * gone. The name of servers and builds is what stands before the instance.
+ * Everything that is written, in this order: what it depends on, who writes it, from what, where to, whether at all,
+ * the directory of the link that wants it, and the description of the fallback template, which takes over where the
+ * row of a unit is gone. The name of servers and builds is what stands before the instance.
  */
 static const struct output {
 	enum part part;

@@ -70,17 +70,10 @@ static bool same_settings(const struct text *a, const struct text *b)
 static bool read_file(const char *path, struct text *text)
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	char buffer[4096];
 	struct stat st;
-	ssize_t n;
 
 	text_clear(text);
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return false;
-	while ((n = read(fd, buffer, sizeof(buffer))) > 0 || (n < 0 && errno == EINTR))
-		if (n > 0)
-			text_append(text, buffer, (size_t) n);
-	return true;
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && text_read(text, fd) == 0;
 }
 
 static struct text *compare_open(struct sink *sink, const struct file *file)

@@ -3,20 +3,11 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "name.h"
+
 void variable_set(struct variables *variables, unsigned number, const char *text)
 {
 	variables->of[number] = (struct variable){ .text = text, .length = text ? strlen(text) : 0 };
-}
-
-static bool is_below(const char *path, const char *const *directories, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		size_t length = strlen(directories[i]);
-
-		if (strncmp(path, directories[i], length) == 0 && (path[length] == '/' || path[length] == '\0'))
-			return true;
-	}
-	return false;
 }
 
 /* What the templates' own masks do not cover: a root, database or directory of helpers in an unusual place. */
@@ -25,16 +16,17 @@ static void set_masks(struct variables *variables, const struct config *config)
 	static const char *const masked[] = {
 		"/etc", "/home", "/media", "/mnt", "/opt", "/root", "/run", "/srv", "/var",
 	};
-	static const char *const visible[] = { "/usr" };
-	const char *const root[] = { config->host.root };
-	bool root_is_masked = is_below(config->host.root, masked, ELEMENTS(masked));
-	bool database_is_masked = is_below(config->host.database, masked, ELEMENTS(masked)) ||
-				  is_below(config->host.database, root, 1);
+	bool root_is_masked = false;
+	bool database_is_masked = path_below(config->host.database, config->host.root);
 
+	for (size_t i = 0; i < ELEMENTS(masked); i++) {
+		root_is_masked |= path_below(config->host.root, masked[i]) != NULL;
+		database_is_masked |= path_below(config->host.database, masked[i]) != NULL;
+	}
 	variable_set(variables, VAR_ROOT_TO_MASK, root_is_masked ? NULL : config->host.root);
 	variable_set(variables, VAR_DATABASE_TO_MASK, database_is_masked ? NULL : config->host.database);
 	variable_set(variables, VAR_HELPERS_TO_BIND,
-	    is_below(config->host.helpers, visible, ELEMENTS(visible)) ? NULL : config->host.helpers);
+	    path_below(config->host.helpers, "/usr") ? NULL : config->host.helpers);
 }
 
 /* A helper's path and the options that it needs on this host: it reads no configuration of its own. */

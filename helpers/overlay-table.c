@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base.h"
+#include "name.h"
 #include "overlay-mount.h"
 #include "overlay-say.h"
 
@@ -107,14 +108,6 @@ static char *real_path(int fd)
 	return xstrdup(path);
 }
 
-/* The part of `path` below `directory`, NULL if it does not lie there. */
-static const char *part_below(const char *path, const char *directory)
-{
-	size_t length = strlen(directory);
-
-	return strncmp(path, directory, length) == 0 && path[length] == '/' ? path + length + 1 : NULL;
-}
-
 char *find_below_root(const char *name, int root, uint64_t *ret_id)
 {
 	cleanup_free char *source = xasprintf(OVERLAY_SOURCE "%s", name), *path = real_path(root);
@@ -122,9 +115,9 @@ char *find_below_root(const char *name, int root, uint64_t *ret_id)
 	struct libmnt_fs *fs;
 
 	while ((fs = next_mount(&walk))) {
-		const char *below = part_below(mnt_fs_get_target(fs), path);
+		const char *below = path_below(mnt_fs_get_target(fs), path);
 
-		if (!below || !is_overlay_of(fs, source))
+		if (!below || !*below || !is_overlay_of(fs, source))
 			continue;
 		*ret_id = (uint64_t) mnt_fs_get_id(fs);
 		return xstrdup(below);
@@ -137,9 +130,12 @@ char *find_nested(const char *path)
 	cleanup(walk_done) struct walk walk = walk_table();
 	struct libmnt_fs *fs;
 
-	while ((fs = next_mount(&walk)))
-		if (part_below(mnt_fs_get_target(fs), path))
+	while ((fs = next_mount(&walk))) {
+		const char *below = path_below(mnt_fs_get_target(fs), path);
+
+		if (below && *below)
 			return xstrdup(mnt_fs_get_target(fs));
+	}
 	return NULL;
 }
 

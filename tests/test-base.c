@@ -134,6 +134,29 @@ static void test_window(size_t total, size_t piece)
 	(void) fclose(file);
 }
 
+/* A text of nothing is a string too, and a descriptor that cannot be read is an error. */
+static void test_text_read(void)
+{
+	static const size_t totals[] = { 0, 1, 4095, 4096, 4097, 100000 };
+	cleanup_text struct text nothing = TEXT_EMPTY;
+
+	for (size_t i = 0; i < ELEMENTS(totals); i++) {
+		cleanup_text struct text text = TEXT_EMPTY;
+		cleanup_free char *bytes = xcalloc(totals[i] + 1, 1);
+		FILE *file = tmpfile();
+
+		memset(bytes, 'b', totals[i]);
+		(void) !write(fileno(file), bytes, totals[i]);
+		rewind(file);
+		text_puts(&text, i % 2 ? "a" : "");
+		is_int(text_read(&text, fileno(file)), 0, "%zu bytes read", totals[i]);
+		ok(text.length == totals[i] + i % 2 && strcmp(text.data + i % 2, bytes) == 0, "and appended");
+		(void) fclose(file);
+	}
+	is_int(text_read(&nothing, -1), -EBADF, "what is not open is an error");
+	is_str(nothing.data, "", "and leaves a string");
+}
+
 /* The first failure is kept to the end, and the text serves the next file. */
 static void test_full_disk(void)
 {
@@ -295,6 +318,7 @@ int main(void)
 	for (size_t i = 0; i < ELEMENTS(sizes); i++)
 		for (size_t k = 0; k < ELEMENTS(pieces); k++)
 			test_window(sizes[i], pieces[k]);
+	test_text_read();
 	test_full_disk();
 	test_write_all();
 	test_short_write();

@@ -166,6 +166,23 @@ static void test_paths(void)
 		   rows[i].valid ? "valid" : "refused");
 }
 
+static void test_below(void)
+{
+	static const struct {
+		const char *path, *directory, *below;
+	} rows[] = {
+		{ "/srv/a", "/srv", "a" }, { "/srv/a/b", "/srv", "a/b" }, { "/srv/a/b", "/srv/a", "b" }, { "/srv", "/srv", "" },
+		{ "/srvx", "/srv", NULL }, { "/srvx/a", "/srv", NULL }, { "/sr", "/srv", NULL }, { "/var/srv", "/srv", NULL },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(rows); i++) {
+		const char *below = path_below(rows[i].path, rows[i].directory);
+
+		is_str(below ? below : "(elsewhere)", rows[i].below ? rows[i].below : "(elsewhere)", "'%s' below '%s'",
+		       rows[i].path, rows[i].directory);
+	}
+}
+
 int main(void)
 {
 	test_names();
@@ -176,5 +193,6 @@ int main(void)
 	test_cut_characters();
 	test_all_of_unicode();
 	test_paths();
+	test_below();
 	return done_testing();
 }

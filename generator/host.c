@@ -171,6 +171,8 @@ void host_check_loaded(const struct config *config, struct report *report)
 {
 	if (config->web_enabled)
 		check_loaded("left4me-web", "", report);
+	if (*config->workshop.refresh)
+		check_loaded("left4me-workshop-refresh", "", report);
 	check_loaded(SERVER_UNIT, "any", report);
 	check_loaded(BUILD_UNIT, "0", report);
 }

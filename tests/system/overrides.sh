@@ -95,6 +95,11 @@ drop_in build-overlay@.service.d 10-hardening.conf 'NoNewPrivileges=yes'
 reload
 check_finds "build-overlay.*$etc/build-overlay@.service.d/10-hardening.conf replaces" "10-hardening.conf for builds" 10-hardening.conf
 rm -r "$etc/build-overlay@.service.d"
+drop_in left4me-workshop-refresh.service.d 10-hardening.conf 'NoNewPrivileges=yes'
+reload
+check_finds "^left4me-workshop-refresh.*$etc/left4me-workshop-refresh.service.d/10-hardening.conf replaces" \
+	"10-hardening.conf for the workshop refresh" 10-hardening.conf
+rm -r "$etc/left4me-workshop-refresh.service.d"
 reload
 is "$(property "$(unit alpha)" PrivatePIDs)" yes "once it is gone ours is back"
 check_is_clean "10-hardening.conf gone"

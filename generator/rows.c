@@ -21,18 +21,22 @@ const struct view_info views[VIEW_COUNT] = {
 	},
 };
 
+/*
+ * One row more than there may be is enough to say that there are too many. Without that end a view that has none is
+ * sorted until time or memory ends, and the message would name one of these.
+ */
 char *view_query(enum view view)
 {
 	const struct view_info *info = &views[view];
 	struct text query = TEXT_EMPTY;
 
 	for (size_t i = 0; i < info->column_count; i++) {
-		const char *expression = info->columns[i].expression;
+		const char *name = info->columns[i].name, *expression = info->columns[i].expression;
 
-		text_puts(&query, i == 0 ? "SELECT " : ", ");
-		text_puts(&query, expression ? expression : info->columns[i].name);
+		text_puts(&query, i == 0 ? "SELECT * FROM (SELECT " : ", ");
+		text_printf(&query, expression ? "%s AS %s" : "%s", expression ? expression : name, name);
 	}
-	text_printf(&query, " FROM main.%s ORDER BY %s", info->name, info->order);
+	text_printf(&query, " FROM main.%s LIMIT %zu) ORDER BY %s", info->name, info->rows_max + 1, info->order);
 	return text_take(&query);
 }
 

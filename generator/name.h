@@ -17,6 +17,9 @@ enum { SERVERS_MAX = 5000, OVERLAY_ROWS_MAX = 10000 };
 /* The longest script of an overlay, in bytes. */
 enum { SCRIPT_MAX = 1024 * 1024 };
 
+/* What the helpers take for ROOT unless --root= says otherwise. */
+#define DEFAULT_ROOT "/var/lib/left4me"
+
 /* The word that stands for ROOT/installation in a list of layers; always the last one. */
 #define INSTALLATION "installation"
 

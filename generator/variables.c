@@ -34,7 +34,7 @@ static void set_helpers(struct variables *variables, const struct config *config
 {
 	const char *root = config->host.root, *database = config->host.database;
 	cleanup_free char *default_database = xasprintf("%s/left4me.db", root);
-	bool root_moved = strcmp(root, "/var/lib/left4me") != 0;
+	bool root_moved = strcmp(root, DEFAULT_ROOT) != 0;
 	bool database_moved = strcmp(database, default_database) != 0;
 
 	variables->overlay = xasprintf("%s/left4me-overlay%s%s", config->host.helpers,

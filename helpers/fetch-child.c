@@ -13,7 +13,10 @@
 /* What the first byte of an answer says of the others. */
 enum { ANSWER_SCRIPT = 's', ANSWER_REASON = 'r' };
 
-enum { READ_SIZE = 64 * 1024 };
+enum {
+	READ_SIZE = 64 * 1024,
+	REASON_MAX = 1000,     /* bytes of what the child says that go into a message */
+};
 
 static _Noreturn void child(int answers, uid_t uid, gid_t gid, const char *database, struct query *query)
 {
@@ -25,7 +28,7 @@ static _Noreturn void child(int answers, uid_t uid, gid_t gid, const char *datab
 		r = fetch_row(database, query, &error.reason);
 	text_putc(&answer, r == 0 ? ANSWER_SCRIPT : ANSWER_REASON);
 	if (r < 0)
-		text_printf(&answer, "%.1000s", error.reason);
+		text_puts(&answer, error.reason);
 	else if (query->script.length > 0)
 		text_append(&answer, query->script.data, query->script.length);
 	(void) write_all(answers, answer.data, answer.length);
@@ -67,10 +70,12 @@ static char *judge(const struct text *answer, int status, struct query *query)
 		return NULL;
 	}
 	if (kind == ANSWER_REASON)
-		return xasprintf("%.*s", (int) answer->length - 1, answer->data + 1);
+		return xasprintf("%.*s", REASON_MAX, answer->data + 1);
 	if (WIFSIGNALED(status))
 		return xasprintf("the reading process was ended by signal %d", WTERMSIG(status));
-	return xstrdup("the reading process ran out of memory");
+	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)     /* out_of_memory() */
+		return xstrdup("the reading process ran out of memory");
+	return xstrdup("the reading process did not give a whole answer");
 }
 
 int fetch_by_child(uid_t uid, gid_t gid, const char *database, struct query *query, char **ret_reason)

@@ -22,7 +22,6 @@
 
 #include "fetch-probe.h"
 #include "platform.h"
-#include "privileged.h"
 
 #define SCRIPT "script"
 
@@ -55,27 +54,36 @@ int leave_unit(char **ret_reason)
 	return -1;
 }
 
-/* The descriptor, or -errno: -EPERM if somebody else may write there. */
-static int open_root(void)
+/*
+ * The descriptor, or -errno: -EPERM if somebody else may write there. With `create` it is made if it is missing, as
+ * systemd-tmpfiles does at boot.
+ */
+static int open_script_root(bool create)
 {
-	static const char path[] = SCRIPT_ROOT;
+	static const char path[] = RUN_DIRECTORY;
 	cleanup_close int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int fd = top < 0 ? -errno : open_beneath(top, path + 1, O_RDONLY | O_DIRECTORY, 0);
+	cleanup_close int run = top < 0 ? -errno : open_beneath(top, path + 1, O_PATH | O_DIRECTORY, 0);
+	const char *name = SCRIPT_ROOT + sizeof(path);
 	struct stat st;
+	int fd;
 
+	if (run < 0)
+		return run;
+	if (create && mkdirat(run, name, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	fd = open_beneath(run, name, O_RDONLY | O_DIRECTORY, 0);
 	if (fd < 0 || (fstat(fd, &st) == 0 && st.st_uid == 0 && (st.st_mode & 0022) == 0))
 		return fd;
 	closep(&fd);
 	return -EPERM;
 }
 
-/* What systemd-tmpfiles makes at boot. */
-static int make_root(void)
+static int refuse_script_root(char **ret_reason, int error)
 {
-	cleanup_close int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	cleanup_close int run = top < 0 ? -1 : open_beneath(top, "run/left4me", O_RDONLY | O_DIRECTORY, 0);
-
-	return run >= 0 && mkdirat(run, "build", 0755) == 0 ? open_root() : -ENOENT;
+	if (error != EPERM)
+		return fail(ret_reason, error, "use", "");
+	*ret_reason = xasprintf("another user than root may write in '%s': remove it", SCRIPT_ROOT);
+	return -1;
 }
 
 /* 0 also if there is none. */
@@ -123,12 +131,11 @@ static int make_below(int root, const char *id, gid_t gid, const struct text *sc
 
 int publish_script(const char *id, gid_t gid, const struct text *script, char **ret_reason)
 {
-	int opened = open_root();
-	cleanup_close int root = opened == -ENOENT ? make_root() : opened;
+	cleanup_close int root = open_script_root(true);
 	int r;
 
 	if (root < 0)
-		return fail(ret_reason, -root, "use", "");
+		return refuse_script_root(ret_reason, -root);
 	r = remove_below(root, id);
 	if (r < 0)
 		return fail(ret_reason, -r, "replace", id);
@@ -142,14 +149,14 @@ int publish_script(const char *id, gid_t gid, const struct text *script, char **
 int remove_script(const char *id, char **ret_reason)
 {
 	int r = enter_host();
-	cleanup_close int root = r < 0 ? r : open_root();
+	cleanup_close int root = r < 0 ? r : open_script_root(false);
 
 	if (r < 0) {
 		*ret_reason = xasprintf("cannot enter PID 1's mount namespace: %s", strerror(-r));
 		return -1;
 	}
 	if (root < 0)
-		return root == -ENOENT ? 0 : fail(ret_reason, -root, "use", "");
+		return root == -ENOENT ? 0 : refuse_script_root(ret_reason, -root);
 	r = remove_below(root, id);
 	return r < 0 ? fail(ret_reason, -r, "remove", id) : 0;
 }

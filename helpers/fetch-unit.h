@@ -7,8 +7,9 @@
 #include <sys/types.h>
 
 #include "base.h"
+#include "privileged.h"
 
-#define SCRIPT_ROOT "/run/left4me/build"       /* root's, with a directory for each id */
+#define SCRIPT_ROOT RUN_DIRECTORY "/build"     /* root's, with a directory for each id */
 
 /*
  * Moves this process from the unit's mount namespace into the host's, and checks that the unit's processes cannot

@@ -18,7 +18,6 @@
 #include "privileged.h"
 
 #define PROGRAM "left4me-fetch-script"
-#define DEFAULT_ROOT "/var/lib/left4me"
 
 /* Seconds. Reading takes DATABASE_PATIENCE at most; the rest is for a file system that does not respond. */
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2, ALL_PATIENCE = 10 };

@@ -14,7 +14,6 @@
 #include "overlay-verbs.h"
 #include "privileged.h"
 
-#define DEFAULT_ROOT "/var/lib/left4me"
 
 static const char usage[] =
 	"usage: left4me-overlay [--root=DIR] [--dry-run] mount NAME LAYER...\n"

@@ -12,7 +12,6 @@
 #include "privileged.h"
 
 #define ANCHORS RUN_DIRECTORY "/server"
-#define MERGED "merged"
 
 /* Much less than TimeoutStopSec= of the server unit, which is 15 s. */
 enum { LOCK_SECONDS = 5 };

@@ -8,7 +8,8 @@
 
 #include <stdbool.h>
 
-#define RUN_DIRECTORY "/run/left4me"
+/* The mount point in the anchor. */
+#define MERGED "merged"
 
 /*
  * Opens the directory `name` below the open directory `parent`, made with `mode` if it is missing. `path` is the

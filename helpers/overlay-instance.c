@@ -20,16 +20,22 @@ int opened(int fd, bool may_be_missing, const char *directory, const char *name)
 	if (fd == -ELOOP)
 		die(EXIT_FAILED, ELOOP, "'%s/%s' leads through a symbolic link, which is not followed", directory,
 		    name);
-	if (fd == -EACCES)
-		die(EXIT_FAILED, EACCES, "cannot make '%s/%s' as the owner of runtime", directory, name);
 	if (fd < 0 && !(may_be_missing && fd == -ENOENT))
 		die(EXIT_FAILED, -fd, "cannot open '%s/%s'", directory, name);
 	return fd;
 }
 
+/* The same for what make_beneath() has made, or not. */
+static int made(int fd, const char *directory, const char *name)
+{
+	if (fd == -EACCES)
+		die(EXIT_FAILED, EACCES, "cannot make '%s/%s' as the owner of runtime", directory, name);
+	return opened(fd, false, directory, name);
+}
+
 void open_instance(const char *root, const char *name, bool create, struct instance_directory *instance)
 {
-	bool may_be_missing = !create;
+	const char *below_root;
 	int fd;
 
 	*instance = (struct instance_directory){
@@ -38,21 +44,22 @@ void open_instance(const char *root, const char *name, bool create, struct insta
 		.path = xasprintf("%s/runtime/%s", root, name),
 	};
 	fd = open_beneath(instance->root, "runtime", O_PATH | O_DIRECTORY, 0);
-	instance->runtime = opened(fd, may_be_missing, root, "runtime");
+	instance->runtime = opened(fd, !create, root, "runtime");
 	if (instance->runtime < 0)
 		return;
-	fd = create ? make_beneath(instance->runtime, name, instance->runtime, O_PATH | O_DIRECTORY)
-		    : open_beneath(instance->runtime, name, O_PATH | O_DIRECTORY, 0);
-	instance->directory = opened(fd, may_be_missing, root, instance->path + strlen(root) + 1);
+	below_root = instance->path + strlen(root) + 1;
+	if (create)
+		instance->directory = made(make_beneath(instance->runtime, name, instance->runtime), root, below_root);
+	else
+		instance->directory = opened(open_beneath(instance->runtime, name, O_PATH | O_DIRECTORY, 0), true, root,
+					     below_root);
 }
 
 int open_part(const struct instance_directory *instance, const char *name, bool create)
 {
-	int fd = -ENOENT;
-
 	if (create)
-		fd = make_beneath(instance->directory, name, instance->runtime, O_PATH | O_DIRECTORY);
-	else if (instance->directory >= 0)
-		fd = open_beneath(instance->directory, name, O_PATH | O_DIRECTORY, 0);
-	return opened(fd, !create, instance->path, name);
+		return made(make_beneath(instance->directory, name, instance->runtime), instance->path, name);
+	if (instance->directory < 0)
+		return -ENOENT;
+	return opened(open_beneath(instance->directory, name, O_PATH | O_DIRECTORY, 0), true, instance->path, name);
 }

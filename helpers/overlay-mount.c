@@ -63,8 +63,9 @@ static bool act_as(uid_t uid, gid_t gid)
 	return (gid_t) setfsgid((gid_t) -1) == gid && (uid_t) setfsuid((uid_t) -1) == uid;
 }
 
-int make_beneath(int directory, const char *name, int like, int flags)
+int make_beneath(int directory, const char *name, int like)
 {
+	const int flags = O_PATH | O_DIRECTORY;
 	int fd = open_beneath(directory, name, flags, 0), error = 0;
 	struct stat owner;
 

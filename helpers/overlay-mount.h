@@ -19,10 +19,10 @@
 int open_root(const char *path);
 
 /*
- * open_beneath() of a directory, which is first made, mode 0755, if it is missing. It is made with the rights of the
- * owner of the open directory `like` and belongs to that owner. Returns a descriptor or -errno.
+ * open_beneath() of a directory, O_PATH, which is first made, mode 0755, if it is missing. It is made with the rights of
+ * the owner of the open directory `like` and belongs to that owner. Returns a descriptor or -errno.
  */
-int make_beneath(int directory, const char *name, int like, int flags);
+int make_beneath(int directory, const char *name, int like);
 
 /* What is to be mounted. All but the name are descriptors of directories. */
 struct stack {

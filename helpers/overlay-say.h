@@ -1,6 +1,6 @@
 /*
- * Messages of left4me-overlay. Failures go to stderr; all messages go to the journal, with fields to search for.
- * Where stderr is the journal, a failure is written there once.
+ * Messages of left4me-overlay. Failures go to stderr; all messages of mount and umount go to the journal, with
+ * fields to search for. Where stderr is the journal, a failure is written there once.
  */
 #pragma once
 

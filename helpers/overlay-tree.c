@@ -46,10 +46,10 @@ static const struct dirent *next_entry(DIR *directory, const char *path)
 	return entry;
 }
 
-/* Takes over `fd`. */
+/* Takes over `fd`, what open(2) or dup(2) has returned. */
 static DIR *directory_of(int fd, const char *path)
 {
-	DIR *directory = fdopendir(fd);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
 
 	if (!directory)
 		die(EXIT_FAILED, errno, "cannot read '%s'", path);

@@ -224,7 +224,7 @@ static void unmount_anchor(const struct request *request, int anchor)
 	if (!mounted)
 		say(MESSAGE_UNCHANGED, "nothing is mounted on '%s'", path);
 	for (; mounted; mounted = is_mounted(request, anchor, open_merged(anchor, false))) {
-		int r = unmount_in(anchor, "merged");
+		int r = unmount_in(anchor, MERGED);
 
 		if (r == -EBUSY)
 			die_busy(path);

@@ -11,6 +11,7 @@
 #include "overlay-anchor.h"
 #include "overlay-say.h"
 #include "overlay-table.h"
+#include "privileged.h"
 
 void view_add(struct text *view, int fd, const char *path)
 {

@@ -6,6 +6,9 @@
 
 #include <stdint.h>
 
+/* Root's, with a directory for each of the helpers' purposes. */
+#define RUN_DIRECTORY "/run/left4me"
+
 /*
  * Drops what the process inherited: closes descriptors above 2, opens /dev/null for those of 0 to 2 that are
  * closed, empties the environment, sets umask 022, ignores SIGPIPE and sets no_new_privs, since the helpers execute

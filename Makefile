@@ -76,7 +76,7 @@ $B/core/templates.o: $B/core/templates.c
 
 $B/helpers/%.o: helpers/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -D_GNU_SOURCE $(CFLAGS) $(shell $(PKG_CONFIG) --cflags mount libsystemd) -MMD -MP -c -o $@ $<
+	$(CC) $(CPPFLAGS) -D_GNU_SOURCE $(CFLAGS) $(shell $(PKG_CONFIG) --cflags mount) -MMD -MP -c -o $@ $<
 
 $B/tests/%: tests/%.c $(core_objects)
 	@mkdir -p $(@D)

@@ -15,7 +15,6 @@ The tool is tests/faults/inject.c, whose head says why.
 import os
 import re
 import shutil
-import sqlite3
 import subprocess
 import sys
 

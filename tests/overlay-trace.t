@@ -31,6 +31,12 @@ ok "it starts no program"
 ok "every openat2 has RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS"
 run umount a
 
+# Options that the kernel has a default of its own for: mountinfo shows them only where they differ from that.
+strace -e trace=fsconfig -o "$stage/log" "$overlay" --root="$R" mount a 1 installation
+is "$(sed -n 's/^fsconfig([0-9]*, FSCONFIG_SET_STRING, "\([a-z_]*\)", "off", 0) *= 0$/\1/p' "$stage/log" | sort | paste -sd' ' -)" \
+	"index metacopy redirect_dir xino" "each option of the kernel's own choice is switched off"
+run umount a
+
 # every way of ending, under a checker
 each_way()
 {

@@ -10,7 +10,6 @@ directory stays as it was; nothing is copied to /tmp; a gigabyte takes no more m
 
 import os
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys

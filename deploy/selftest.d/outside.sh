@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# For what drives the probes: `. selftest.d/outside.sh`. It knows the state directory as STATE, the units' user as USER_.
+# For what drives the probes: `. selftest.d/outside.sh`. It knows the state directory as STATE, the database as DATABASE if it
+# lies elsewhere, the units' user as USER_.
 
 # A directory with the probes in it, for a unit to see; made and filled as the unit's user.
 make_place() { # SELFTEST.D DIRECTORY
@@ -52,7 +53,7 @@ stop_decoy() {
 # What neither kind of unit may see; where it is there, that is.
 hidden_facts() { # build|server
 	local path
-	for path in "$STATE"/left4me.db{,-wal,-shm,-journal} "$STATE/.venv" "$STATE"/runtime/*/{upper,merged,work} /opt/left4me \
+	for path in "${DATABASE:-$STATE/left4me.db}"{,-wal,-shm,-journal} "$STATE/.venv" "$STATE"/runtime/*/{upper,merged,work} /opt/left4me \
 		/etc/left4me/web.env /etc/left4me/left4me.conf /etc/shadow /etc/passwd /etc/sudoers.d /var/lib/systemd /root /home/*; do
 		[ ! -e "$path" ] || echo "hidden=$path"
 	done

@@ -228,13 +228,6 @@ def expand(prefix, argv, variables):
     return result
 
 
-def arguments_of(entries, unit, key, index=0, extra=None):
-    """argv of the index-th command of a key as the process would see it."""
-    variables = dict(extra or {})
-    variables.update(environment(entries, unit))
-    return expand(*command(values(entries, key)[index], unit), variables)
-
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Sudoers
 

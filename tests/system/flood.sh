@@ -58,6 +58,8 @@ for unit in left4me-server@off.service build-overlay@5.service; do
 		[ "${unit%@*} $size" != "build-overlay 8000" ] || continue
 		fresh_journal
 		bystander_watch "$unit, lines of $size bytes" flood $unit $size
+		# Of the longest lines none is kept: that they come is seen below, where the limit is off.
+		[ "$size" -ge 8192 ] || ok "$unit: it is a flood" test "$lines" -gt 0
 		is "$(markers)" 1 "$unit: a flood of lines of $size bytes evicts nothing (journal $(usage), $lines lines kept)"
 	done
 done

@@ -55,6 +55,9 @@ worker() { # COMMAND...
 	runuser -u left4me -- sudo -n "$@"
 }
 
+# The same user, with whatever it likes, in the state directory.
+as_left4me() { runuser -u left4me -- bash -c "cd $STATE && $1"; } # COMMANDS
+
 reload() { worker /usr/bin/systemctl restart left4me-reload.service; }
 
 # Reloads that were finished since the boot.

@@ -4,7 +4,6 @@
 # shellcheck disable=SC2016,SC2119,SC2317 # wait_for evaluates; functions that ok and wait_for call
 # shellcheck source=tests/system/guest.sh
 . ./guest.sh
-as_left4me() { runuser -u left4me -- bash -c "cd $STATE && $1"; } # COMMANDS
 
 if [ "${1-}" = prepare ]; then
 	set -e

@@ -66,6 +66,7 @@ fails "root starts none by mistake" systemctl start user@980.service
 left4me-generator render --no-database --format=tree --output=tree
 is "$(readlink tree/systemd/generator/user@980.service)" /dev/null "so does render, as a tree"
 left4me-generator render --no-database --format=bundlewrap --output=metadata.json
+like "$(cat metadata.json)" 'left4me-web' "render has bundlewrap's metadata"
 unlike "$(cat metadata.json)" 'user@' "but not as metadata for bundlewrap, which cannot say it"
 is "$(property user@1000.service LoadState)" loaded "another user's is as it was"
 

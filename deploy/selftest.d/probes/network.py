@@ -73,14 +73,16 @@ def connects(targets, patience):
             number = error.errno
         if number == 0:
             connected.add(name)
-        if number in (errno.EINPROGRESS, 0):
+        if number == errno.EINPROGRESS:
             waiting[s] = name
+        else:
+            s.close()
     end = time.monotonic() + patience
     while waiting and (left := end - time.monotonic()) > 0:
         for s in select.select([], list(waiting), [], left)[1]:
             if s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0:
                 connected.add(waiting[s])
-            waiting.pop(s).__len__()
+            del waiting[s]
             s.close()
     return connected
 

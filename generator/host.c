@@ -2,92 +2,108 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "manager.h"
 #include "name.h"
 
-#define GENERATOR_DIRECTORY "/run/systemd/generator"
+/* --- what systemd has loaded ------------------------------------------------------------------------------ */
 
-/* --- other programs -------------------------------------------------------------------------------------- */
+/* A unit of each kind, with any instance: what systemd has for one it has for all. */
+enum { ANY_SERVER, ANY_BUILD, WEB, REFRESH, KINDS };
+static const struct kind {
+	const char *drop_in;           /* X of X.service.d */
+	const char *unit;
+} kinds[] = {
+	[ANY_SERVER] = { SERVER_UNIT, SERVER_UNIT "any.service" },
+	[ANY_BUILD] = { BUILD_UNIT, BUILD_UNIT "0.service" },
+	[WEB] = { "left4me-web", "left4me-web.service" },
+	[REFRESH] = { "left4me-workshop-refresh", "left4me-workshop-refresh.service" },
+};
 
-/* Runs a program of systemd's without a shell; its exit status, or -1. What it prints is appended to *out. */
-static int run(const char *const arguments[], struct text *out)
-{
-	static char *const environment[] = { "LC_ALL=C", "PATH=/usr/bin:/bin", "SYSTEMD_PAGER=", NULL };
-	posix_spawn_file_actions_t actions;
-	int ends[2], status, r;
-	pid_t pid;
-
-	if (pipe(ends) < 0)
-		return -1;
-	(void) posix_spawn_file_actions_init(&actions);
-	(void) posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	(void) posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-	(void) posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	(void) posix_spawn_file_actions_addclose(&actions, ends[0]);
-	(void) posix_spawn_file_actions_addclose(&actions, ends[1]);
-	r = posix_spawn(&pid, arguments[0], &actions, NULL, (char *const *) arguments, environment);
-	(void) posix_spawn_file_actions_destroy(&actions);
-	(void) close(ends[1]);
-	if (r == 0)
-		(void) text_read(out, ends[0]);
-	(void) close(ends[0]);
-	if (r != 0 || waitpid(pid, &status, 0) != pid)
-		return -1;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-/* --- hardening that systemd has loaded ------------------------------------------------------------- */
-
-/* A unit of that kind, with any instance: what systemd has for one it has for all. */
-static void check_loaded(const char *kind, const char *instance, struct report *report)
+/* Whether the generator's hardening is in force there; reports what is instead. */
+static bool check_hardening(const struct kind *kind, const char *loaded, struct report *report)
 {
 	static const char file[] = "/10-hardening.conf";
-	cleanup_free char *unit = xasprintf("%s%s.service", kind, instance);
-	const char *const command[] = { "/usr/bin/systemctl", "show", "--property=DropInPaths", "--value", "--", unit, NULL };
-	cleanup_free char *ours = xasprintf(GENERATOR_DIRECTORY "/%s.service.d%s", kind, file);
-	cleanup_text struct text out = TEXT_EMPTY;
-	cleanup_free char *paths = NULL;
+	cleanup_free char *ours = xasprintf(GENERATOR_DIRECTORY "/%s.service.d%s", kind->drop_in, file);
+	cleanup_free char *paths = xstrdup(loaded);
 	const char *other = NULL;
 	char *rest = NULL;
 
-	if (run(command, &out) != 0) {
-		report->blind = true;
-		report_problem(report, unit, "systemctl show does not answer");
-		return;
-	}
-	paths = text_take(&out);
-	for (char *word = strtok_r(paths, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest)) {
+	for (char *word = strtok_r(paths, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
 		size_t length = strlen(word);
 
 		if (strcmp(word, ours) == 0)
-			return;
+			return true;
 		if (length >= sizeof(file) && strcmp(word + length - sizeof(file) + 1, file) == 0)
 			other = word;
 	}
 	if (other)
-		report_problem(report, unit, "%s replaces %s: give it another name", other, ours);
+		report_problem(report, kind->unit, "%s replaces %s: give it another name", other, ours);
 	else
-		report_problem(report, unit, "%s is not loaded: systemctl daemon-reload", ours);
+		report_problem(report, kind->unit, "%s is not loaded: systemctl daemon-reload", ours);
+	return false;
+}
+
+/*
+ * What keeps servers and builds apart and has a value that older versions do not know. Such a version has the setting of the
+ * same name only as yes or no and ignores ours, or has no such setting, which sink_known() names: then `ignored` is NULL.
+ */
+static const struct expected {
+	const char *property, *server, *build, *ignored;
+} expectations[] = {
+	{ "PrivatePIDs", "yes", "yes", NULL },
+	{ "PrivateUsersEx", "self", "self", NULL },
+	{ "PrivateTmpEx", "disconnected", "disconnected", "PrivateTmp=disconnected" },
+	{ "ProtectControlGroupsEx", "yes", "strict", "ProtectControlGroups=strict" },
+	{ "BindLogSockets", "no", "no", NULL },
+	{ "MemoryPressureWatch", NULL, "no", NULL },
+};
+#define EXPECTED_PROPERTIES "PrivatePIDs,PrivateUsersEx,PrivateTmpEx,ProtectControlGroupsEx,BindLogSockets,MemoryPressureWatch"
+
+/* Another value than ours is a drop-in's of the operator, who may have reasons. */
+static void check_value(const struct expected *expected, const char *value, bool of_server, const char *systemd,
+			struct report *report)
+{
+	const char *unit = kinds[of_server ? ANY_SERVER : ANY_BUILD].unit;
+	const char *ours = of_server ? expected->server : expected->build;
+
+	if (!value && expected->ignored && !of_server)
+		report_problem(report, unit, "%s is ignored: %s does not know it", expected->ignored, systemd);
+	else if (value && ours && strcmp(value, ours) != 0)
+		report_warning(report, unit, "%s=%s is in force instead of %s, by a drop-in: systemctl cat %s",
+			       expected->property, value, ours, unit);
 }
 
 /* --- the rest -------------------------------------------------------------------------------------------- */
 
-/* systemd loads it by name and goes without when it is missing: then no socket or interface filter is set. */
-static void check_libbpf(struct report *report)
+/* systemd loads them by name and goes without, and without a word, where they are missing. */
+static void check_library(const char *name, const char *package, const char *consequence, struct report *report)
 {
-	void *library = dlopen("libbpf.so.1", RTLD_LAZY | RTLD_LOCAL);
+	void *library = dlopen(name, RTLD_LAZY | RTLD_LOCAL);
 
 	if (library)
 		(void) dlclose(library);
 	else
-		report_problem(report, "libbpf.so.1", "is not installed: RestrictNetworkInterfaces= and strict_ports "
-			       "are ignored without it (package libbpf1)");
+		report_problem(report, name, "is not installed: %s (package %s)", consequence, package);
+}
+
+/* What it was built without no package brings back. */
+static void check_features(const char *features, const char *systemd, struct report *report)
+{
+	static const char bpf[] = "RestrictNetworkInterfaces= and strict_ports are ignored without it";
+	static const char seccomp[] = "SystemCallFilter= and what else filters system calls is ignored without it";
+
+	if (strstr(features, "-BPF_FRAMEWORK"))
+		report_problem(report, systemd, "is built without BPF_FRAMEWORK: %s", bpf);
+	else
+		check_library("libbpf.so.1", "libbpf1", bpf, report);
+	if (strstr(features, "-SECCOMP"))
+		report_problem(report, systemd, "is built without SECCOMP: %s", seccomp);
+	else
+		check_library("libseccomp.so.2", "libseccomp2", seccomp, report);
 }
 
 static void check_calendar(const struct config *config, struct report *report)
@@ -95,7 +111,7 @@ static void check_calendar(const struct config *config, struct report *report)
 	const char *const command[] = { "/usr/bin/systemd-analyze", "calendar", "--", config->workshop.refresh, NULL };
 	cleanup_text struct text out = TEXT_EMPTY;
 
-	if (*config->workshop.refresh && run(command, &out) == 1)
+	if (*config->workshop.refresh && manager_run(command, &out) == 1)
 		report_problem(report, "[workshop] refresh", "'%s' is no calendar expression to systemd",
 			       config->workshop.refresh);
 }
@@ -167,19 +183,43 @@ bool host_is_running(void)
 	return access("/run/systemd/system", F_OK) == 0;
 }
 
-void host_check_loaded(const struct config *config, struct report *report)
+char *host_check_systemd(struct report *report)
 {
-	if (config->web_enabled)
-		check_loaded("left4me-web", "", report);
-	if (*config->workshop.refresh)
-		check_loaded("left4me-workshop-refresh", "", report);
-	check_loaded(SERVER_UNIT, "any", report);
-	check_loaded(BUILD_UNIT, "0", report);
+	cleanup(shown_done) struct shown manager = SHOWN_EMPTY;
+	char *systemd;
+
+	if (manager_show("Version,Features", (const char *const[]){ NULL }, &manager) < 0 || manager.count != 1) {
+		report->blind = true;
+		report_problem(report, "systemd", "systemctl show does not answer");
+		return NULL;
+	}
+	systemd = xasprintf("systemd %s", shown_value(&manager, 0, "Version"));
+	check_features(shown_value(&manager, 0, "Features"), systemd, report);
+	return systemd;
+}
+
+void host_check_loaded(const struct config *config, const char *systemd, struct report *report)
+{
+	const char *const units[] = { kinds[ANY_SERVER].unit, kinds[ANY_BUILD].unit, kinds[WEB].unit, kinds[REFRESH].unit, NULL };
+	const bool wanted[] = { true, true, config->web_enabled, *config->workshop.refresh };
+	cleanup(shown_done) struct shown shown = SHOWN_EMPTY;
+
+	if (manager_show("DropInPaths," EXPECTED_PROPERTIES, units, &shown) < 0 || shown.count != KINDS) {
+		report->blind = true;
+		report_problem(report, kinds[ANY_SERVER].unit, "systemctl show does not answer");
+		return;
+	}
+	for (size_t i = 0; i < KINDS; i++) {
+		if (!wanted[i] || !check_hardening(&kinds[i], shown_value(&shown, i, "DropInPaths"), report) || i > ANY_BUILD)
+			continue;
+		for (size_t e = 0; e < ELEMENTS(expectations); e++)
+			check_value(&expectations[e], shown_value(&shown, i, expectations[e].property), i == ANY_SERVER,
+				    systemd, report);
+	}
 }
 
 void host_check_needs(const struct config *config, struct report *report)
 {
-	check_libbpf(report);
 	check_calendar(config, report);
 	check_root(config, report);
 	check_account(config, report);

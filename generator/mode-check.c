@@ -1,4 +1,5 @@
 #include "host.h"
+#include "manager.h"
 #include "run.h"
 
 /* A copy in /etc wins over the generator's unit, those elsewhere lose; either is out of date when it differs. */
@@ -12,6 +13,35 @@ static void compare_copies(struct run *run)
 	(void) sink->finish(sink, run_render_host(run, sink) == 0);
 }
 
+/* The systemd that is installed names every setting that it knows; any other it passes over with a line in the journal. */
+static void check_settings(struct run *run, const char *systemd)
+{
+	static const char *const command[] = { "/usr/lib/systemd/systemd", "--dump-configuration-items", NULL };
+	cleanup_text struct text items = TEXT_EMPTY;
+	struct sink *sink;
+
+	if (manager_run(command, &items) != 0) {
+		report_problem(&run->report, command[0], "does not say which settings it knows");
+		return;
+	}
+	sink = sink_known(text_string(&items), systemd, &run->report);
+	(void) sink->finish(sink, run_render_host(run, sink) == 0);
+}
+
+static void check_host(struct run *run)
+{
+	cleanup_free char *systemd = host_check_systemd(&run->report);
+
+	if (systemd) {
+		check_settings(run, systemd);
+		host_check_loaded(&run->config, systemd, &run->report);
+		host_check_runs(run->origin, &run->config, &run->model, &run->report);
+	}
+	compare_copies(run);
+	host_check_kernel(&run->report);
+	host_check_needs(&run->config, &run->report);
+}
+
 int mode_check(const struct options *options)
 {
 	cleanup(run_done) struct run run = RUN_EMPTY;
@@ -22,11 +52,8 @@ int mode_check(const struct options *options)
 	if (!options->no_database)
 		(void) run_read_rows(&run, options, options->database ? NULL : last_good);
 	run_build_model(&run);
-	if (on_host && host_is_running()) {
-		host_check_loaded(&run.config, &run.report);
-		compare_copies(&run);
-		host_check_needs(&run.config, &run.report);
-	}
+	if (on_host && host_is_running())
+		check_host(&run);
 	run_print_report(&run, stdout);
 	(void) fprintf(stderr, "%zu servers, %zu overlays, %zu refused\n", run.model.instance_count,
 		       run.model.overlay_count, run.model.refused);

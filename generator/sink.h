@@ -71,3 +71,9 @@ struct sink *sink_json(const char *output, struct report *report);
  * a unit or drop-in of ours and says something else.
  */
 struct sink *sink_compare(const char *const *directories, struct report *report);
+
+/*
+ * Reports each setting that `program`, a systemd, does not know, once, where it first stands. `items` is what it printed about
+ * what it knows: lines "Key=TYPE" below "[Section]". Both are borrowed.
+ */
+struct sink *sink_known(const char *items, const char *program, struct report *report);

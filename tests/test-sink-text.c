@@ -1,4 +1,4 @@
-/* sink.h: units as a JSON document, and compared with files that are there. */
+/* sink.h: units as a JSON document, compared with files that are there, and with what a systemd knows. */
 #include "sink.h"
 
 #include "scratch.h"
@@ -222,6 +222,30 @@ static void test_compare_many(void)
 	is_int(sink->finish(sink, false), -1, "not good");
 }
 
+/* --- what a systemd knows -------------------------------------------------------------------------------- */
+
+/* Each once, where it first stands; a name of another section's or the beginning of a longer one is none. */
+static void test_known(void)
+{
+	static const char items[] = "[Unit]\nDescription=STRING\n\n[Service]\nEnvironment=ENVIRON\nNice=NICE\nExecStartPre=COMMAND\n"
+				    "\n[Timer]\nOnCalendar=TIMER\n";
+	static const struct unit older[] = {
+		{ "", "a.service", "# Comment=a\n[Unit]\nDescription=a\nNice=5\n[Service]\nExecStart=/bin/x\nNice=5\nNew=1\n", NULL },
+		{ "a.service.d", "10.conf", "[Service]\nNew=2\nNewer=1\n", NULL },
+		{ "", "a.future", "[Future]\nNice=1\nOnCalendar=x\n", NULL },
+	};
+	struct report report = { 0 };
+
+	is_int(push(sink_known(items, "systemd 1", &report), units, ELEMENTS(units)), 0, "all is known");
+	is_reported(&report, "a.service: ExecStart= is ignored: systemd 1 does not know it\n", "nearly all is known");
+	is_int(push(sink_known(items, "systemd 1", &report), older, ELEMENTS(older)), 0, "an older systemd");
+	is_reported(&report, "a.service: Nice= is ignored: systemd 1 does not know it\n"
+		    "a.service: ExecStart= is ignored: systemd 1 does not know it\n"
+		    "a.service: New= is ignored: systemd 1 does not know it\n"
+		    "a.service.d/10.conf: Newer= is ignored: systemd 1 does not know it\n"
+		    "a.future: OnCalendar= is ignored: systemd 1 does not know it\n", "an older systemd");
+}
+
 int main(void)
 {
 	(void) umask(022);
@@ -231,6 +255,7 @@ int main(void)
 	test_bad_lines();
 	test_compare();
 	test_compare_many();
+	test_known();
 	scratch_end();
 	return done_testing();
 }

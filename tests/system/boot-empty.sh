@@ -34,6 +34,10 @@ ok "the fallback template is there" test -e /run/systemd/generator/left4me-serve
 make_database
 insert_overlay 1
 insert_server first 27015 1 1
+fails "until then the check fails" systemctl start left4me-check.service
+like "$(journal left4me-check.service)" \
+	"^$DATABASE: can be read now, but what systemd has loaded was made without its rows: systemctl start left4me-activate.service" \
+	"since what is loaded was made without the database"
 ok "daemon-reload" reload
 ok "the first server starts" systemctl start left4me-server@first
 ok "it is ready" wait_for 10 is_ready first

@@ -16,6 +16,16 @@ drop_in() { # DIRECTORY FILE LINE...
 	printf '%s\n' '[Service]' "${@:3}" >"$etc/$1/$2"
 }
 check() { left4me-generator check 2>/dev/null; }
+# Starts left4me-check.service, whose sandbox hides nothing that a shell of its user sees.
+start_check() { # LABEL
+	local cursor status=0
+	cursor=$(journalctl --no-pager -n 0 --show-cursor | sed -n 's/^-- cursor: //p')
+	worker /usr/bin/systemctl start left4me-check.service 2>/dev/null || status=$?
+	journalctl --sync
+	is "$(journalctl --no-pager -o cat --after-cursor="$cursor" -u left4me-check.service -t left4me-generator)" \
+		"$(runuser -u left4me -- left4me-generator check 2>&1)" "$1: left4me-check.service says what a shell of its user says"
+	return "$status"
+}
 # The check as an operator and as the service's user; both find the same.
 check_finds() { # EXTENDED-REGEX LABEL [EXTENDED-REGEX of further lines]
 	local found
@@ -23,13 +33,13 @@ check_finds() { # EXTENDED-REGEX LABEL [EXTENDED-REGEX of further lines]
 	is "$?" 1 "$2: check says that there is a problem"
 	like "$found" "$1" "$2: check names it"
 	is "$(grep -vE "${3-$1}" <<<"$found")" "" "$2: and nothing else"
-	worker /usr/bin/systemctl start left4me-check.service 2>/dev/null
+	start_check "$2"
 	is "$(property left4me-check.service Result)" exit-code "$2: left4me-check.service fails"
-	like "$(journal left4me-check.service | tail -n 8)" "$1" "$2: with the same message"
 }
 check_is_clean() { # LABEL
 	is "$(check)" "" "$1: check finds nothing"
-	ok "$1: left4me-check.service is content" worker /usr/bin/systemctl start left4me-check.service
+	start_check "$1"
+	is "$?" 0 "$1: left4me-check.service is content"
 }
 
 ok "the boot finishes" booted
@@ -127,6 +137,98 @@ mv "$library" /root/libbpf
 check_finds "^libbpf\.so\.1: is not installed" "no libbpf"
 mv /root/libbpf "$library"
 check_is_clean "libbpf is back"
+
+# A setting that systemd does not know, once however many units have it: it says itself which ones it knows.
+/usr/lib/systemd/systemd --dump-configuration-items | sed '/^PrivateIPC=/d' >/root/items
+printf '#!/bin/sh\nexec cat /root/items\n' >/root/older
+chmod 755 /root/older /root
+mount --bind /root/older /usr/lib/systemd/systemd
+check_finds '^left4me-server@\.service\.d/10-hardening\.conf: PrivateIPC= is ignored: systemd 2.* does not know it$' "an older systemd"
+is "$(check | grep -c PrivateIPC)" 1 "an older systemd: named once"
+umount /usr/lib/systemd/systemd
+
+# Hardening that a drop-in of the operator's takes back is the operator's own.
+drop_in build-overlay@.service.d 50-more.conf 'PrivateTmp=no'
+reload
+is "$(check)" "warning: build-overlay@0.service: PrivateTmpEx=no is in force instead of disconnected, by a drop-in: systemctl cat build-overlay@0.service" \
+	"hardening taken back by a drop-in: a warning"
+ok "which is no failure" left4me-generator check
+rm -r "$etc/build-overlay@.service.d"
+reload
+
+# What the kernel lacks.
+echo 0 >/root/none
+mount --bind /root/none /proc/sys/user/max_user_namespaces
+check_finds "^/proc/sys/user/max_user_namespaces: is 0: no server and no build starts \(217/USER\)" "no user namespaces"
+umount /proc/sys/user/max_user_namespaces
+grep -v overlay /proc/filesystems >/root/filesystems
+modules=/usr/lib/modules/$(uname -r)
+mount --bind /root/filesystems /proc/filesystems
+mv /run/systemd/container /run/systemd/container.away
+check_finds "^overlayfs: is neither in the kernel nor in /lib/modules/" "no overlayfs"
+mkdir -p "$modules"
+echo 'kernel/fs/overlayfs/overlay.ko.xz:' >"$modules/modules.dep"
+check_is_clean "overlayfs as a module"
+rm -r "$modules"
+mv /run/systemd/container.away /run/systemd/container
+umount /proc/filesystems
+mount -t tmpfs none /proc/sys/kernel
+check_finds "^the kernel: has no bpf\(2\)" "no bpf"
+umount /proc/sys/kernel
+
+# A port that somebody else has is in the way of a server that is to start, whichever address of IPv4 it is on.
+ok "systemctl stop" systemctl stop "$(unit beta)"
+check_is_clean "a stopped server"
+holds() { # EXPRESSION of a bound socket
+	setpriv --reuid other --regid other --clear-groups python3 -c "import socket, time; s = $1; open('/tmp/bound', 'w'); time.sleep(1000)" &
+	holder=$!
+	wait_for 10 test -e /tmp/bound
+	rm -f /tmp/bound
+}
+release() { kill "$holder" && wait "$holder" 2>/dev/null; }
+taken="^instance 'beta': is to start, but UDP port 27016 is taken by a process of uid $(id -u other): ss "
+udp() { echo "socket.socket(socket.AF_INET${2-}, socket.SOCK_DGRAM); s.bind(('$1', 27016))"; }
+holds "$(udp 127.0.0.1)"
+check_finds "$taken" "a port taken over UDP"
+release
+holds "$(udp :: 6)"
+check_finds "$taken" "a port taken over UDP with IPv6"
+release
+holds "$(udp ::1 6)"
+check_is_clean "the port of another address family"
+release
+holds "socket.create_server(('', 27016))"
+check_finds "${taken/UDP/TCP}" "a port taken over TCP"
+release
+ok "systemctl start" systemctl start "$(unit beta)"
+
+# A game that ends soon after each start.
+drop_in left4me-server@beta.service.d 50-soon.conf 'RestartSec=1s' '[Unit]' 'StartLimitIntervalSec=0'
+printf '#!/bin/sh\nsleep 0.3; exit 7\n' | put 755 "$STATE/overlays/3/srcds_run"
+reload
+systemctl restart "$(unit beta)"
+restarts() { [ "$(property "$(unit beta)" NRestarts)" -ge "$1" ]; }
+ok "it is restarted three times" wait_for 90 restarts 3
+like "$(check)" "^$(unit beta): has restarted [0-9]+ times, the last (end was .*|time [0-9]+ s ago): journalctl -u $(unit beta)" "a crash loop is named"
+drop_in left4me-server@beta.service.d 50-soon.conf 'RestartSec=100ms' '[Unit]' 'StartLimitBurst=4' 'StartLimitIntervalSec=1h'
+reload
+systemctl restart "$(unit beta)"
+is_down() { [ "$(property "$(unit beta)" ActiveState)" = failed ]; }
+ok "then systemd gives up" wait_for 90 is_down
+check_finds "^$(unit beta): is down since it failed, the last end was exit status 7 after [0-9]+ s: journalctl" "a server that is down"
+rm -r "$etc/left4me-server@beta.service.d" "$STATE/overlays/3/srcds_run"
+reload
+systemctl reset-failed "$(unit beta)"
+ok "systemctl start" systemctl start "$(unit beta)"
+check_is_clean "a game that runs again"
+
+# A root below /home, which most sandboxes hide.
+install -d -o left4me -g left4me -m 750 /home/games
+cp -a "$DATABASE" /home/games/
+printf '[host]\nroot = /home/games\n' >/etc/left4me/left4me.conf.d/50-test.conf
+is "$(check | grep -F /home/games)" "" "a root below /home: check finds nothing"
+start_check "a root below /home"
+rm /etc/left4me/left4me.conf.d/50-test.conf
 
 # The state directory of another owner.
 chown 1000:1000 "$STATE"

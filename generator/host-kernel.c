@@ -1,0 +1,67 @@
+#include <fcntl.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "host.h"
+
+/* False where it cannot be read. */
+static bool read_file(const char *path, struct text *text)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 && text_read(text, fd) == 0;
+}
+
+/* PrivateUsers=: a unit that gets no namespace ends with status 217. */
+static void check_user_namespaces(struct report *report)
+{
+	static const char limit[] = "/proc/sys/user/max_user_namespaces";
+	cleanup_text struct text value = TEXT_EMPTY;
+
+	if (access("/proc/self/ns/user", F_OK) < 0)
+		report_problem(report, "the kernel", "has no user namespaces: no server and no build starts (217/USER)");
+	else if (read_file(limit, &value) && strtol(text_string(&value), NULL, 10) == 0)
+		report_problem(report, limit, "is 0: no server and no build starts (217/USER); take user.max_user_namespaces "
+			       "out of sysctl.d and reboot, or set it to 10000");
+}
+
+/* The file is there where the call is. */
+static void check_bpf(struct report *report)
+{
+	if (access("/proc/sys/kernel/unprivileged_bpf_disabled", F_OK) < 0)
+		report_problem(report, "the kernel", "has no bpf(2): systemd ignores the filters of addresses, interfaces and "
+			       "ports, and no build starts");
+}
+
+/* Whether a list of modules of the running kernel's has overlayfs. */
+static bool lists_overlayfs(const char *release)
+{
+	cleanup_free char *path = xasprintf("/lib/modules/%s/modules.dep", release);
+	cleanup_text struct text text = TEXT_EMPTY;
+
+	return read_file(path, &text) && strstr(text_string(&text), "/overlayfs/overlay.ko");
+}
+
+/* Its module is loaded at the first mount. What modules its host has a container cannot see. */
+static void check_overlayfs(struct report *report)
+{
+	cleanup_text struct text known = TEXT_EMPTY, disabled = TEXT_EMPTY;
+	struct utsname kernel;
+
+	if (!read_file("/proc/filesystems", &known) || strstr(text_string(&known), "\toverlay\n") || uname(&kernel) < 0)
+		return;
+	if (read_file("/proc/sys/kernel/modules_disabled", &disabled) && *text_string(&disabled) == '1')
+		report_problem(report, "overlayfs", "is not loaded and can no longer be (kernel.modules_disabled): no server "
+			       "starts; put overlay into /etc/modules-load.d and reboot");
+	else if (access("/run/systemd/container", F_OK) < 0 && !lists_overlayfs(kernel.release))
+		report_problem(report, "overlayfs", "is neither in the kernel nor in /lib/modules/%s: no server starts; reboot "
+			       "after an upgrade of the kernel", kernel.release);
+}
+
+void host_check_kernel(struct report *report)
+{
+	check_user_namespaces(report);
+	check_bpf(report);
+	check_overlayfs(report);
+}

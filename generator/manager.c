@@ -1,0 +1,94 @@
+#include "manager.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int manager_run(const char *const arguments[], struct text *out)
+{
+	static char *const environment[] = { "LC_ALL=C", "PATH=/usr/bin:/bin", "SYSTEMD_PAGER=", NULL };
+	posix_spawn_file_actions_t actions;
+	int ends[2], status, r;
+	pid_t pid;
+
+	if (pipe(ends) < 0)
+		return -1;
+	(void) posix_spawn_file_actions_init(&actions);
+	(void) posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	(void) posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+	(void) posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	(void) posix_spawn_file_actions_addclose(&actions, ends[0]);
+	(void) posix_spawn_file_actions_addclose(&actions, ends[1]);
+	r = posix_spawn(&pid, arguments[0], &actions, NULL, (char *const *) arguments, environment);
+	(void) posix_spawn_file_actions_destroy(&actions);
+	(void) close(ends[1]);
+	if (r == 0)
+		(void) text_read(out, ends[0]);
+	(void) close(ends[0]);
+	if (r != 0 || waitpid(pid, &status, 0) != pid)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Cuts the text into lines that end with NUL; a block ends with an empty one. */
+static void cut(struct shown *shown)
+{
+	char *line = shown->text, *end;
+	bool inside = false;
+
+	while ((end = strchr(line, '\n')) != NULL) {
+		*end = '\0';
+		if (end > line && !inside) {
+			shown->blocks = grow_array(shown->blocks, shown->count, sizeof(*shown->blocks));
+			shown->blocks[shown->count++] = line;
+		}
+		inside = end > line;
+		line = end + 1;
+	}
+}
+
+int manager_show(const char *properties, const char *const units[], struct shown *ret_shown)
+{
+	cleanup_free char *option = xasprintf("--property=%s", properties);
+	cleanup_free const char **command = NULL;
+	cleanup_text struct text out = TEXT_EMPTY;
+	size_t count = 0;
+
+	while (units[count])
+		count++;
+	command = xcalloc(count + 5, sizeof(*command));
+	memcpy(command, (const char *[]){ "/usr/bin/systemctl", "show", option, "--" }, 4 * sizeof(*command));
+	memcpy(command + 4, units, count * sizeof(*command));
+	if (manager_run(command, &out) != 0)
+		return -1;
+	text_putc(&out, '\n');         /* the last block ends, too */
+	*ret_shown = (struct shown){ .text = text_take(&out) };
+	cut(ret_shown);
+	return 0;
+}
+
+const char *shown_value(const struct shown *shown, size_t unit, const char *property)
+{
+	size_t length = strlen(property);
+
+	for (const char *line = shown->blocks[unit]; *line; line += strlen(line) + 1)
+		if (strncmp(line, property, length) == 0 && line[length] == '=')
+			return line + length + 1;
+	return NULL;
+}
+
+long long shown_number(const struct shown *shown, size_t unit, const char *property)
+{
+	const char *value = shown_value(shown, unit, property);
+
+	return value ? strtoll(value, NULL, 10) : 0;
+}
+
+void shown_done(struct shown *shown)
+{
+	free(shown->text);
+	free(shown->blocks);
+	*shown = SHOWN_EMPTY;
+}

@@ -39,7 +39,7 @@ $B/left4me-generator: $B/core/main.o $(core_objects)
 
 # What is inside a privileged program stands in its line.
 overlay_objects := left4me-overlay $(basename $(notdir $(wildcard helpers/overlay-*.c))) privileged
-$B/left4me-overlay: $(overlay_objects:%=$B/helpers/%.o) $(patsubst %,$B/core/%.o,escape name base)
+$B/left4me-overlay: $(overlay_objects:%=$B/helpers/%.o) $(patsubst %,$B/core/%.o,started escape name base)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs mount)
 
 fetch_objects := left4me-fetch-script $(basename $(notdir $(wildcard helpers/fetch-*.c))) privileged

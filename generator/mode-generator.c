@@ -133,6 +133,8 @@ int mode_generator(const struct options *options)
 	run_build_model(&run);
 	if (started)
 		running_read(started, &run.report, &run.running);
+	if (run.model.instance_count > 0)
+		drop_ins_read(options->prefix, &run.drop_ins);
 	/* Before there is a tree: a line that fails for want of memory ends the run with status 1. */
 	log_line(LOG_INFO, "%zu servers, %zu overlays, %zu refused", run.model.instance_count,
 		 run.model.overlay_count, run.model.refused);

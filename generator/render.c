@@ -3,6 +3,7 @@
 #include "escape.h"
 #include "name.h"
 #include "rules.h"
+#include "started.h"
 #include "templates.h"
 #include "variables.h"
 
@@ -13,6 +14,7 @@ struct rendering {
 	struct sink *sink;
 	struct variables variables;
 	struct text name, description, assignment, words[ASSIGNMENTS];
+	struct text started, groups;           /* --started=, and what of it all servers have in common */
 	const char *environment[ASSIGNMENTS];
 };
 
@@ -54,7 +56,7 @@ static int put_servers(struct rendering *rendering, const struct output *output)
 static int put_builds(struct rendering *rendering, const struct output *output);
 static int put_user_mask(struct rendering *rendering, const struct output *output);
 static int put_rules(struct rendering *rendering, const struct output *output);
-static int put_build_root(struct rendering *rendering, const struct output *output);
+static int put_directory(struct rendering *rendering, const struct output *output);
 
 /*
  * Everything that is written, in this order: what it depends on, who writes it, from what, where to, whether at all,
@@ -99,7 +101,8 @@ static const struct output {
 	{ OF_ROWS, put_servers, &template_server_service, "", SERVER_UNIT, always, "left4me.target.wants", NULL },
 	{ OF_ROWS, put_builds, &template_build_service, "", BUILD_UNIT, always, NULL, NULL },
 	{ OF_ROWS, put_rules, &template_left4me_sudoers, "sudoers.d", "left4me", has_rules, NULL, NULL },
-	{ OF_HOST, put_build_root, NULL, "", "root", has_rules, NULL, NULL },
+	{ OF_HOST, put_directory, NULL, "", "root", has_rules, NULL, NULL },
+	{ OF_HOST, put_directory, NULL, "", "mounted", has_rules, NULL, NULL },
 };
 
 /* --- into the sink --------------------------------------------------------------------------------------- */
@@ -183,6 +186,7 @@ static void set_unit(struct rendering *rendering)
 	set(rendering, VAR_REFUSED, NULL);
 	set(rendering, VAR_FALSE, NULL);
 	set(rendering, VAR_COLLECT, NULL);
+	set(rendering, VAR_STARTED, NULL);
 	set_list(rendering, VAR_ENVIRONMENT, NULL, 0);
 }
 
@@ -256,14 +260,47 @@ static void set_environment(struct rendering *rendering, const struct instance *
 	set_list(rendering, VAR_ENVIRONMENT, rendering->environment, ASSIGNMENTS);
 }
 
+/* Appends what all servers have in common of a template: the key and the hash. */
+static void hash_template(struct rendering *rendering, const char *key, const struct template *template)
+{
+	text_clear(&rendering->started);
+	template_fill(template, rendering->variables.of, &rendering->started);
+	text_puts(&rendering->groups, key);
+	started_put_hash(&rendering->groups, started_hash_settings(text_string(&rendering->started)));
+}
+
+/* Nothing of a row is in it, nor the argument that will tell of it. */
+static void hash_groups(struct rendering *rendering)
+{
+	set_unit(rendering);
+	set(rendering, VAR_DESCRIPTION, "");
+	text_clear(&rendering->groups);
+	hash_template(rendering, "," STARTED_UNIT "=", &template_server_service);
+	hash_template(rendering, "," STARTED_HARDENING "=", &template_server_hardening_conf);
+}
+
+/* What the unit says of a start is safe in a command line as it is (started.h). */
+static void set_started(struct rendering *rendering, const struct instance *instance)
+{
+	struct text *out = &rendering->started;
+
+	text_clear(out);
+	text_puts(out, STARTED_PORT "=");
+	text_puts(out, instance->port_text);
+	text_puts(out, "," STARTED_ARGUMENTS "=");
+	started_put_hash(out, started_hash(instance->arguments, strlen(instance->arguments)));
+	text_append(out, rendering->groups.data, rendering->groups.length);
+	drop_ins_put(rendering->picture->drop_ins, instance->name, out);
+	set(rendering, VAR_STARTED, out->data);
+}
+
 static int put_server(struct rendering *rendering, const struct output *output, const struct instance *instance)
 {
 	set_unit(rendering);
 	describe(rendering, "Left 4 Dead 2 server ", instance->name, instance->refused);
 	if (!instance->refused) {
-		text_puts(&rendering->description, " on port ");
-		text_puts(&rendering->description, instance->port_text);
 		set_environment(rendering, instance);
+		set_started(rendering, instance);
 	}
 	set(rendering, VAR_DESCRIPTION, rendering->description.data);
 	return put_unit(rendering, output, unit_name(rendering, output->name, instance->name),
@@ -275,6 +312,8 @@ static int put_servers(struct rendering *rendering, const struct output *output)
 	const struct model *model = rendering->picture->model;
 	int r = 0;
 
+	if (model->instance_count > 0)
+		hash_groups(rendering);
 	for (size_t i = 0; r == 0 && i < model->instance_count; i++)
 		r = put_server(rendering, output, &model->instances[i]);
 	return r;
@@ -330,8 +369,8 @@ static int put_rules(struct rendering *rendering, const struct output *output)
 	return put(rendering, output->template, &file);
 }
 
-/* The root directory of the builds, in which systemd makes the mount points. */
-static int put_build_root(struct rendering *rendering, const struct output *output)
+/* The root directory of the builds, in which systemd makes the mount points, and that of the records (started.h). */
+static int put_directory(struct rendering *rendering, const struct output *output)
 {
 	const struct file directory = { .tree = TREE_STATE, .directory = output->directory, .name = output->name };
 
@@ -346,6 +385,8 @@ static void rendering_done(struct rendering *rendering)
 	text_done(&rendering->name);
 	text_done(&rendering->description);
 	text_done(&rendering->assignment);
+	text_done(&rendering->started);
+	text_done(&rendering->groups);
 	for (size_t i = 0; i < ASSIGNMENTS; i++)
 		text_done(&rendering->words[i]);
 }
@@ -354,7 +395,7 @@ static int render(const struct picture *picture, enum part part, struct sink *si
 {
 	cleanup(rendering_done) struct rendering rendering = {
 		.picture = picture, .sink = sink,
-		.name = TEXT_EMPTY, .description = TEXT_EMPTY, .assignment = TEXT_EMPTY,
+		.name = TEXT_EMPTY, .description = TEXT_EMPTY, .assignment = TEXT_EMPTY, .started = TEXT_EMPTY, .groups = TEXT_EMPTY,
 		.words = { TEXT_EMPTY, TEXT_EMPTY, TEXT_EMPTY },
 	};
 	int r = 0;

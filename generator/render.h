@@ -6,6 +6,7 @@
 #pragma once
 
 #include "config.h"
+#include "drop-ins.h"
 #include "model.h"
 #include "running.h"
 #include "sink.h"
@@ -18,11 +19,12 @@ enum rows_origin {
 	ROWS_OMITTED,          /* nobody asked for any: units of the host only, and no sudo rules */
 };
 
-/* What runs is named by the sudo rules alone. render_host() looks at neither model nor what runs. */
+/* What runs is named by the sudo rules alone. render_host() looks at configuration and origin alone. */
 struct picture {
 	const struct config *config;
 	const struct model *model;
 	const struct running *running;
+	const struct drop_ins *drop_ins;
 	enum rows_origin origin;
 };
 

@@ -8,6 +8,7 @@
 void run_done(struct run *run)
 {
 	running_done(&run->running);
+	drop_ins_done(&run->drop_ins);
 	model_done(&run->model);
 	rows_done(&run->rows);
 	reader_done(&run->reader);
@@ -97,7 +98,7 @@ int run_render_host(const struct run *run, struct sink *sink)
 
 int run_render_rows(const struct run *run, struct sink *sink)
 {
-	const struct picture picture = { &run->config, &run->model, &run->running, run->origin };
+	const struct picture picture = { &run->config, &run->model, &run->running, &run->drop_ins, run->origin };
 
 	return render_rows(&picture, sink);
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "config.h"
+#include "drop-ins.h"
 #include "model.h"
 #include "modes.h"
 #include "reader.h"
@@ -19,6 +20,7 @@ struct run {
 	enum rows_origin origin;
 	struct model model;
 	struct running running;
+	struct drop_ins drop_ins;      /* of the host itself; none elsewhere */
 };
 #define RUN_EMPTY ((struct run){ .reader = READER_NONE, .rows = ROWS_EMPTY, .origin = ROWS_OMITTED })
 

@@ -10,13 +10,14 @@
 
 #include "name.h"
 #include "overlay-enter.h"
+#include "overlay-record.h"
 #include "overlay-say.h"
 #include "overlay-verbs.h"
 #include "privileged.h"
 
 
 static const char usage[] =
-	"usage: left4me-overlay [--root=DIR] [--dry-run] mount NAME LAYER...\n"
+	"usage: left4me-overlay [--root=DIR] [--dry-run] mount [--started=LIST] NAME LAYER...\n"
 	"       left4me-overlay [--root=DIR] [--dry-run] umount NAME\n"
 	"       left4me-overlay [--root=DIR] build|discard ID\n"
 	"       left4me-overlay enter UNIT -- COMMAND [ARGUMENT...]\n"
@@ -25,6 +26,8 @@ static const char usage[] =
 	"\n"
 	"  --root=DIR  instead of " DEFAULT_ROOT "\n"
 	"  --dry-run   print what would be done, change nothing\n"
+	"  --started=KEY=VALUE[,KEY=VALUE...]\n"
+	"              what else to record in /run/left4me/mounted/NAME\n"
 	"  --help, --version\n";
 
 /* There is a descriptor for each layer, and the soft limit may be lower than 500. */
@@ -118,18 +121,35 @@ static const struct verb *find_verb(const char *name)
 	die(EXIT_USAGE, 0, "'%s' is not a verb; see --help", name);
 }
 
+/* Takes the option of mount, the first of the words, if it is there; returns how many words that is. */
+static int take_started(char **words, struct request *request)
+{
+	static const char option[] = "--started=";
+
+	if (!words[0] || strncmp(words[0], option, strlen(option)) != 0)
+		return 0;
+	request->started = words[0] + strlen(option);
+	if (!valid_started(request->started))
+		die(EXIT_USAGE, 0, "'%s' is no list KEY=VALUE,KEY=VALUE", request->started);
+	return 1;
+}
+
 /* Sets the rest of the request from the words after the options. */
 static const struct verb *parse_words(int count, char **words, struct request *request)
 {
 	const struct verb *verb;
 	int64_t id;
+	int taken;
 
 	if (count < 2)
 		die(EXIT_USAGE, 0, "a verb and its argument are needed; see --help");
 	verb = find_verb(words[0]);
-	request->name = words[1];
-	request->layers = words + 2;
-	request->count = count - 2;
+	taken = verb->run == verb_mount ? take_started(words + 1, request) : 0;
+	if (count < taken + 2)
+		die(EXIT_USAGE, 0, "a verb and its argument are needed; see --help");
+	request->name = words[taken + 1];
+	request->layers = words + taken + 2;
+	request->count = count - taken - 2;
 	if (verb->for_overlay && !parse_id(request->name, &id))
 		die(EXIT_USAGE, 0, "'%s' is not the id of an overlay", request->name);
 	if (!verb->for_overlay && !valid_name(request->name))

@@ -19,8 +19,8 @@
  *                        use the blocks that the file system reserves for root, with the
  *                        capabilities in COPY_UP_CAPABILITIES and no other.
  *   fsmount              With nosuid and nodev. The mount is not attached yet, and goes if this process is killed.
- *   openat, renameat,    In overlay-view.c: /run/left4me/view/UNIT, which names the directories that the unit is to
- *   unlinkat             see. Root alone can write in that directory.
+ *   openat, renameat,    In overlay-state.c: /run/left4me/view/UNIT, which names the directories that the unit is to
+ *   unlinkat             see, and /run/left4me/mounted/NAME, what the server was started with. Root alone can write there.
  *   move_mount           Attaches the mount to the anchor by descriptor, without looking up a path.
  *   umount2              With UMOUNT_NOFOLLOW, on a single name below a descriptor. libmount would follow a symbolic
  *                        link there unless it ran setuid (do_umount() in context_umount.c), and might execute

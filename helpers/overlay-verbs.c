@@ -9,6 +9,7 @@
 #include "overlay-anchor.h"
 #include "overlay-instance.h"
 #include "overlay-mount.h"
+#include "overlay-record.h"
 #include "overlay-say.h"
 #include "overlay-table.h"
 #include "overlay-tree.h"
@@ -156,6 +157,7 @@ static void mount_instance(const struct request *request, const struct instance_
 	merged = open_merged(anchor, true);
 	mount = make_overlay(&stack, path);
 	note_view(request, instance->root, mount);
+	write_record(request->name, request->started, request->layers, stack.layers, stack.count);
 	attach_overlay(mount, merged, path);
 	say(MESSAGE_MOUNTED, "mounted '%s' from %d layers", path, request->count);
 }
@@ -169,6 +171,7 @@ static void keep_mount(const struct request *request, int root, int overlay)
 	if (!view_may_have(unit, merged))
 		die(EXIT_FAILED, EBUSY, "'%s' is mounted already, for another root than '%s'", path, request->root);
 	note_view(request, root, overlay);
+	renew_record(request->name, request->started);
 	say(MESSAGE_UNCHANGED, "'%s' is mounted already", path);
 }
 
@@ -242,6 +245,7 @@ static void unmount_instance(const struct request *request)
 
 	unmount_anchor(request, lock_anchor(request->name));
 	remove_view(unit);
+	remove_record(request->name);
 	open_instance(request->root, request->name, false, &instance);
 	unmount_below_root(request, &instance);
 	tidy_work(&instance);

@@ -12,12 +12,14 @@ struct request {
 	const char *name;       /* of the instance; of `build` and `discard` the id of the overlay */
 	char **layers;          /* of `mount`: overlay ids, topmost first, then INSTALLATION */
 	int count;
+	const char *started;    /* of `mount`: what its unit says of the start, valid_started(), or NULL */
 	bool dry_run;           /* print what would be done, change nothing */
 };
 
 /*
  * Mounts the instance's overlay on its anchor (overlay-anchor.h), and notes what its unit is to see
- * (overlay-view.h). If it is mounted already, only that is noted anew, whatever the layers are.
+ * (overlay-view.h) and what it was started with (overlay-record.h). If it is mounted already, only that is noted anew,
+ * whatever the layers are.
  */
 void verb_mount(const struct request *request);
 

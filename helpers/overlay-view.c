@@ -8,10 +8,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "overlay-anchor.h"
 #include "overlay-say.h"
+#include "overlay-state.h"
 #include "overlay-table.h"
-#include "privileged.h"
 
 void view_add(struct text *view, int fd, const char *path)
 {
@@ -23,34 +22,14 @@ void view_add(struct text *view, int fd, const char *path)
 	text_putc(view, '\0');
 }
 
-static int open_views(void)
-{
-	cleanup_close int run = open_run_directory();
-
-	return open_own_directory(run, RUN_DIRECTORY, "view", 0755);
-}
-
 void write_view(const char *unit, const struct text *view)
 {
-	cleanup_close int views = open_views();
-	cleanup_free char *temporary = xasprintf(".%s", unit);
-	cleanup_close int fd = openat(views, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-	int r = fd < 0 ? -errno : write_all(fd, view->data, view->length);
-
-	if (r == 0 && renameat(views, temporary, views, unit) < 0)
-		r = -errno;
-	if (r == 0)
-		return;
-	(void) unlinkat(views, temporary, 0);
-	die(EXIT_FAILED, -r, "cannot write '" VIEWS "/%s'", unit);
+	write_state("view", unit, view);
 }
 
 void remove_view(const char *unit)
 {
-	cleanup_close int views = open_views();
-
-	if (unlinkat(views, unit, 0) < 0 && errno != ENOENT)
-		die(EXIT_FAILED, errno, "cannot remove '" VIEWS "/%s'", unit);
+	remove_state("view", unit);
 }
 
 static void check_directory(const char *path, dev_t device, ino_t inode)

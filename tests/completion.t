@@ -33,6 +33,6 @@ is "$(overlay --root = "$SCRATCH" umount '')" "alpha beta" "instances"
 is "$(overlay --root = "$SCRATCH" mount alpha '')" "1 12 installation" "layers"
 is "$(overlay --root = "$SCRATCH" mount alpha 1)" "1 12" "layers by their beginning"
 is "$(overlay --root = "$SCRATCH" umount alpha '')" "" "nothing after umount NAME"
-is "$(overlay -)" "--dry-run --help --root= --version" "options"
+is "$(overlay -)" "--dry-run --help --root= --started= --version" "options"
 
 done_testing

@@ -41,6 +41,7 @@ else
 		755 0:0 /run/left4me/root
 		700 0:0 /run/left4me/server
 		755 0:0 /run/left4me/view
+		755 0:0 /run/left4me/mounted
 	END
 	is "$(cd "$host" && find etc/left4me var run -type f -printf '%p %s\n')" "etc/left4me/host.env 0" "an empty host.env, no other file"
 

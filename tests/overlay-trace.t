@@ -9,7 +9,7 @@ foreign_files()
 {
 	strace -f -e trace=%file,openat2,open_tree,move_mount -o "$stage/log" "$overlay" --root="$R" "$@" 2>"$err"
 	grep -v '^[0-9]*  *\(exit\|+++\|---\|execve(\)' "$stage/log" | grep -o '"[^"]*"' | tr -d '"' | sort -u | grep '^/' |
-		grep -vE "^($R|/proc|/proc/.*|/lib.*|/usr/lib/.*|/usr/local/lib/.*|/etc/ld\.so\.(cache|preload)|/sys/fs/selinux|/selinux|/etc/selinux/.*|/run|/run/left4me/view/left4me-server@a|/run/left4me/server/a|/run/systemd/journal/socket)\$"
+		grep -vE "^($R|/proc|/proc/.*|/lib.*|/usr/lib/.*|/usr/local/lib/.*|/etc/ld\.so\.(cache|preload)|/sys/fs/selinux|/selinux|/etc/selinux/.*|/run|/run/left4me/view/left4me-server@a|/run/left4me/mounted/a|/etc/left4me/host\.env|/run/left4me/server/a|/run/systemd/journal/socket)\$"
 }
 
 fresh
@@ -21,6 +21,7 @@ is "$(foreign_files umount a)" "" "umount opens nothing foreign"
 ok "... and has unmounted"
 is "$(foreign_files umount a)" "" "umount again opens nothing foreign"
 strace -f -e trace=all -o "$stage/log" "$overlay" --root="$R" mount a 1 installation
+is "$(grep host.env "$stage/log" | grep -c stat) $(grep -c host.env "$stage/log")" "1 1" "of host.env it looks at nothing but its identity"
 [ "$(grep -c 'setns(' "$stage/log")" = 1 ] &&
 	[ "$(sed '/setns(/,$d' "$stage/log" | grep -v 'execve(' | grep -c "$R")" = 0 ] &&
 	[ "$(sed -n '/setns(/,$p' "$stage/log" | grep -c "openat([^,]*, \"$R\"")" = 1 ]

@@ -106,6 +106,32 @@ is "$(stat -c '%u:%g %a' /run/left4me /run/left4me/server /run/left4me/server/a)
 0:0 711" "the mount lies on directories of root's"
 ! as_owner "ls /run/left4me/server || flock -n /run/left4me/server true || mv /run/left4me/server/a $R" 2>"$stage/out"
 ok "... that its owner can neither read, lock nor move"
+is "$(cat /run/left4me/mounted/a | tr '\n' ';')" "layer=2 $(stat -c '%d %i' "$R/overlays/2");layer=1 $(stat -c '%d %i' "$R/overlays/1");layer=installation $(stat -c '%d %i' "$R/installation");host_env=$(
+	stat -c '%d %i %s %.9Z' /etc/left4me/host.env 2>/dev/null || echo 0 0 0 0.000000000);" "the record has the layers"
+is "$(stat -c '%u:%g %a' /run/left4me/mounted /run/left4me/mounted/a)" "0:0 755
+0:0 644" "... root's, for everybody to read"
+run umount a
+[ ! -e /run/left4me/mounted/a ]
+ok "... and goes with the mount"
+run mount --started=port=27015,arguments=0f,50-x.conf=1 a 2 1 installation
+is "$(head -n4 /run/left4me/mounted/a | cut -d' ' -f1 | paste -sd' ')" "port=27015 arguments=0f 50-x.conf=1 layer=2" \
+	"the record has what the unit says"
+run mount --started=port=27016 a 1 installation
+is "$(grep -v host_env /run/left4me/mounted/a | cut -d' ' -f1 | paste -sd' ')" "port=27016 layer=2 layer=1 layer=installation" \
+	"mounted already: started anew with the old layers"
+for list in "" , a a=1,b =1 "a=1 b=2" "a=1
+b=2" "a=é"; do
+	"$overlay" --root="$R" mount "--started=$list" b installation 2>"$err"
+	status=$?
+	[ "$status" = 2 ] && grep -q "is no list" "$err"
+	ok "--started='$list' is refused"
+done
+run umount a
+mount -t tmpfs -o ro,mode=755 none /run/left4me/mounted
+run mount a 2 1 installation
+[ "$status" = 1 ] && grep -q "cannot write '/run/left4me/mounted/a'" "$err" && ! mounted
+ok "without a record nothing is mounted"
+umount /run/left4me/mounted
 run umount a
 run mount a 2 1 installation
 [ "$(cat "$M/who")" = changed ] && [ ! -e "$M/only-1" ] && [ ! -e "$M/only-2" ] && [ -d "$M/new" ]
@@ -463,7 +489,7 @@ for what in runtime/a runtime; do
 		file) echo >"$R/$what" ;;
 		esac
 		run umount a
-		! mounted && [ ! -e /run/left4me/server/a ] && [ ! -e /run/left4me/view/left4me-server@a ]
+		! mounted && [ ! -e /run/left4me/server/a ] && [ ! -e /run/left4me/view/left4me-server@a ] && [ ! -e /run/left4me/mounted/a ]
 		ok "$what renamed, $instead in its place: nothing stays mounted"
 	done
 done

@@ -60,7 +60,7 @@ pin S1 $server User=left4me
 pin S1 $server Group=left4me
 # srcds looks for ~/.steam; passwd has no home
 line F5 $server Environment=HOME=/var/lib/left4me
-line 'S22, S24' $server 'ExecStartPre=+/usr/local/libexec/left4me/left4me-overlay mount %i $L4D2_LAYERS'
+ok "S22, S24: mounts as root" grep -Exq 'ExecStartPre=\+/usr/local/libexec/left4me/left4me-overlay mount --started=[a-z0-9=,]+ %i \$L4D2_LAYERS' "$work/pinned/systemd/generator/$server"
 line S25 $server 'ExecStopPost=+/usr/local/libexec/left4me/left4me-overlay umount %i'
 forbid S25 $server ExecStop=
 pin S27 $server TimeoutStopSec=15s

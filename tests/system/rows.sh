@@ -71,7 +71,7 @@ broken() { # LABEL MESSAGE BREAK REPAIR
 	ok "$1: daemon-reload" reload
 	is "$(pids alpha beta gamma)" "$before" "$1: every server runs on"
 	is "$(property left4me-server@alpha LoadState)/$(property left4me-server@alpha Description)" \
-		"loaded/Left 4 Dead 2 server alpha on port 27015" "$1: its unit is still its own"
+		"loaded/Left 4 Dead 2 server alpha" "$1: its unit is still its own"
 	fails "$1: left4me-check.service fails" check
 	is "$(failed_units)" left4me-check.service "$1: and shows in systemctl --failed"
 	like "$(run_log_of left4me-check.service)" "$2" "$1: with the message"

@@ -27,7 +27,7 @@ replace() { # LABEL EXPECTED-REPORT COMMANDS
 	ok "$1: daemon-reload" reload
 	ok "$1: within 15 s" test $((SECONDS - before)) -le 15
 	like "$(head -n 1 /run/left4me/report)" "$2" "$1: the report says why"
-	is "$(describes_alpha)" "Left 4 Dead 2 server alpha on port 27015" "$1: the units stay"
+	is "$(describes_alpha)" "Left 4 Dead 2 server alpha" "$1: the units stay"
 	is "$(property left4me-server@evil LoadState)$(property left4me-server@evil Description)" \
 		"loadedLeft 4 Dead 2 server evil, not in the database" "$1: no row of another database"
 	as_left4me "rm -rf left4me.db left4me.db-* && mv keep left4me.db"

@@ -1,0 +1,91 @@
+#include "overlay-record.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "overlay-say.h"
+#include "overlay-state.h"
+#include "privileged.h"
+#include "started.h"
+
+#define RECORDS "mounted"
+#define HOST_ENV "/etc/left4me/host.env"
+
+bool valid_started(const char *started)
+{
+	for (const char *item = started; *item;) {
+		size_t length = strcspn(item, ","), key = strcspn(item, "=");
+
+		if (key == 0 || key >= length)
+			return false;
+		for (size_t i = 0; i < length; i++)
+			if (item[i] <= ' ' || item[i] > '~')
+				return false;
+		item += length + (item[length] == ',');
+	}
+	return *started;
+}
+
+static void add_given(struct text *record, const char *started)
+{
+	if (!started)
+		return;
+	text_puts(record, started);
+	text_putc(record, '\n');
+	for (char *comma = record->data; (comma = strchr(comma, ',')) != NULL;)
+		*comma = '\n';
+}
+
+static void add_layer(struct text *record, const char *layer, int fd)
+{
+	struct stat state;
+
+	if (fstat(fd, &state) < 0)
+		die(EXIT_FAILED, errno, "cannot look at layer %s", layer);
+	started_put_layer(record, layer, &state);
+}
+
+/* What systemd will read for the server's environment; it may be missing. */
+static void add_host_env(struct text *record)
+{
+	struct stat state = { 0 };
+
+	if (stat(HOST_ENV, &state) < 0 && errno != ENOENT)
+		die(EXIT_FAILED, errno, "cannot look at '" HOST_ENV "'");
+	started_put_host_env(record, &state);
+}
+
+void write_record(const char *name, const char *started, char *const *layers, const int *descriptors, size_t count)
+{
+	cleanup_text struct text record = TEXT_EMPTY;
+
+	add_given(&record, started);
+	for (size_t i = 0; i < count; i++)
+		add_layer(&record, layers[i], descriptors[i]);
+	add_host_env(&record);
+	write_state(RECORDS, name, &record);
+}
+
+void renew_record(const char *name, const char *started)
+{
+	cleanup_free char *path = xasprintf(RUN_DIRECTORY "/" RECORDS "/%s", name), *line = NULL;
+	cleanup_text struct text record = TEXT_EMPTY;
+	FILE *old = fopen(path, "re");
+	size_t size = 0;
+
+	if (!old && errno != ENOENT)
+		die(EXIT_FAILED, errno, "cannot open '%s'", path);
+	add_given(&record, started);
+	while (old && getline(&line, &size, old) > 0)
+		if (strncmp(line, STARTED_LAYER "=", strlen(STARTED_LAYER "=")) == 0)
+			text_puts(&record, line);
+	if (old)
+		(void) fclose(old);
+	add_host_env(&record);
+	write_state(RECORDS, name, &record);
+}
+
+void remove_record(const char *name)
+{
+	remove_state(RECORDS, name);
+}

@@ -29,6 +29,16 @@ static const char *why_refused(const struct stat *st, bool root_owned)
 	return NULL;
 }
 
+void config_file_failed(const char *label, int error, bool root_owned, struct report *report)
+{
+	report->blind |= error == EACCES;
+	if (error == EACCES && root_owned && geteuid() != 0)
+		report_problem(report, label, "user %u may not read it, but root does at a reload, so this check is not the whole; "
+			       "chgrp it to a group of that user and chmod g+r", (unsigned) geteuid());
+	else
+		report_problem(report, label, "%s", strerror(error));
+}
+
 /* O_NONBLOCK: a FIFO in the file's place must not hold up the boot. */
 static int open_checked(const char *path, const char *label, bool may_be_missing, bool root_owned,
 			struct report *report, size_t *ret_size)
@@ -41,8 +51,7 @@ static int open_checked(const char *path, const char *label, bool may_be_missing
 	if (fd < 0 && errno == ENOENT && may_be_missing)
 		return -1;
 	if (fd < 0 || fstat(fd, &st) < 0) {
-		report->blind |= errno == EACCES;
-		report_problem(report, label, "%s", strerror(errno));
+		config_file_failed(label, errno, root_owned, report);
 		return -1;
 	}
 	reason = why_refused(&st, root_owned);

@@ -15,6 +15,9 @@ enum { CONFIG_FILE_MAX = 64 * 1024 };  /* bytes */
 char *config_file_read(const char *path, const char *label, bool may_be_missing, bool root_owned,
 		       struct report *report);
 
+/* Reports why a file or directory of the configuration could not be opened; with root_owned it is root who reads it. */
+void config_file_failed(const char *label, int error, bool root_owned, struct report *report);
+
 /* Overwrites the text before it is freed: web.env holds the web application's secret key. */
 void config_file_freep(char **text);
 

@@ -196,10 +196,8 @@ static void load_fragments(struct loader *loader, const char *directory)
 		error = errno;
 		(void) closedir(dir);
 	}
-	if (error != 0 && error != ENOENT) {
-		loader->report->blind |= error == EACCES;
-		report_problem(loader->report, label, "%s", strerror(error));
-	}
+	if (error != 0 && error != ENOENT)
+		config_file_failed(label, error, loader->source->root_owned, loader->report);
 	sort_array(names, count, sizeof(*names), compare_strings);
 	for (size_t i = 0; i < count; i++) {
 		load_ini(loader, names[i], false);

@@ -61,7 +61,7 @@ static char *last_end(const struct servers *servers, const struct server *server
 			   seconds(servers, server, "ExecMainStartTimestampMonotonic");
 
 	if (code == 0 || lasted < 0)
-		return xasprintf("Result=%s", value(servers, server, "Result"));
+		return xstrdup("before the game ran");
 	return xasprintf("%s %lld after %lld s", code == 1 ? "exit status" : "signal", status, lasted);
 }
 
@@ -85,8 +85,8 @@ static void check_crashes(const struct servers *servers, const struct server *se
 	else if (many && strcmp(state, "active") != 0 && strcmp(state, "inactive") != 0 && strcmp(state, "failed") != 0)
 		report_restarts(servers, server, ended, report);
 	else if (strcmp(state, "failed") == 0 && server->row && !server->row->refused && server->row->enabled)
-		report_problem(report, server->unit, "is down since it failed, the last end was %s: journalctl -u %s", end,
-			       server->unit);
+		report_problem(report, server->unit, "is down since it failed (%s), the last end was %s: journalctl -u %s",
+			       value(servers, server, "Result"), end, server->unit);
 }
 
 /* --- ports ----------------------------------------------------------------------------------------------- */

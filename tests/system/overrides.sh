@@ -215,7 +215,7 @@ reload
 systemctl restart "$(unit beta)"
 is_down() { [ "$(property "$(unit beta)" ActiveState)" = failed ]; }
 ok "then systemd gives up" wait_for 90 is_down
-check_finds "^$(unit beta): is down since it failed, the last end was exit status 7 after [0-9]+ s: journalctl" "a server that is down"
+check_finds "^$(unit beta): is down since it failed \(exit-code\), the last end was exit status 7 after [0-9]+ s: journalctl" "a server that is down"
 rm -r "$etc/left4me-server@beta.service.d" "$STATE/overlays/3/srcds_run"
 reload
 systemctl reset-failed "$(unit beta)"
@@ -244,6 +244,17 @@ chown 980:980 /etc/left4me/left4me.conf.d/50-test.conf
 reload
 check_finds "/etc/left4me/left4me.conf.d/50-test.conf" "a configuration file of another owner"
 is "$(property "$(unit alpha)" Nice)" -5 "a configuration file of another owner is not read"
+# What root reads and the user of the check does not.
+chown root:root /etc/left4me/left4me.conf.d/50-test.conf
+printf '[game]\nnice = -4\n' >/etc/left4me/left4me.conf.d/50-test.conf
+chmod 600 /etc/left4me/left4me.conf.d/50-test.conf
+reload
+is "$(check)/$(property "$(unit alpha)" Nice)" /-4 "a configuration file of root's alone is in force"
+start_check "a configuration file of root's alone"
+is "$(property left4me-check.service ExecMainStatus)" 2 "left4me-check.service could not look"
+like "$(runuser -u left4me -- left4me-generator check 2>&1)" \
+	"^/etc/left4me/left4me.conf.d/50-test.conf: user 980 may not read it, but root does at a reload, so this check is not the whole; chgrp" \
+	"and says at what, and what helps"
 rm /etc/left4me/left4me.conf.d/50-test.conf
 reload
 check_is_clean "in the end"

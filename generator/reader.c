@@ -1,20 +1,18 @@
 #include "reader.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "database.h"
 
 /* What the child sends instead of rows: this word, '+' if a permission is missing or '-' if not, the reason. */
 #define FAILURE "error "
 
 enum {
-	READ_SIZE = 32 * 1024,
 	REQUEST_SIZE = 4096,   /* a pipe holds that much, so that writing a request never blocks */
 };
 
@@ -177,51 +175,13 @@ static _Noreturn void child(int requests, int answers)
 
 /* --- the parent ------------------------------------------------------------------------------------------ */
 
-static int milliseconds_until(const struct timespec *deadline)
-{
-	struct timespec now;
-	long left;
-
-	(void) clock_gettime(CLOCK_MONOTONIC, &now);
-	left = (deadline->tv_sec - now.tv_sec) * 1000L + (deadline->tv_nsec - now.tv_nsec) / 1000000L;
-	return left > 0 ? (int) left : 0;
-}
-
-/* Reads the answer to the end of the pipe; false if the deadline or the limit of its size is reached first. */
-static bool read_answer(const struct reader *reader, struct text *ret_answer)
-{
-	struct pollfd poller = { .fd = reader->answers, .events = POLLIN };
-
-	for (;;) {
-		int ready = poll(&poller, 1, milliseconds_until(&reader->deadline));
-		ssize_t n;
-
-		if (ready < 0 && errno == EINTR)
-			continue;
-		if (ready <= 0 || ret_answer->length > ROWS_SIZE_MAX)
-			return false;
-		text_make_room(ret_answer, READ_SIZE);
-		n = read(reader->answers, ret_answer->data + ret_answer->length, READ_SIZE);
-		if (n <= 0)
-			return n == 0;
-		ret_answer->length += (size_t) n;
-		ret_answer->data[ret_answer->length] = '\0';
-	}
-}
-
-/*
- * Kills the child unless it has ended, and returns its wait status. Waits 100 ms at most: a process that is stuck in a
- * file system that does not respond dies only when that call returns.
- */
+/* Kills the child unless it has ended, and returns its wait status. */
 static int end_child(struct reader *reader)
 {
-	int status = 0;
+	pid_t child = reader->child;
 
-	(void) kill(reader->child, SIGKILL);
-	for (long nap = 50000L; waitpid(reader->child, &status, WNOHANG) == 0 && nap < 100000000L; nap *= 2)
-		(void) nanosleep(&(struct timespec){ .tv_nsec = nap }, NULL);
 	reader->child = 0;
-	return status;
+	return child_end(child);
 }
 
 void reader_fork(struct reader *ret_reader)
@@ -248,8 +208,7 @@ void reader_start(struct reader *reader, const char *path, const char *uid, cons
 {
 	cleanup_text struct text request = TEXT_EMPTY;
 
-	(void) clock_gettime(CLOCK_MONOTONIC, &reader->deadline);
-	reader->deadline.tv_sec += READER_PATIENCE;
+	child_deadline(READER_PATIENCE, &reader->deadline);
 	text_append(&request, uid, strlen(uid) + 1);
 	text_append(&request, gid, strlen(gid) + 1);
 	text_append(&request, path, strlen(path) + 1);
@@ -314,7 +273,7 @@ int reader_finish(struct reader *reader, struct rows *ret_rows, char **ret_reaso
 	*ret_denied = false;
 	if (reader->child <= 0)
 		*ret_reason = xstrdup("there is no process to read it in");
-	else if (read_answer(reader, &answer))
+	else if (child_read(reader->answers, &reader->deadline, ROWS_SIZE_MAX, &answer))
 		*ret_reason = judge(reader, &answer, ret_rows, ret_denied);
 	else {
 		*ret_reason = xasprintf("could not be read within %d seconds", READER_PATIENCE);

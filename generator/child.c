@@ -1,0 +1,57 @@
+#include "child.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { READ_SIZE = 32 * 1024 };
+
+void child_deadline(int seconds, struct timespec *ret_deadline)
+{
+	(void) clock_gettime(CLOCK_MONOTONIC, ret_deadline);
+	ret_deadline->tv_sec += seconds;
+}
+
+static int milliseconds_until(const struct timespec *deadline)
+{
+	struct timespec now;
+	long left;
+
+	(void) clock_gettime(CLOCK_MONOTONIC, &now);
+	left = (deadline->tv_sec - now.tv_sec) * 1000L + (deadline->tv_nsec - now.tv_nsec) / 1000000L;
+	return left > 0 ? (int) left : 0;
+}
+
+bool child_read(int fd, const struct timespec *deadline, size_t size_max, struct text *answer)
+{
+	struct pollfd poller = { .fd = fd, .events = POLLIN };
+
+	for (;;) {
+		int ready = poll(&poller, 1, milliseconds_until(deadline));
+		ssize_t n;
+
+		if (ready < 0 && errno == EINTR)
+			continue;
+		if (ready <= 0 || answer->length > size_max)
+			return false;
+		text_make_room(answer, READ_SIZE);
+		answer->data[answer->length] = '\0';   /* also where nothing follows */
+		n = read(fd, answer->data + answer->length, READ_SIZE);
+		if (n <= 0)
+			return n == 0;
+		answer->length += (size_t) n;
+		answer->data[answer->length] = '\0';
+	}
+}
+
+int child_end(pid_t child)
+{
+	int status = 0;
+
+	(void) kill(child, SIGKILL);
+	for (long nap = 50000L; waitpid(child, &status, WNOHANG) == 0 && nap < 100000000L; nap *= 2)
+		(void) nanosleep(&(struct timespec){ .tv_nsec = nap }, NULL);
+	return status;
+}

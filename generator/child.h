@@ -1,0 +1,25 @@
+/*
+ * A child process whose answer is waited for until a moment and no longer: it may be stuck in a file system that does not
+ * respond, and its parent goes on without it.
+ */
+#pragma once
+
+#include <sys/types.h>
+#include <time.h>
+
+#include "base.h"
+
+/* The moment `seconds` from now. */
+void child_deadline(int seconds, struct timespec *ret_deadline);
+
+/*
+ * Appends what comes through the pipe `fd` to its end. False if the deadline, or an answer longer than `size_max`, comes
+ * first; what came until then is in *answer.
+ */
+bool child_read(int fd, const struct timespec *deadline, size_t size_max, struct text *answer);
+
+/*
+ * Kills the child unless it has ended, and returns its wait status. Waits 100 ms at most: a process that is stuck in a
+ * file system that does not respond dies only when that call returns.
+ */
+int child_end(pid_t child);

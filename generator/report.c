@@ -35,6 +35,29 @@ void report_warning(struct report *report, const char *where, const char *format
 	va_end(arguments);
 }
 
+static char *place_of(const struct refusal *refusal)
+{
+	if (refusal->instance)
+		return xasprintf("%s, row %zu (instance '%s'), %s", refusal->view, refusal->row, refusal->instance,
+				 refusal->column);
+	if (refusal->overlay)
+		return xasprintf("%s, row %zu (overlay %s), %s", refusal->view, refusal->row, refusal->overlay,
+				 refusal->column);
+	return xasprintf("%s, row %zu, %s", refusal->view, refusal->row, refusal->column);
+}
+
+void report_refusal(struct report *report, const struct refusal *refusal)
+{
+	cleanup_free char *place = place_of(refusal);
+
+	report_problem(report, place, "%s", refusal->reason);
+	if (report->refusal_count == REPORT_LINES_MAX)
+		return;
+	report->refusals = grow_array(report->refusals, report->refusal_count, sizeof(*report->refusals));
+	report->refusals[report->refusal_count] = *refusal;
+	report->refusals[report->refusal_count++].reason = escape_message(refusal->reason);
+}
+
 void report_write(const struct report *report, struct text *out)
 {
 	size_t kept = report->count < REPORT_LINES_MAX ? report->count : REPORT_LINES_MAX;
@@ -51,6 +74,9 @@ void report_done(struct report *report)
 {
 	for (size_t i = 0; i < report->count && i < REPORT_LINES_MAX; i++)
 		free(report->lines[i]);
+	for (size_t i = 0; i < report->refusal_count; i++)
+		free(report->refusals[i].reason);
 	free(report->lines);
+	free(report->refusals);
 	*report = (struct report){ 0 };
 }

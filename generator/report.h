@@ -7,10 +7,20 @@
 
 #include "base.h"
 
+/* A row that is refused. Texts are borrowed from views and rows, but for the reason. */
+struct refusal {
+	const char *view, *column;
+	size_t row;                    /* of the view, from 1 */
+	const char *instance, *overlay;        /* the name or id that the row is about, or NULL */
+	char *reason;                  /* what is wrong with the column; printable */
+};
+
 struct report {
 	char **lines;
 	size_t count;
 	size_t problems;       /* how many of the lines are not warnings */
+	struct refusal *refusals;      /* those of the problems that are rows */
+	size_t refusal_count;
 	bool blind;            /* something could not be looked at, for want of permission */
 };
 
@@ -20,6 +30,9 @@ enum { REPORT_LINES_MAX = 10000 };
 /* `where` is the place in the user's terms: "left4me.conf:12", "instance 'foo'", a path. Both are copied. */
 void report_problem(struct report *report, const char *where, const char *format, ...) PRINTF_LIKE(3, 4);
 void report_warning(struct report *report, const char *where, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* A problem of a row: "VIEW, row NUMBER (...), COLUMN: REASON". The reason is copied. */
+void report_refusal(struct report *report, const struct refusal *refusal);
 
 /* Appends all lines, each ended by a newline; nothing when the run was clean. */
 void report_write(const struct report *report, struct text *out);

@@ -5,24 +5,16 @@
 #include "escape.h"
 #include "name.h"
 
-static char *where(const struct row_check *row, unsigned column)
-{
-	const char *view = views[row->view].name, *name = views[row->view].columns[column].name;
-
-	if (row->instance)
-		return xasprintf("%s, row %zu (instance '%s'), %s", view, row->number, row->instance, name);
-	if (row->overlay)
-		return xasprintf("%s, row %zu (overlay %s), %s", view, row->number, row->overlay, name);
-	return xasprintf("%s, row %zu, %s", view, row->number, name);
-}
-
 void check_refuse_for(struct row_check *row, unsigned column, const char *format, va_list arguments)
 {
-	cleanup_free char *place = where(row, column);
 	cleanup_free char *message = xvasprintf(format, arguments);
 	cleanup_free char *reason = NULL;
+	const struct refusal refusal = {
+		.view = views[row->view].name, .column = views[row->view].columns[column].name, .row = row->number,
+		.instance = row->instance, .overlay = row->overlay, .reason = message,
+	};
 
-	report_problem(row->report, place, "%s", message);
+	report_refusal(row->report, &refusal);
 	if (row->refused)
 		return;
 	reason = xasprintf("%s %s", views[row->view].columns[column].name, message);

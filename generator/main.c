@@ -13,6 +13,7 @@ static const char usage[] =
 	"Usage: left4me-generator [--root=DIR] NORMAL [EARLY LATE]\n"
 	"       left4me-generator render --format=tree|bundlewrap [--output=PATH] [OPTION]...\n"
 	"       left4me-generator check [OPTION]...\n"
+	"       left4me-generator status [--json] [--sizes] [--mark] [NAME]...\n"
 	"\n"
 	"Makes systemd units for Left 4 Dead 2 servers out of /etc/left4me and the database.\n"
 	"\n"
@@ -21,6 +22,10 @@ static const char usage[] =
 	"    --format=tree         files below --output, which is empty or missing\n"
 	"    --format=bundlewrap   JSON metadata of the host's units, to --output or standard output\n"
 	"  check                 print every problem with its place\n"
+	"  status                what runs, against what is configured; of the servers NAME, or of the host\n"
+	"    --json                the same as JSON\n"
+	"    --sizes               how much servers take on disk, which may take some seconds\n"
+	"    --mark                have `systemctl reload-or-restart --marked` restart what waits for it\n"
 	"\n"
 	"  --config=PATH         a configuration file or directory, or - for standard input (/etc/left4me)\n"
 	"  --database=FILE       this database instead of the configured one\n"
@@ -28,8 +33,9 @@ static const char usage[] =
 	"  --root=DIR            put DIR before every path that is read\n"
 	"  --help, --version\n"
 	"\n"
-	"Exit status: 0 clean; 1 check: problems, render: rows were refused, generator: nothing written;\n"
-	"2 check: could not look, render: nothing written, or a wrong command line.\n"
+	"Exit status: 0 clean; 1 check: problems, status: something waits, render: rows were refused,\n"
+	"generator: nothing written; 2 check, status: could not look, render: nothing written, or a wrong\n"
+	"command line.\n"
 	"\n"
 	"Example: left4me-generator render --no-database --config=- --format=bundlewrap < left4me.conf\n"
 	"Manual: man left4me-generator, man left4me.conf\n";
@@ -56,10 +62,10 @@ static int print(const char *text)
 
 static int run_generator(const struct options *options)
 {
-	if (options->directory_count != 1 && options->directory_count != 3)
+	if (options->word_count != 1 && options->word_count != 3)
 		return misused("a generator takes one or three directories");
-	if (!strchr(options->directories[0], '/'))
-		return misused("there is no mode '%s'", options->directories[0]);
+	if (!strchr(options->words[0], '/'))
+		return misused("there is no mode '%s'", options->words[0]);
 	return mode_generator(options);
 }
 
@@ -80,10 +86,11 @@ static const struct mode {
 	const char *name;
 	int (*run)(const struct options *options);
 	const char *takes;             /* options, by the letters of known_options[] */
-	bool takes_directories;
+	bool takes_words;
 } modes[] = {
 	{ "render", run_render, "focdrn", false },
 	{ "check", mode_check, "cdrn", false },
+	{ "status", mode_status, "jsm", true },
 	{ NULL, run_generator, "cdr", true },          /* what systemd calls has no word of its own */
 };
 
@@ -93,6 +100,8 @@ static const struct option known_options[] = {
 	{ "format", required_argument, NULL, 'f' }, { "output", required_argument, NULL, 'o' },
 	{ "config", required_argument, NULL, 'c' }, { "database", required_argument, NULL, 'd' },
 	{ "root", required_argument, NULL, 'r' },   { "no-database", no_argument, NULL, 'n' },
+	{ "json", no_argument, NULL, 'j' },         { "sizes", no_argument, NULL, 's' },
+	{ "mark", no_argument, NULL, 'm' },
 	{ "help", no_argument, NULL, 'h' },         { "version", no_argument, NULL, 'v' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -103,11 +112,14 @@ static void set_option(struct options *options, int letter, const char *value)
 		['f'] = &options->format, ['o'] = &options->output, ['c'] = &options->config,
 		['d'] = &options->database, ['r'] = &options->prefix,
 	};
+	bool *const flags[] = {
+		['n'] = &options->no_database, ['j'] = &options->json, ['s'] = &options->sizes, ['m'] = &options->mark,
+	};
 
-	if (letter == 'n')
-		options->no_database = true;
-	else
+	if (value)
 		*values[letter] = value;
+	else
+		*flags[letter] = true;
 }
 
 /*
@@ -137,8 +149,8 @@ static int run_mode(const struct mode *mode, const struct options *options, cons
 	for (const struct option *option = known_options; option->name; option++)
 		if (seen[option->val] && !strchr(mode->takes, option->val))
 			return misused("--%s is not for %s", option->name, name);
-	if (options->directory_count > 0 && !mode->takes_directories)
-		return misused("unexpected argument '%s'", options->directories[0]);
+	if (options->word_count > 0 && !mode->takes_words)
+		return misused("unexpected argument '%s'", options->words[0]);
 	if (options->no_database && options->database)
 		return misused("--database and --no-database exclude each other");
 	return mode->run(options);
@@ -163,7 +175,7 @@ int main(int argc, char **argv)
 	while (mode->name && strcmp(argv[optind], mode->name) != 0)
 		mode++;
 	optind += mode->name != NULL;
-	options.directories = (const char *const *) argv + optind;
-	options.directory_count = (size_t) (argc - optind);
+	options.words = (const char *const *) argv + optind;
+	options.word_count = (size_t) (argc - optind);
 	return run_mode(mode, &options, seen);
 }

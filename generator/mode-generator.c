@@ -112,7 +112,7 @@ static int write_tree(struct run *run, const char *units, const char *state)
 
 int mode_generator(const struct options *options)
 {
-	const char *units = options->directories[0];
+	const char *units = options->words[0];
 	cleanup_free char *state = run_directory(units, "left4me");
 	cleanup_free char *started = run_directory(units, "systemd/units");
 	cleanup_free char *last_good = state ? xasprintf("%s/last-good", state) : NULL;

@@ -13,8 +13,9 @@ struct options {
 	const char *format, *output, *config, *database;
 	const char *prefix;
 	bool no_database;
-	const char *const *directories;        /* of the generator mode */
-	size_t directory_count;
+	bool json, sizes, mark;                /* of status */
+	const char *const *words;              /* the generator mode's directories, the names that status is asked for */
+	size_t word_count;
 };
 
 /* As a systemd generator (systemd.generator(7)): 0 once the tree is written, 1 when it could not be. */
@@ -25,3 +26,6 @@ int mode_render(const struct options *options);
 
 /* Every problem of sources and host: 0 for none, 1 for some, 2 when something could not be looked at. */
 int mode_check(const struct options *options);
+
+/* What runs, against what is configured: 0 when nothing waits, 1 when something does, 2 when systemd does not answer. */
+int mode_status(const struct options *options);

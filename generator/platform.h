@@ -6,6 +6,9 @@
 /* How many CPUs are online; 1 if that cannot be told. */
 unsigned platform_online_cpus(void);
 
+/* How many columns the terminal behind that descriptor has; 0 if it is none, or does not tell. */
+unsigned platform_terminal_columns(int fd);
+
 /*
  * Gives up root for good: no supplementary groups; real, effective and saved ids changed; no_new_privs set, so that no
  * program brings privileges back. 0 or -errno; after an error the caller must not go on.

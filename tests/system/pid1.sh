@@ -74,6 +74,9 @@ ok "somebody looks for the database in it" wait_for 10 grep -q '^lookup 10' hang
 ok "the activation: systemctl answers" within_a_second systemctl is-active dbus
 ok "the activation: another unit starts" within_a_second systemctl start other
 unlike "$(cat /proc/1/wchan /proc/1/stack 2>/dev/null)" fuse "the activation: PID 1 does not wait for it"
+said=$(COLUMNS=250 timeout -k 1 20 left4me-generator status)
+like "$said" "^alpha +running " "the activation: status says what runs"
+like "$said" "^unknown without rows: .*is a symbolic link" "the activation: and what it cannot know"
 kill -KILL "$(pgrep -P "$trap")" "$trap"
 as_left4me "rm left4me.db && mv kept left4me.db"
 ok "when it has gone the activation is over" wait_for 20 eval '[ "$(property left4me-activate ActiveState)" != activating ]'

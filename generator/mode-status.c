@@ -1,0 +1,126 @@
+#include <unistd.h>
+
+#include "manager.h"
+#include "name.h"
+#include "platform.h"
+#include "run.h"
+#include "status.h"
+
+/* --- what is asked ---------------------------------------------------------------------------------------- */
+
+static int PRINTF_LIKE(1, 2) give_up(const char *format, ...)
+{
+	va_list arguments;
+
+	(void) fputs("left4me-generator: ", stderr);
+	va_start(arguments, format);
+	(void) vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	(void) fputc('\n', stderr);
+	return EXIT_NOTHING;
+}
+
+/* Why there are no rows of now, owned by the caller; NULL when there are. */
+static char *read_rows(struct run *run, const struct options *options)
+{
+	size_t before = run->report.count;
+
+	if (run_read_rows(run, options, NULL) < 0)
+		return xstrdup(before < run->report.count ? run->report.lines[before] : "the database cannot be read");
+	run_build_model(run);
+	return NULL;
+}
+
+static void look_below_root(const struct run *run, const struct units *units, bool sizes, struct look *ret_look)
+{
+	struct look_request request = {
+		.root = run->config.host.root, .uid = run->config.host.uid, .gid = run->config.host.gid, .sizes = sizes,
+	};
+	cleanup_free pid_t *pids = status_unrecorded("", units, &request.pid_count);
+
+	request.pids = pids;
+	look(&request, ret_look);
+}
+
+/* --- what is answered ------------------------------------------------------------------------------------- */
+
+/* COLUMNS, as every program of systemd's, else the terminal; without either what fits everywhere. */
+static unsigned columns_of_screen(void)
+{
+	const char *columns = getenv("COLUMNS");
+	int64_t number;
+
+	if (columns && parse_decimal(columns, 1, 1000, &number))
+		return (unsigned) number;
+	return platform_terminal_columns(STDOUT_FILENO);
+}
+
+/* https://no-color.org */
+static bool has_colour(void)
+{
+	const char *no = getenv("NO_COLOR"), *terminal = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && !(no && *no) && terminal && strcmp(terminal, "dumb") != 0;
+}
+
+static int print_status(const struct status *status, const struct run *run, const struct options *options,
+			const char *unknown)
+{
+	const struct status_screen screen = {
+		.columns = columns_of_screen(), .colour = has_colour(), .sizes = options->sizes, .unknown = unknown,
+	};
+	cleanup_text struct text out = TEXT_EMPTY;
+
+	if (!options->json)
+		status_put_table(status, &screen, &out);
+	else if (status_put_json(status, &run->report, unknown, &out) < 0)
+		return -1;
+	(void) fputs(text_string(&out), stdout);
+	return fflush(stdout) == 0 ? 0 : -1;
+}
+
+/* For `systemctl reload-or-restart --marked`. */
+static int mark(const struct status *status)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < status->count; i++) {
+		cleanup_free char *unit = xasprintf(SERVER_UNIT "%s.service", status->names[i]);
+		const char *const command[] = {
+			"/usr/bin/systemctl", "set-property", "--runtime", "--", unit, "Markers=+needs-restart", NULL,
+		};
+		cleanup_text struct text out = TEXT_EMPTY;
+
+		if (status->servers[i].restart && manager_run(command, &out) != 0)
+			r = give_up("%s cannot be marked; are you root?", unit);
+	}
+	return r;
+}
+
+int mode_status(const struct options *options)
+{
+	cleanup(run_done) struct run run = RUN_EMPTY;
+	cleanup(units_done) struct units units = { NULL, 0 };
+	cleanup(look_done) struct look found = { NULL, 0, false };
+	cleanup(status_done) struct status status = { .count = 0 };
+	struct status_sources sources = {
+		.prefix = "", .units = &units, .look = &found, .only = options->words, .only_count = options->word_count,
+	};
+	cleanup_free char *unknown = NULL;
+
+	run_read_config(&run, options, true);
+	unknown = read_rows(&run, options);
+	sources.model = unknown ? NULL : &run.model;
+	if (units_ask(&units) < 0)
+		return give_up("systemd does not answer: systemctl show");
+	look_below_root(&run, &units, options->sizes, &found);
+	status_build(&sources, &status);
+	for (size_t i = 0; i < options->word_count; i++)
+		if (!status_has(&status, options->words[i]))
+			return give_up("there is no server '%s'", options->words[i]);
+	if (print_status(&status, &run, options, unknown) < 0)
+		return give_up("cannot write");
+	if (options->mark && mark(&status) != 0)
+		return EXIT_NOTHING;
+	return status.waits ? EXIT_PROBLEMS : EXIT_CLEAN;
+}

@@ -1,0 +1,130 @@
+#include "units.h"
+
+#include "manager.h"
+#include "name.h"
+
+#define PROPERTIES "Id,ActiveState,SubState,Result,NRestarts,MainPID,MemoryCurrent,ExecMainCode,ExecMainStatus," \
+	"ExecMainStartTimestampMonotonic,ExecMainExitTimestampMonotonic,StateChangeTimestampMonotonic"
+
+/* --- one unit -------------------------------------------------------------------------------------------- */
+
+static const char *value_of(const struct shown *shown, size_t at, const char *property)
+{
+	const char *value = shown_value(shown, at, property);
+
+	return value ? value : "";
+}
+
+static int64_t number_of(const struct shown *shown, size_t at, const char *property, int64_t otherwise)
+{
+	int64_t number;
+
+	return parse_decimal(value_of(shown, at, property), 0, INT64_MAX, &number) ? number : otherwise;
+}
+
+static enum unit_state state_of(const char *active, const char *sub)
+{
+	static const struct {
+		const char *active;
+		enum unit_state state;
+	} states[] = {
+		{ "active", UNIT_RUNNING }, { "reloading", UNIT_RUNNING }, { "refreshing", UNIT_RUNNING },
+		{ "activating", UNIT_STARTING }, { "deactivating", UNIT_STOPPING }, { "failed", UNIT_FAILED },
+	};
+
+	if (strncmp(sub, "auto-restart", strlen("auto-restart")) == 0)
+		return UNIT_RESTARTING;
+	for (size_t i = 0; i < ELEMENTS(states); i++)
+		if (strcmp(active, states[i].active) == 0)
+			return states[i].state;
+	return UNIT_STOPPED;
+}
+
+/* The name of a server or the id of a build, owned by the caller; NULL for any other unit. */
+static char *instance_of(const char *id, bool *ret_is_build)
+{
+	static const char suffix[] = ".service";
+	size_t length = strlen(id), end = sizeof(suffix) - 1, start;
+	char *name;
+	int64_t number;
+
+	*ret_is_build = strncmp(id, BUILD_UNIT, strlen(BUILD_UNIT)) == 0;
+	start = strlen(*ret_is_build ? BUILD_UNIT : SERVER_UNIT);
+	if (length <= start + end || strcmp(id + length - end, suffix) != 0 ||
+	    (!*ret_is_build && strncmp(id, SERVER_UNIT, start) != 0))
+		return NULL;
+	name = xasprintf("%.*s", (int) (length - start - end), id + start);
+	if (*ret_is_build ? parse_id(name, &number) : valid_name(name))
+		return name;
+	free(name);
+	return NULL;
+}
+
+static void add_unit(const struct shown *shown, size_t at, struct units *units)
+{
+	bool is_build;
+	char *name = instance_of(value_of(shown, at, "Id"), &is_build);
+	int64_t started = number_of(shown, at, "ExecMainStartTimestampMonotonic", 0);
+	int64_t ended = number_of(shown, at, "ExecMainExitTimestampMonotonic", 0);
+
+	if (!name)
+		return;
+	units->units = grow_array(units->units, units->count, sizeof(*units->units));
+	units->units[units->count++] = (struct unit){
+		.name = name, .is_build = is_build,
+		.state = state_of(value_of(shown, at, "ActiveState"), value_of(shown, at, "SubState")),
+		.since = number_of(shown, at, "StateChangeTimestampMonotonic", 0),
+		.memory = number_of(shown, at, "MemoryCurrent", UNIT_UNKNOWN),
+		.restarts = number_of(shown, at, "NRestarts", 0),
+		.pid = (pid_t) number_of(shown, at, "MainPID", 0),
+		.result = xstrdup(value_of(shown, at, "Result")),
+		.end_code = number_of(shown, at, "ExecMainCode", 0),
+		.end_status = number_of(shown, at, "ExecMainStatus", 0),
+		.end_after = ended > started ? ended - started : 0,
+	};
+}
+
+/* --- all of them ----------------------------------------------------------------------------------------- */
+
+static int compare_units(const void *a, const void *b)
+{
+	const struct unit *x = a, *y = b;
+	int64_t id, other;
+
+	if (x->is_build != y->is_build)
+		return x->is_build - y->is_build;
+	if (x->is_build && parse_id(x->name, &id) && parse_id(y->name, &other))
+		return (id > other) - (id < other);
+	return strcmp(x->name, y->name);
+}
+
+int units_ask(struct units *ret_units)
+{
+	static const char *const patterns[] = { SERVER_UNIT "*.service", BUILD_UNIT "*.service", NULL };
+	cleanup(shown_done) struct shown shown = SHOWN_EMPTY;
+
+	if (manager_show(PROPERTIES, patterns, &shown) < 0)
+		return -1;
+	*ret_units = (struct units){ NULL, 0 };
+	for (size_t i = 0; i < shown.count; i++)
+		add_unit(&shown, i, ret_units);
+	sort_array(ret_units->units, ret_units->count, sizeof(*ret_units->units), compare_units);
+	return 0;
+}
+
+const struct unit *units_find(const struct units *units, bool is_build, const char *name)
+{
+	const struct unit key = { .is_build = is_build, .name = (char *) name };
+
+	return units->count > 0 ? bsearch(&key, units->units, units->count, sizeof(key), compare_units) : NULL;
+}
+
+void units_done(struct units *units)
+{
+	for (size_t i = 0; i < units->count; i++) {
+		free(units->units[i].name);
+		free(units->units[i].result);
+	}
+	free(units->units);
+	*units = (struct units){ NULL, 0 };
+}

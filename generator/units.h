@@ -1,0 +1,47 @@
+/*
+ * What systemd says of the servers and builds that it has loaded, by one `systemctl show` for all of them. Never asked as a
+ * generator, which systemd waits for: running.h has what serves there.
+ */
+#pragma once
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base.h"
+
+enum unit_state {
+	UNIT_STOPPED,
+	UNIT_STARTING,
+	UNIT_RUNNING,
+	UNIT_RESTARTING,               /* its main process has ended, and systemd waits before it starts the next one */
+	UNIT_STOPPING,
+	UNIT_FAILED,
+};
+
+enum { UNIT_UNKNOWN = -1 };
+
+struct unit {
+	char *name;                    /* of the instance: valid_name(), or parse_id() of a build */
+	bool is_build;
+	enum unit_state state;
+	int64_t since;                 /* when the state began, in microseconds of the monotonic clock; 0: unknown */
+	int64_t memory;                /* bytes, or UNIT_UNKNOWN */
+	int64_t restarts;
+	pid_t pid;                     /* of the main process; 0: none */
+	char *result;                  /* systemd's word for how it ended: "success", "oom-kill" */
+	int64_t end_code, end_status;  /* of the main process' last end, as in waitid(2); code 0: it has not ended, or never ran */
+	int64_t end_after;             /* how long it had run then, in microseconds */
+};
+
+struct units {
+	struct unit *units;            /* servers before builds, each in the order of their names */
+	size_t count;
+};
+
+/* 0, or -1 when systemd does not answer. */
+int units_ask(struct units *ret_units);
+
+/* The server or build of that name, or NULL. */
+const struct unit *units_find(const struct units *units, bool is_build, const char *name);
+
+void units_done(struct units *units);

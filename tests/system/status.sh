@@ -1,0 +1,117 @@
+#!/bin/bash
+# What `status` says of a host on which this and that waits: to root, to the web application's user and to nobody; screen and
+# JSON.
+# shellcheck disable=SC2317 # functions that ok and wait_for call
+# shellcheck source=tests/system/guest.sh
+. ./guest.sh
+if [ "${1-}" = prepare ]; then
+	set -e
+	make_host
+	insert_overlay 4 'exit 3'
+	insert_overlay 5 'exec sleep 1000'
+	insert_server looping 27020 0 1
+	exit
+fi
+
+status() { left4me-generator status "$@"; }
+wide() { COLUMNS=250 left4me-generator status "$@"; }
+as() { # USER [OPTION...]
+	local user=$1
+	shift
+	runuser -u "$user" -- left4me-generator status "$@"
+}
+line() { wide 2>&1 | grep "^$1 " | tr -s ' '; } # NAME
+rest() { status 2>&1 | sed -n '/^builds:/,$p'; }
+json() { status --json | python3 -c "import json, sys; s = json.load(sys.stdin); by = {v['name']: v for v in s['servers']}; print($1)"; } # EXPRESSION
+code() { "$@" >/dev/null 2>&1; echo $?; } # COMMAND...
+
+ok "the boot finishes" booted
+host_is_up boot
+
+# --- all is well -------------------------------------------------------------------------------------------------------
+
+is "$(code status)" 0 "nothing waits: status 0"
+is "$(wide | awk 'NR > 1 && !/:/ { print $1, $2, $4, $6, NF }')" "alpha running 27015 0 6
+beta running 27016 0 6
+gamma running 27017 0 6
+looping stopped 27020 - 6
+off stopped 27018 - 6" "the servers, sorted, with the ports that they were started with"
+like "$(rest)" "^builds: none runs, none has failed +last reload [0-9]+ (s|min) ago, 0 problems$" "the host in a line"
+is "$(status | awk 'length > 80')" "" "no line is longer than 80 characters"
+is "$(code status nosuch)" 2 "a name that is none: status 2"
+is "$(wide beta | awk '{ print $1 }' | paste -sd' ')" "NAME beta" "one server alone"
+is "$(as left4me)" "$(status)" "the web application's user sees the same"
+is "$(TERM=xterm script -qec 'NO_COLOR=1 left4me-generator status' /dev/null | grep -c $'\033')" 0 "no colour with NO_COLOR"
+like "$(TERM=xterm script -qec 'left4me-generator status' /dev/null)" $'\033\\[32mrunning' "colour on a terminal"
+
+# --- what waits --------------------------------------------------------------------------------------------------------
+
+sql "UPDATE servers SET port = 27115 WHERE name = 'beta'"
+like "$(line beta)" "^beta running [0-9a-z]+ 27016 .* 0" "before a reload the port is the one that runs"
+reload
+like "$(line beta)" "^beta running .* 27016 .* restart: port 27016 -> 27115$" "a new port waits for a restart"
+is "$(code status)/$(code status beta)/$(code status gamma)" 1/1/0 "status 1 where something waits"
+as_left4me "cp -r overlays/1 overlays/new && mv overlays/1 overlays/old && mv overlays/new overlays/1"
+like "$(line alpha)" "restart: layer 1 rebuilt$" "a rebuilt layer waits for a restart"
+sql "UPDATE servers SET name = 'alfa' WHERE name = 'alpha'"
+like "$(line alpha)" "its row is gone: waits for a reload" "a deleted row before the reload"
+like "$(line alfa)" "^alfa stopped .* waits for a reload" "a new row before the reload"
+reload
+like "$(line alpha)" "^alpha running [0-9a-z]+ 27015 [-0-9.KMG]+ 0 not in the database; holds the port of alfa" \
+	"a running server without a row"
+sql "UPDATE servers SET port = 28500 WHERE name = 'off'"
+printf '#!/bin/sh\nexit 1\n' | put 755 "$STATE/installation/srcds_run"
+systemctl start left4me-server@looping 2>/dev/null
+reload
+ok "a crash loop shows, with its last exit status" wait_for 20 eval \
+	'line looping | grep -Eq "^looping restarting - 27020 - [1-9] [1-9] restarts?, the last: exit status 1 after 0 s$"'
+like "$(line off)" "^off refused - - - - port 28500 is not in 27000-27999$" "a refused row"
+systemctl start build-overlay@4 2>/dev/null
+systemctl start --no-block build-overlay@5
+ok "a build runs" wait_for 5 eval 'rest | grep -q "5 running for"'
+like "$(rest)" "4 failed [0-9]+ s ago \(exit status 3\), 5 running for [0-9]+ s" "builds that failed and run"
+like "$(rest)" "last reload [0-9]+ s ago, 1 problem: left4me-generator check" "the problems of the last reload"
+as_left4me "mkdir -p runtime/delta overlays/77 overlays/78/deep; ln -s / runtime/link; ln -s / overlays/79; head -c 300000 /dev/zero >overlays/78/deep/file"
+like "$(rest)" "^left behind: overlays/77, overlays/78, runtime/delta \(no row\)$" "what is left behind"
+like "$(status --sizes)" "overlays/78 [23][0-9][0-9]K" "its size"
+like "$(status --sizes | head -n 1)" "RESTARTS +SIZE +NOTE" "a column for sizes"
+is "$(status | awk 'length > 80')" "" "still no line is longer than 80 characters"
+status | sed 's/^/# /'
+COLUMNS=120 left4me-generator status | sed 's/^/# /'
+
+# --- JSON --------------------------------------------------------------------------------------------------------------
+
+ok "JSON is valid" eval 'status --json | python3 -m json.tool'
+is "$(json "[(v['name'], v['state'], v['port']) for v in s['servers'] if not v['state'] in ('restarting', 'starting')]" | tr -d "(),[]'")" \
+	"alfa stopped 27015 alpha running 27015 beta running 27016 gamma running 27017 off refused None" "JSON has the servers of the screen"
+is "$(json "(by['beta']['restart'], by['beta']['port_source'], by['beta']['waits'], by['gamma']['waits'])")" \
+	"('port 27016 -> 27115', 'record', True, False)" "what waits"
+is "$(json "s['refusals']")" "[{'view': 'generator_instances', 'row': 5, 'column': 'port', 'server': 'off', 'overlay': None, 'reason': '28500 is not in 27000-27999'}]" \
+	"view, row and column of a refusal"
+is "$(json "(s['left_behind'][0], s['problems'], s['unknown'], s['waits'])")" "({'path': 'overlays/77', 'size': None}, 1, None, True)" "the host"
+is "$(json "[(v['overlay'], v['state'], v['exit_status']) for v in s['builds']]")" "[(4, 'failed', 3), (5, 'running', None)]" "builds"
+is "$(json "abs(by['gamma']['since'] - int('$(date -d "$(property left4me-server@gamma ActiveEnterTimestamp)" +%s)')) < 2")" True "the time of a start"
+
+# --- who may not read --------------------------------------------------------------------------------------------------
+
+is "$(as left4me --json | tr -d 0-9)" "$(status --json | tr -d 0-9)" "the web application's user gets the same JSON"
+nobody=$(COLUMNS=250 as nobody)
+is "$(code as nobody)" 1 "nobody gets an answer"
+like "$nobody" "restart: port 27016 -> 27115" "with what waits"
+like "$(tr -s ' \n' ' ' <<<"$nobody")" "left behind: unknown unknown without rows: $DATABASE: .*may not" "and what it cannot know"
+like "$(tr -s ' \n' ' ' <<<"$nobody")" "off refused - - - - port 28500 is not in 27000-27999" "and why a row is refused"
+is "$(as nobody --json | python3 -c 'import json, sys; s = json.load(sys.stdin); print(s["left_behind"], s["refusals"])')" "None None" "null in JSON"
+
+# --- marks, speed ------------------------------------------------------------------------------------------------------
+
+fails "marks are root's to set" as nobody --mark
+status --mark >/dev/null
+is "$(property left4me-server@beta Markers)/$(property left4me-server@gamma Markers)" needs-restart/ "--mark marks what waits for a restart"
+reload
+is "$(property left4me-server@beta Markers)" needs-restart "a reload keeps the mark"
+chown left4me: "$STATE/installation/srcds_run"
+install -o left4me -g left4me /opt/system-test/srcds/srcds_run "$STATE/installation/srcds_run"
+systemctl reload-or-restart --marked
+ok "beta has its new port" wait_for 5 eval 'line beta | grep -q "^beta running [0-9a-z]* 27115 "'
+is "$(line beta | cut -d' ' -f7-)" "" "and nothing waits there"
+done_testing

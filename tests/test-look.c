@@ -1,0 +1,121 @@
+/* look.h: what is found below ROOT, by whom, and what is not followed. */
+#include "look.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "scratch.h"
+
+/* "KIND NAME NUMBER" of each, a line each; of a size whether the file is in it: what a directory takes differs. */
+static char *found(const struct look *look)
+{
+	struct text text = TEXT_EMPTY;
+
+	for (size_t i = 0; i < look->count; i++)
+		text_printf(&text, "%c %s %d\n", (char) look->found[i].kind, look->found[i].name,
+			    look->found[i].number >= 20000);
+	text_printf(&text, "%s\n", look->complete ? "complete" : "incomplete");
+	return text_take(&text);
+}
+
+static void is_found(const struct look_request *request, const char *expected, const char *name)
+{
+	struct look seen;
+	cleanup_free char *text = NULL;
+
+	look(request, &seen);
+	text = found(&seen);
+	is_str(text, expected, "%s", name);
+	look_done(&seen);
+}
+
+/* Below the working directory, as the user that the child becomes. */
+static void make_root(void)
+{
+	cleanup_free char *bytes = xcalloc(1, 20001);
+
+	memset(bytes, 'x', 20000);
+	(void) mkdir("overlays", 0755);
+	(void) mkdir("overlays/10", 0755);
+	(void) mkdir("overlays/9", 0755);
+	(void) mkdir("overlays/9.new", 0755);
+	(void) mkdir("overlays/10/deep", 0755);
+	(void) mkdir("runtime", 0755);
+	(void) mkdir("runtime/alpha", 0755);
+	(void) mkdir("runtime/lost+found", 0755);
+	(void) mkdir("installation", 0755);
+	write_file("overlays/10/deep/file", bytes);
+	write_file("overlays/11", "no directory");
+	(void) !symlink("/", "overlays/12");
+	(void) !symlink("/", "runtime/link");
+	(void) !symlink("/etc", "overlays/9/link");
+}
+
+static void test_found(const struct look_request *plain)
+{
+	struct look_request sizes = *plain;
+
+	sizes.sizes = true;
+	is_found(plain, "i installation 0\no 9 0\no 10 0\nr alpha 0\ncomplete\n", "directories whose names are ours");
+	is_found(&sizes, "O 9 0\nO 10 1\nR alpha 0\ni installation 0\no 9 0\no 10 0\nr alpha 0\ncomplete\n", "sizes");
+}
+
+/* A process with that command line stands for a server. */
+static void test_port(struct look_request request, const char *option, const char *port, long long expected)
+{
+	pid_t pid = fork();
+	struct look seen;
+
+	if (pid == 0) {
+		(void) execl("/bin/sh", "sh", "-c", "kill -STOP $$", "srcds_run", option, port, (char *) NULL);
+		_exit(1);
+	}
+	(void) waitpid(pid, NULL, WUNTRACED);
+	request.pids = &pid;
+	request.pid_count = 1;
+	look(&request, &seen);
+	is_int(seen.count > 0 && seen.found[seen.count - 2].kind == FOUND_PORT ? seen.found[seen.count - 2].number : 0, expected,
+	       "%s %s", option, port);
+	look_done(&seen);
+	(void) kill(pid, SIGKILL);
+	(void) waitpid(pid, NULL, 0);
+}
+
+/* Root would see it all. */
+static void test_rights(const struct look_request *request)
+{
+	if (geteuid() != 0) {
+		skip("needs root", "the child is the configured user");
+		return;
+	}
+	(void) chmod("runtime", 0700);
+	is_found(request, "i installation 0\no 9 0\no 10 0\nincomplete\n", "the child is the configured user");
+	is_found(&(struct look_request){ .root = request->root, .uid = "0", .gid = "0" }, "incomplete\n", "who is never root");
+	(void) chmod("runtime", 0755);
+}
+
+int main(void)
+{
+	struct look_request request = { .uid = "980", .gid = "980" };
+	cleanup_free char *root = NULL;
+
+	scratch_begin();
+	root = getcwd(NULL, 0);
+	request.root = root;
+	make_root();
+	(void) chmod(".", 0755);
+	test_found(&request);
+	test_port(request, "+hostport", "27015", 27015);
+	test_port(request, "+hostport", "27015x", 0);
+	test_port(request, "+hostport", "70000", 0);
+	test_port(request, "+port", "27015", 0);
+	test_rights(&request);
+	is_found(&(struct look_request){ .root = "/nonexistent", .uid = "980", .gid = "980" }, "incomplete\n", "no such directory");
+	(void) rename("runtime", "r");
+	(void) symlink("r", "runtime");
+	is_found(&request, "i installation 0\no 9 0\no 10 0\nincomplete\n", "a link in place of a directory");
+	scratch_end();
+	return done_testing();
+}

@@ -1,0 +1,214 @@
+/* status.h: the screen at 80 and 120 columns, and the JSON. */
+#include "status.h"
+
+#include "report.h"
+#include "tap.h"
+
+#define SECOND INT64_C(1000000)
+#define DAY (86400 * SECOND)
+
+/* Servers and builds as the manual shows them. The monotonic clock is at ten days, and began at 1 000 000 000 s. */
+static struct unit units[] = {
+	{ .name = "alfa", .state = UNIT_RESTARTING, .since = 10 * DAY - 3 * SECOND, .memory = UNIT_UNKNOWN, .restarts = 14,
+	  .result = "exit-code", .end_code = 1, .end_status = 1, .end_after = 9 * SECOND },
+	{ .name = "alpha", .state = UNIT_RUNNING, .since = 1 * DAY, .memory = 943718400, .result = "success" },
+	{ .name = "beta", .state = UNIT_RUNNING, .since = 7 * DAY, .memory = 1181116006, .result = "success" },
+	{ .name = "delta", .state = UNIT_FAILED, .since = 10 * DAY - 90 * SECOND, .memory = UNIT_UNKNOWN, .restarts = 5,
+	  .result = "oom-kill", .end_code = 2, .end_status = 9, .end_after = 3600 * SECOND },
+};
+static struct unit builds[] = {
+	{ .name = "4", .is_build = true, .state = UNIT_FAILED, .since = 10 * DAY - 7200 * SECOND, .result = "exit-code",
+	  .end_code = 1, .end_status = 3, .end_after = SECOND },
+	{ .name = "7", .is_build = true, .state = UNIT_STARTING, .since = 10 * DAY - 40 * SECOND, .result = "success" },
+};
+
+static struct server_status servers[] = {
+	{ .name = "alfa", .state = UNIT_RESTARTING, .has_unit = true, .unit = &units[0], .port = "27015", .port_source = PORT_OF_UNIT,
+	  .size = UNIT_UNKNOWN, .note = "14 restarts, the last: exit status 1 after 9 s", .waits = true },
+	{ .name = "alpha", .state = UNIT_RUNNING, .unit = &units[1], .port = "27015", .port_source = PORT_OF_RECORD,
+	  .size = 5000000000, .note = "not in the database; holds the port of alfa", .waits = true },
+	{ .name = "beta", .state = UNIT_RUNNING, .has_unit = true, .unit = &units[2], .port = "27016", .port_source = PORT_OF_RECORD,
+	  .size = 10000, .restart = "port 27016 -> 27115, layer 4 rebuilt",
+	  .note = "restart: port 27016 -> 27115, layer 4 rebuilt", .waits = true },
+	{ .name = "delta", .state = UNIT_FAILED, .has_unit = true, .unit = &units[3], .port = "27019", .port_source = PORT_OF_UNIT,
+	  .size = 0, .note = "5 restarts, the last: oom-kill after 1 h", .waits = true },
+	{ .name = "gamma", .state = UNIT_STOPPED, .has_unit = true, .refused = true, .size = UNIT_UNKNOWN,
+	  .note = "port 28500 is not in 27000-27999", .waits = true },
+	{ .name = "omega", .state = UNIT_STOPPED, .has_unit = true, .port = "27020", .port_source = PORT_OF_UNIT,
+	  .size = UNIT_UNKNOWN, .note = "" },
+};
+
+static struct directory_status left_behind[] = { { "overlays/3", 2048 }, { "runtime/old", UNIT_UNKNOWN } };
+
+static struct status host(void)
+{
+	static const struct unit *pointers[] = { &builds[0], &builds[1] };
+
+	return (struct status){
+		.servers = servers, .count = ELEMENTS(servers), .is_whole = true, .builds = pointers, .build_count = 2,
+		.reloaded = 10 * DAY - 12 * SECOND, .problems = 0, .left_behind = left_behind, .left_behind_count = 2,
+		.left_behind_known = true, .now = 10 * DAY, .epoch = INT64_C(1000000000) * SECOND, .waits = true,
+	};
+}
+
+static void is_screen(const struct status *status, struct status_screen screen, const char *expected, const char *name)
+{
+	cleanup_text struct text out = TEXT_EMPTY;
+
+	status_put_table(status, &screen, &out);
+	if (!is_str(text_string(&out), expected, "%s", name))
+		(void) fprintf(stderr, "%s", text_string(&out));
+}
+
+static void test_screens(void)
+{
+	struct status status = host();
+
+	is_screen(&status, (struct status_screen){ .columns = 0 },
+		  "NAME   STATE       SINCE   PORT  MEMORY  RESTARTS  NOTE\n"
+		  "alfa   restarting  -      27015       -        14  14 restarts, the last: exit\n"
+		  "                                                   status 1 after 9 s\n"
+		  "alpha  running     9d     27015    900M         0  not in the database; holds\n"
+		  "                                                   the port of alfa\n"
+		  "beta   running     3d     27016    1.1G         0  restart: port 27016 -> 27115,\n"
+		  "                                                   layer 4 rebuilt\n"
+		  "delta  failed      1m     27019       -         5  5 restarts, the last:\n"
+		  "                                                   oom-kill after 1 h\n"
+		  "gamma  refused     -          -       -         -  port 28500 is not in\n"
+		  "                                                   27000-27999\n"
+		  "omega  stopped     -      27020       -         -\n"
+		  "builds: 4 failed 2 h ago (exit status 3), 7 running for 40 s\n"
+		  "last reload 12 s ago, 0 problems\n"
+		  "left behind: overlays/3 2.0K, runtime/old (no row)\n", "80 columns");
+	is_screen(&status, (struct status_screen){ .columns = 120 },
+		  "NAME   STATE       SINCE   PORT  MEMORY  RESTARTS  NOTE\n"
+		  "alfa   restarting  -      27015       -        14  14 restarts, the last: exit status 1 after 9 s\n"
+		  "alpha  running     9d     27015    900M         0  not in the database; holds the port of alfa\n"
+		  "beta   running     3d     27016    1.1G         0  restart: port 27016 -> 27115, layer 4 rebuilt\n"
+		  "delta  failed      1m     27019       -         5  5 restarts, the last: oom-kill after 1 h\n"
+		  "gamma  refused     -          -       -         -  port 28500 is not in 27000-27999\n"
+		  "omega  stopped     -      27020       -         -\n"
+		  "builds: 4 failed 2 h ago (exit status 3), 7 running for 40 s                            last reload 12 s ago, 0 problems\n"
+		  "left behind: overlays/3 2.0K, runtime/old (no row)\n", "120 columns");
+	is_screen(&status, (struct status_screen){ .columns = 120, .sizes = true },
+		  "NAME   STATE       SINCE   PORT  MEMORY  RESTARTS  SIZE  NOTE\n"
+		  "alfa   restarting  -      27015       -        14     -  14 restarts, the last: exit status 1 after 9 s\n"
+		  "alpha  running     9d     27015    900M         0  4.7G  not in the database; holds the port of alfa\n"
+		  "beta   running     3d     27016    1.1G         0  9.8K  restart: port 27016 -> 27115, layer 4 rebuilt\n"
+		  "delta  failed      1m     27019       -         5     0  5 restarts, the last: oom-kill after 1 h\n"
+		  "gamma  refused     -          -       -         -     -  port 28500 is not in 27000-27999\n"
+		  "omega  stopped     -      27020       -         -     -\n"
+		  "builds: 4 failed 2 h ago (exit status 3), 7 running for 40 s                            last reload 12 s ago, 0 problems\n"
+		  "left behind: overlays/3 2.0K, runtime/old (no row)\n", "sizes");
+}
+
+/* Of one server: names, notes and numbers that are longer than the space for them, and colours. */
+static void test_rows(void)
+{
+	struct server_status server = servers[2];
+	struct status status = { .servers = &server, .count = 1, .now = 10 * DAY };
+
+	server.name = "a-very-long-name-for-a-server-of-games-0123456789-0123456789-abc";
+	is_screen(&status, (struct status_screen){ .columns = 80 },
+		  "NAME           STATE    SINCE   PORT  MEMORY  RESTARTS  NOTE\n"
+		  "a-very-long-name-for-a-server-of-games-0123456789-0123456789-abc\n"
+		  "               running  3d     27016    1.1G         0  restart: port 27016 ->\n"
+		  "                                                        27115, layer 4 rebuilt\n",
+		  "a long name");
+	server.name = "b";
+	server.port_source = PORT_OF_PROCESS;
+	server.note = "0123456789012345678901234567890123456789 \303\244\303\244\303\244\303\244\303\244\303\244";
+	is_screen(&status, (struct status_screen){ .columns = 80 },
+		  "NAME  STATE    SINCE    PORT  MEMORY  RESTARTS  NOTE\n"
+		  "b     running  3d     27016?    1.1G         0  01234567890123456789012345678901\n"
+		  "                                                23456789 \303\244\303\244\303\244\303\244\303\244\303\244\n",
+		  "a long word, and the port that the process says");
+	server.note = "";
+	is_screen(&status, (struct status_screen){ .columns = 80, .colour = true },
+		  "NAME  STATE    SINCE    PORT  MEMORY  RESTARTS  NOTE\n"
+		  "b     \033[33mrunning\033[0m  3d     27016?    1.1G         0\n", "colour");
+	status.count = 0;
+	is_screen(&status, (struct status_screen){ .columns = 80 }, "NAME  STATE  SINCE  PORT  MEMORY  RESTARTS  NOTE\n",
+		  "no server");
+}
+
+static void test_unknown(void)
+{
+	struct status status = { .count = 0, .is_whole = true, .now = DAY, .reloaded = UNIT_UNKNOWN };
+
+	is_screen(&status, (struct status_screen){ .unknown = "/var/lib/left4me/left4me.db: user 65534 may not read it" },
+		  "NAME  STATE  SINCE  PORT  MEMORY  RESTARTS  NOTE\n"
+		  "builds: none runs, none has failed                           last reload unknown\n"
+		  "left behind: unknown\n"
+		  "unknown without rows: /var/lib/left4me/left4me.db: user 65534 may not read it\n", "no rows");
+}
+
+static void test_json(void)
+{
+	static struct refusal refusals[] = {
+		{ "generator_instances", "port", 4, "gamma", NULL, "28500 is not in 27000-27999" },
+		{ "generator_overlays", "name", 2, NULL, "9", "holds a \"quote\"" },
+	};
+	struct report report = { .refusals = refusals, .refusal_count = 2 };
+	struct status status = host();
+	cleanup_text struct text out = TEXT_EMPTY;
+
+	status.servers += 2;
+	status.count = 1;
+	ok(status_put_json(&status, &report, NULL, &out) == 0, "JSON is made");
+	is_str(text_string(&out),
+	       "{\"servers\":[{\"name\":\"beta\",\"state\":\"running\",\"since\":1000604800,\"port\":27016,\"port_source\":\"record\","
+	       "\"memory\":1181116006,\"restarts\":0,\"exit\":null,\"exit_status\":null,\"exit_after\":null,\"size\":10000,"
+	       "\"has_unit\":true,\"refused\":false,\"restart\":\"port 27016 -> 27115, layer 4 rebuilt\","
+	       "\"note\":\"restart: port 27016 -> 27115, layer 4 rebuilt\",\"waits\":true}],"
+	       "\"builds\":[{\"overlay\":4,\"state\":\"failed\",\"since\":1000856800,\"exit\":\"status\",\"exit_status\":3},"
+	       "{\"overlay\":7,\"state\":\"running\",\"since\":1000863960,\"exit\":null,\"exit_status\":null}],"
+	       "\"refusals\":[{\"view\":\"generator_instances\",\"row\":4,\"column\":\"port\",\"server\":\"gamma\",\"overlay\":null,"
+	       "\"reason\":\"28500 is not in 27000-27999\"},"
+	       "{\"view\":\"generator_overlays\",\"row\":2,\"column\":\"name\",\"server\":null,\"overlay\":9,"
+	       "\"reason\":\"holds a \\\"quote\\\"\"}],"
+	       "\"left_behind\":[{\"path\":\"overlays/3\",\"size\":2048},{\"path\":\"runtime/old\",\"size\":null}],"
+	       "\"reloaded\":1000863988,\"problems\":0,\"unknown\":null,\"waits\":true}\n", "JSON");
+	text_clear(&out);
+	status = (struct status){ .count = 0, .reloaded = UNIT_UNKNOWN };
+	ok(status_put_json(&status, &report, "no rows", &out) == 0, "JSON of named servers is made");
+	is_str(text_string(&out),
+	       "{\"servers\":[],\"builds\":null,\"refusals\":null,\"left_behind\":null,\"reloaded\":null,\"problems\":null,"
+	       "\"unknown\":\"no rows\",\"waits\":false}\n", "JSON of named servers");
+}
+
+static void test_words(void)
+{
+	static const struct {
+		int64_t seconds;
+		const char *word, *cell;
+	} times[] = {
+		{ -5, "0 s", "0s" }, { 59, "59 s", "59s" }, { 60, "1 min", "1m" }, { 3599, "59 min", "59m" }, { 3600, "1 h", "1h" },
+		{ 172799, "47 h", "47h" }, { 172800, "2 d", "2d" }, { 86400 * 400, "400 d", "400d" },
+	};
+	struct unit unit = { .result = "exit-code" };
+	cleanup_free char *end = status_end(&unit);
+
+	for (size_t i = 0; i < ELEMENTS(times); i++) {
+		cleanup_free char *word = status_duration(times[i].seconds * SECOND, false);
+		cleanup_free char *cell = status_duration(times[i].seconds * SECOND, true);
+
+		is_str(word, times[i].word, "%s", times[i].word);
+		is_str(cell, times[i].cell, "%s in the table", times[i].cell);
+	}
+	is_str(end, "its start failed: exit-code", "a command before the main process failed");
+	freep(&end);
+	unit = (struct unit){ .result = "core-dump", .end_code = 3, .end_status = 11, .end_after = 30 * SECOND };
+	end = status_end(&unit);
+	is_str(end, "signal 11 with a core after 30 s", "a crash");
+}
+
+int main(void)
+{
+	test_screens();
+	test_rows();
+	test_unknown();
+	test_json();
+	test_words();
+	return done_testing();
+}

@@ -68,8 +68,10 @@ pin S31 $server WorkingDirectory=-/var/lib/left4me/runtime/%i/merged/left4dead2
 line S32 $server 'ExecStart=/usr/local/libexec/left4me/left4me-overlay enter %N -- /var/lib/left4me/runtime/%i/merged/srcds_run -game left4dead2 +ip 0.0.0.0 +hostport ${L4D2_PORT} $L4D2_ARGS'
 line S40 $server 'Environment="L4D2_LAYERS=7 installation"'
 pin S54 $server Restart=on-failure
-pin S54 $server StartLimitBurst=5
-pin S54 $server StartLimitIntervalSec=60s
+for unit in "$server" "$web"; do
+	pin S54 "$unit" StartLimitBurst=10
+	pin S54 "$unit" StartLimitIntervalSec=25min
+done
 pin S56 $server OOMScoreAdjust=-200
 pin S56 $build OOMScoreAdjust=500
 pin S57 $server Slice=l4d2-game.slice

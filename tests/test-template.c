@@ -32,6 +32,7 @@ static const struct {
 	{ "reserved-cpus.conf", &template_reserved_cpus_conf },
 	{ "server-hardening.conf", &template_server_hardening_conf },
 	{ "server.service", &template_server_service },
+	{ "stop.service", &template_stop_service },
 	{ "unmount.service", &template_unmount_service },
 	{ "web-hardening.conf", &template_web_hardening_conf },
 	{ "web.service", &template_web_service },

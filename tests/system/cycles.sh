@@ -51,7 +51,7 @@ unit=left4me-server@killed.service
 ok "a server starts" systemctl start "$unit"
 ok "it is ready" wait_for 10 is_ready killed
 kills=0
-while is_in_state "$unit" active && [ "$kills" -lt 10 ]; do
+while is_in_state "$unit" active && [ "$kills" -lt 20 ]; do
 	pid=$(property "$unit" MainPID)
 	invocation=$(property "$unit" InvocationID)
 	systemctl kill --kill-whom=main --signal=KILL "$unit"
@@ -60,8 +60,8 @@ while is_in_state "$unit" active && [ "$kills" -lt 10 ]; do
 	wait_for 3 is_in_state "$unit" active || break
 	[ "$(property "$unit" InvocationID)" != "$invocation" ] && wait_for 5 is_ready killed
 done
-is "$kills" 5 "it was restarted after each of four kills with SIGKILL, and not after the fifth"
-is "$(property "$unit" ActiveState)/$(property "$unit" NRestarts)" failed/5 "now it is failed"
+is "$kills" 10 "it was restarted after each of nine kills with SIGKILL, and not after the tenth"
+is "$(property "$unit" ActiveState)/$(property "$unit" NRestarts)" failed/10 "now it is failed"
 like "$(journal "$unit")" "Start request repeated too quickly" "because of the start limit"
 is "$(mounts | grep killed)" "" "it is unmounted"
 ok "reset-failed as the worker" worker /usr/bin/systemctl reset-failed "$unit"

@@ -18,27 +18,36 @@ static const char *const directories[] = {
 
 #define SUFFIX ".service.d"
 
+/* Seen with systemd 257; the last comes after the others of all directories. */
+enum { EVERY_SERVICE = 4, DISTANCES };
+
 /*
- * Which servers a directory of drop-ins is for, and how near it is: 0 for one, 1 for the template, 2 for all units whose
- * name begins so (systemd.unit(5)), 3 for all services, which comes after the others of all directories.
+ * Which servers a directory of drop-ins is for, and how near it is: one server or all of them, by the name of the unit or
+ * by its first word alone (systemd.unit(5)), or all services.
  */
 static bool for_servers(const char *directory, char **ret_instance, unsigned *ret_distance)
 {
-	static const char *const shared[] = { SERVER_UNIT SUFFIX, "left4me-" SUFFIX, "service.d" };
-	size_t length = strlen(directory), prefix = strlen(SERVER_UNIT), suffix = strlen(SUFFIX);
+	static const char *const units[] = { SERVER_UNIT, "left4me-@" };
+	size_t length = strlen(directory), suffix = strlen(SUFFIX);
 
 	*ret_instance = NULL;
-	for (unsigned i = 0; i < ELEMENTS(shared); i++)
-		if (strcmp(directory, shared[i]) == 0) {
-			*ret_distance = i + 1;
-			return true;
+	*ret_distance = strcmp(directory, "service.d") == 0 ? EVERY_SERVICE : 3;
+	if (*ret_distance == EVERY_SERVICE || strcmp(directory, "left4me-" SUFFIX) == 0)
+		return true;
+	for (unsigned i = 0; i < ELEMENTS(units); i++) {
+		size_t prefix = strlen(units[i]);
+
+		if (length < prefix + suffix || strncmp(directory, units[i], prefix) != 0 ||
+		    strcmp(directory + length - suffix, SUFFIX) != 0)
+			continue;
+		*ret_distance = i + 1;
+		if (length > prefix + suffix) {
+			*ret_instance = xasprintf("%.*s", (int) (length - prefix - suffix), directory + prefix);
+			*ret_distance = i;
 		}
-	if (length <= prefix + suffix || strncmp(directory, SERVER_UNIT, prefix) != 0 ||
-	    strcmp(directory + length - suffix, SUFFIX) != 0)
-		return false;
-	*ret_instance = xasprintf("%.*s", (int) (length - prefix - suffix), directory + prefix);
-	*ret_distance = 0;
-	return true;
+		return true;
+	}
+	return false;
 }
 
 /* 0 for a mask and for what cannot be read; never waits for a FIFO. */
@@ -103,7 +112,8 @@ void drop_ins_read(const char *prefix, struct drop_ins *ret_drop_ins)
 			unsigned distance;
 
 			if (for_servers(entry->d_name, &instance, &distance))
-				read_directory(&drop_ins, dirfd(dir), entry->d_name, instance, distance == 3 ? 100 + i : i * 3 + distance);
+				read_directory(&drop_ins, dirfd(dir), entry->d_name, instance,
+					       distance == EVERY_SERVICE ? DISTANCES * ELEMENTS(directories) + i : DISTANCES * i + distance);
 		}
 		if (dir)
 			(void) closedir(dir);
@@ -117,7 +127,7 @@ void drop_ins_put(const struct drop_ins *drop_ins, const char *instance, struct 
 {
 	const char *last = "";
 
-	for (size_t i = 0; i < drop_ins->count; i++) {
+	for (size_t i = 0; drop_ins && i < drop_ins->count; i++) {
 		const struct drop_in *drop_in = &drop_ins->drop_ins[i];
 
 		if ((drop_in->instance && strcmp(drop_in->instance, instance) != 0) || strcmp(drop_in->name, last) == 0)

@@ -21,7 +21,7 @@ struct drop_ins {
 /* Reads the directories of units below `prefix`, those of the generator apart. What cannot be read is not there. */
 void drop_ins_read(const char *prefix, struct drop_ins *ret_drop_ins);
 
-/* Appends those that systemd takes for the server `instance` (started.h). */
+/* Appends those that systemd takes for the server `instance` (started.h); none for NULL. */
 void drop_ins_put(const struct drop_ins *drop_ins, const char *instance, struct text *out);
 
 void drop_ins_done(struct drop_ins *drop_ins);

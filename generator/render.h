@@ -24,8 +24,8 @@ struct picture {
 	const struct config *config;
 	const struct model *model;
 	const struct running *running;
-	const struct drop_ins *drop_ins;
 	enum rows_origin origin;
+	const struct drop_ins *drop_ins;       /* NULL: none */
 };
 
 /*

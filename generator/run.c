@@ -98,7 +98,7 @@ int run_render_host(const struct run *run, struct sink *sink)
 
 int run_render_rows(const struct run *run, struct sink *sink)
 {
-	const struct picture picture = { &run->config, &run->model, &run->running, &run->drop_ins, run->origin };
+	const struct picture picture = { &run->config, &run->model, &run->running, run->origin, &run->drop_ins };
 
 	return render_rows(&picture, sink);
 }

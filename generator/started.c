@@ -32,7 +32,7 @@ static bool applies_at_reload(const char *line, size_t length)
 	static const char *const keys[] = {
 		"ExecReload", "ExecStop", "ExecStopPost", "FinalKillSignal", "KillMode", "KillSignal", "Restart",
 		"RestartForceExitStatus", "RestartKillSignal", "RestartMaxDelaySec", "RestartPreventExitStatus", "RestartSec",
-		"RestartSteps", "SendSIGHUP", "SendSIGKILL", "SuccessExitStatus", "TimeoutAbortSec", "TimeoutSec",
+		"RestartSteps", "RuntimeMaxSec", "SendSIGHUP", "SendSIGKILL", "SuccessExitStatus", "TimeoutAbortSec", "TimeoutSec",
 		"TimeoutStopFailureMode", "TimeoutStopSec",
 	};
 	const char *equals = memchr(line, '=', length);
@@ -267,10 +267,10 @@ static const char *drop_in_value(const struct started *started, const char *key)
 	return length >= suffix && strcmp(key + length - suffix, ".conf") == 0 ? started_value(started, key) : NULL;
 }
 
-/* Drop-ins tell something only if both sides were written by a generator. */
+/* Drop-ins tell something only if both sides come from a generator. */
 static void compare_drop_ins(const struct started *then, const struct started *now, struct text *out, bool *said)
 {
-	if (!started_value(then, STARTED_UNIT) || !started_value(now, STARTED_UNIT))
+	if (!started_value(then, STARTED_ARGUMENTS) || !started_value(now, STARTED_ARGUMENTS))
 		return;
 	for (size_t i = 0; i < now->count; i++) {
 		const char *key = now->items[i].key, *old = started_value(then, key);

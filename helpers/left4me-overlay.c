@@ -10,7 +10,6 @@
 
 #include "name.h"
 #include "overlay-enter.h"
-#include "overlay-record.h"
 #include "overlay-say.h"
 #include "overlay-verbs.h"
 #include "privileged.h"
@@ -119,6 +118,22 @@ static const struct verb *find_verb(const char *name)
 		if (strcmp(verbs[i].name, name) == 0)
 			return &verbs[i];
 	die(EXIT_USAGE, 0, "'%s' is not a verb; see --help", name);
+}
+
+/* Whether it is a list KEY=VALUE,KEY=VALUE of printable characters without a blank. */
+static bool valid_started(const char *started)
+{
+	for (const char *item = started; *item;) {
+		size_t length = strcspn(item, ","), key = strcspn(item, "=");
+
+		if (key == 0 || key >= length)
+			return false;
+		for (size_t i = 0; i < length; i++)
+			if (item[i] <= ' ' || item[i] > '~')
+				return false;
+		item += length + (item[length] == ',');
+	}
+	return *started;
 }
 
 /* Takes the option of mount, the first of the words, if it is there; returns how many words that is. */

@@ -11,21 +11,6 @@
 #define RECORDS "mounted"
 #define HOST_ENV "/etc/left4me/host.env"
 
-bool valid_started(const char *started)
-{
-	for (const char *item = started; *item;) {
-		size_t length = strcspn(item, ","), key = strcspn(item, "=");
-
-		if (key == 0 || key >= length)
-			return false;
-		for (size_t i = 0; i < length; i++)
-			if (item[i] <= ' ' || item[i] > '~')
-				return false;
-		item += length + (item[length] == ',');
-	}
-	return *started;
-}
-
 static void add_given(struct text *record, const char *started)
 {
 	if (!started)

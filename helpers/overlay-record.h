@@ -7,9 +7,6 @@
 
 #include "base.h"
 
-/* Whether it is a list key=value,key=value of printable characters without a blank. */
-bool valid_started(const char *started);
-
 /*
  * Writes the record of the instance `name`: `started`, which may be NULL, and the layers with their open descriptors.
  * Dies of an error.

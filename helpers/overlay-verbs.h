@@ -12,7 +12,7 @@ struct request {
 	const char *name;       /* of the instance; of `build` and `discard` the id of the overlay */
 	char **layers;          /* of `mount`: overlay ids, topmost first, then INSTALLATION */
 	int count;
-	const char *started;    /* of `mount`: what its unit says of the start, valid_started(), or NULL */
+	const char *started;    /* of `mount`: what its unit says of the start, KEY=VALUE,KEY=VALUE, or NULL */
 	bool dry_run;           /* print what would be done, change nothing */
 };
 

@@ -149,7 +149,7 @@ static void check_units(const struct config *config, bool with_document)
 {
 	static const struct running running;
 	static const struct model model;
-	const struct picture picture = { config, &model, &running, ROWS_OMITTED };
+	const struct picture picture = { config, &model, &running, ROWS_OMITTED, NULL };
 	struct json *document = with_document ? make_document(&picture) : NULL;
 	struct kept_sink kept;
 	size_t lines = 0;

@@ -47,7 +47,7 @@ static void show_rows(const struct host *host, const struct rows *rows, const st
 
 	*r = (struct rendered){ .report = { 0 } };
 	model_build(&host->config, rows, &r->report, &r->model);
-	push(&(struct picture){ &host->config, &r->model, running, ROWS_DATABASE }, &r->kept);
+	push(&(struct picture){ &host->config, &r->model, running, ROWS_DATABASE, NULL }, &r->kept);
 }
 
 static void rendered_done(struct rendered *rendered)
@@ -132,7 +132,7 @@ static void render_own(struct host *host)
 	static const struct model no_rows;
 	static const struct running nothing_runs;
 
-	push(&(struct picture){ &host->config, &no_rows, &nothing_runs, ROWS_OMITTED }, &host->own);
+	push(&(struct picture){ &host->config, &no_rows, &nothing_runs, ROWS_OMITTED, NULL }, &host->own);
 	for (size_t i = 0; i < host->own.count; i++) {
 		const struct kept *item = &host->own.all[i];
 		cleanup_free char *unit = kept_path(item);
@@ -384,7 +384,8 @@ static void check_item(const struct host *host, struct kept *item, const struct 
 		check_link(item, want);
 		counts->links++;
 	} else if (item->kind == KEPT_DIRECTORY) {
-		EXPECT(item->tree == TREE_STATE && !*item->directory && strcmp(item->name, "root") == 0, "a directory %s/%s",
+		EXPECT(item->tree == TREE_STATE && !*item->directory &&
+		       (strcmp(item->name, "root") == 0 || strcmp(item->name, "mounted") == 0), "a directory %s/%s",
 		       item->directory, item->name);
 		counts->directories++;
 	} else if (item->tree == TREE_UNITS)
@@ -407,7 +408,7 @@ static void check_counts(const struct host *host, const struct want *want, const
 		builds += want->overlays[i].has_script;
 	EXPECT(counts->own == host->own.count, "%zu of %zu of the host's own", counts->own, host->own.count);
 	EXPECT(counts->servers == want->instance_count && counts->links == links && counts->builds == builds &&
-	       counts->rules == 1 && counts->directories == 1,
+	       counts->rules == 1 && counts->directories == 2,
 	       "%zu servers, %zu links, %zu builds; wanted are %zu, %zu, %zu", counts->servers, counts->links,
 	       counts->builds, want->instance_count, links, builds);
 }

@@ -43,6 +43,9 @@ static void check(const struct request *request)
 	for (const char *c = strchr(request->root, '/'); c; c = strchr(c + 1, '/'))
 		EXPECT(c[1] && strcmp(c, "/.") != 0 && strcmp(c, "/..") != 0 && strncmp(c, "/./", 3) != 0 &&
 		       strncmp(c, "/../", 4) != 0, "root '%s'", request->root);
+	for (const char *c = request->started; c && *c; c++)
+		EXPECT(*c > ' ' && *c < 127, "started '%s'", request->started);
+	EXPECT(!request->started || (verb_asked == MOUNT && strchr(request->started, '=')), "started '%s'", request->started);
 	EXPECT(verb_asked == MOUNT ? request->count >= 1 && request->count <= 500 : request->count == 0, "%d layers", request->count);
 	for (int i = 0; i < request->count; i++) {
 		const char *layer = request->layers[i];

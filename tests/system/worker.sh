@@ -59,6 +59,8 @@ step "start" start alpha
 ok "it is ready" wait_for 20 is_ready alpha
 is "$(mounts)" alpha "it is mounted"
 first=$(invocation alpha)
+step "status" status
+is "$OUT" "alpha running " "it runs, and nothing waits"
 step "restart" restart alpha
 ok "it is ready again" wait_for 20 is_ready alpha
 second=$(invocation alpha)
@@ -72,6 +74,11 @@ step "reload without the row" reload
 is "$OUT" "" "nothing was refused"
 is "$(property left4me-server@alpha ActiveState) $(property left4me-server@alpha MainPID)" "active $pid" "it still runs"
 is "$(mounts)" alpha "it is still mounted"
+step "status of one" status alpha
+is "$OUT" "alpha running not in the database" "and it is said to have no row"
+! worker status nosuch
+tap_result $? "there is no status of a server that is not there"
+like "$ERR" "there is no server 'nosuch'" "which is said"
 is "$(grep -o 'systemctl [a-z-]* left4me-server@.*' $RULES)" "systemctl stop left4me-server@alpha.service" \
 	"of all that changes it, stop is left"
 for verb in start restart reset-failed; do

@@ -64,7 +64,7 @@ printf '#!/bin/sh\nexit 1\n' | put 755 "$STATE/installation/srcds_run"
 systemctl start left4me-server@looping 2>/dev/null
 reload
 ok "a crash loop shows, with its last exit status" wait_for 20 eval \
-	'line looping | grep -Eq "^looping restarting - 27020 - [1-9] [1-9] restarts?, the last: exit status 1 after 0 s$"'
+	'line looping | grep -Eq "^looping restarting - 27020 - [1-9][0-9]* [1-9][0-9]* restarts?, the last: exit status 1 after [0-9]+ s$"'
 like "$(line off)" "^off refused - - - - port 28500 is not in 27000-27999$" "a refused row"
 systemctl start build-overlay@4 2>/dev/null
 systemctl start --no-block build-overlay@5
@@ -102,7 +102,16 @@ like "$(tr -s ' \n' ' ' <<<"$nobody")" "left behind: unknown unknown without row
 like "$(tr -s ' \n' ' ' <<<"$nobody")" "off refused - - - - port 28500 is not in 27000-27999" "and why a row is refused"
 is "$(as nobody --json | python3 -c 'import json, sys; s = json.load(sys.stdin); print(s["left_behind"], s["refusals"])')" "None None" "null in JSON"
 
-# --- marks, speed ------------------------------------------------------------------------------------------------------
+# --- a server of an earlier version ------------------------------------------------------------------------------------
+
+mv /run/left4me/mounted/gamma record
+like "$(line gamma)" "^gamma running [0-9a-z]+ 27017\? .* started without a record: what waits for a restart is unknown$" \
+	"without a record its port is what its process says"
+is "$(json "by['gamma']['port_source']")" process "JSON says so, too"
+like "$(COLUMNS=250 as nobody gamma | tr -s ' ')" "gamma running [0-9a-z]+ 27017\? " "to everybody"
+mv record /run/left4me/mounted/gamma
+
+# --- marks ------------------------------------------------------------------------------------------------------------
 
 fails "marks are root's to set" as nobody --mark
 status --mark >/dev/null

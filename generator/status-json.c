@@ -6,7 +6,7 @@
 
 static const char schema[] =
 	"CREATE TABLE server (name, state, since, port, port_source, memory, restarts, exit, exit_status, exit_after,"
-	"  size, in_database, refused, restart, note, waits);"
+	"  size, has_unit, enabled, refused, restart, note, waits);"
 	"CREATE TABLE build (overlay, state, since, exit, exit_status);"
 	"CREATE TABLE refusal (view, row, column_name, server, overlay, reason);"
 	"CREATE TABLE directory (path, size);"
@@ -17,7 +17,8 @@ static const char document[] =
 	"WITH servers AS (SELECT json_group_array(json_object('name', name, 'state', state, 'since', since,"
 	"  'port', port, 'port_source', port_source, 'memory', memory, 'restarts', restarts,"
 	"  'exit', exit, 'exit_status', exit_status, 'exit_after', exit_after, 'size', size,"
-	"  'has_unit', json(iif(in_database, 'true', 'false')), 'refused', json(iif(refused, 'true', 'false')),"
+	"  'has_unit', json(iif(has_unit, 'true', 'false')), 'enabled', json(iif(enabled, 'true', 'false')),"
+	"  'refused', json(iif(refused, 'true', 'false')),"
 	"  'restart', restart, 'note', note, 'waits', json(iif(waits, 'true', 'false')))) AS value"
 	"  FROM (SELECT * FROM server ORDER BY rowid)),"
 	" builds AS (SELECT json_group_array(json_object('overlay', overlay, 'state', state, 'since', since,"
@@ -92,7 +93,7 @@ static int put_server(sqlite3 *db, const struct status *status, const struct ser
 		[PORT_OF_RECORD] = "record", [PORT_OF_UNIT] = "unit", [PORT_OF_PROCESS] = "process", [PORT_UNKNOWN] = NULL,
 	};
 	const struct unit *unit = server->unit;
-	struct row row = begin_row(db, "INSERT INTO server VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+	struct row row = begin_row(db, "INSERT INTO server VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
 
 	put_string(&row, server->name);
 	put_string(&row, status_word(server));
@@ -105,6 +106,7 @@ static int put_server(sqlite3 *db, const struct status *status, const struct ser
 	put_number(&row, unit && unit->end_code > 0 ? unit->end_after / 1000000 : UNIT_UNKNOWN);
 	put_number(&row, server->size);
 	put_number(&row, server->has_unit);
+	put_number(&row, server->enabled);
 	put_number(&row, server->refused);
 	put_string(&row, server->restart);
 	put_string(&row, server->note);

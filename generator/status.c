@@ -312,6 +312,13 @@ static void note_end(struct server_status *server, int64_t now, struct text *not
 		note(notes, "%s", restarts ? restarts : end);
 }
 
+/* A reload starts nothing. It may be meant, so it does not wait for anybody. */
+static void note_enabled(const struct server_status *server, struct text *notes)
+{
+	if (server->state == UNIT_STOPPED && server->enabled && !server->refused)
+		note(notes, "enabled, not started");
+}
+
 /* What the database says by now, and the last reload did not know; `model` is NULL where nobody can tell. */
 static void note_row(struct server_status *server, const struct model *model, struct text *notes)
 {
@@ -326,6 +333,14 @@ static void note_row(struct server_status *server, const struct model *model, st
 	server->waits = true;
 }
 
+static bool is_enabled(const char *prefix, const char *name)
+{
+	cleanup_free char *link = xasprintf("%s" UNIT_DIRECTORY "/left4me.target.wants/" SERVER_UNIT "%s.service", prefix, name);
+	struct stat st;
+
+	return lstat(link, &st) == 0;
+}
+
 static void judge(const struct status_sources *sources, struct server_status *server, int64_t now)
 {
 	cleanup_free char *unit = read_text(sources->prefix, UNIT_DIRECTORY, SERVER_UNIT, server->name, ".service");
@@ -337,6 +352,7 @@ static void judge(const struct status_sources *sources, struct server_status *se
 	server->unit = units_find(sources->units, false, server->name);
 	server->state = server->unit ? server->unit->state : UNIT_STOPPED;
 	server->has_unit = unit != NULL;
+	server->enabled = is_enabled(sources->prefix, server->name);
 	server->refused = reason != NULL;
 	server->waits = server->refused;
 	server->size = size ? size->number : UNIT_UNKNOWN;
@@ -345,6 +361,7 @@ static void judge(const struct status_sources *sources, struct server_status *se
 	if (reason)
 		note(&notes, is_up(server) ? "refused: %s" : "%s", reason);
 	note_row(server, sources->model, &notes);
+	note_enabled(server, &notes);
 	note_restart(server, &starts, &notes);
 	note_end(server, now, &notes);
 	text_puts(&notes, "");

@@ -21,7 +21,7 @@ struct server_status {
 	const char *name;
 	enum unit_state state;
 	bool refused;                  /* its row was, by the last reload; shown as the state of a server that does not run */
-	bool has_unit;
+	bool has_unit, enabled;        /* by the last reload */
 	const struct unit *unit;       /* NULL where systemd has loaded none */
 	char *port;                    /* in digits, or NULL */
 	enum port_source port_source;

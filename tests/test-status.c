@@ -27,7 +27,7 @@ static struct server_status servers[] = {
 	  .size = UNIT_UNKNOWN, .note = "14 restarts, the last: exit status 1 after 9 s", .waits = true },
 	{ .name = "alpha", .state = UNIT_RUNNING, .unit = &units[1], .port = "27015", .port_source = PORT_OF_RECORD,
 	  .size = 5000000000, .note = "not in the database; holds the port of alfa", .waits = true },
-	{ .name = "beta", .state = UNIT_RUNNING, .has_unit = true, .unit = &units[2], .port = "27016", .port_source = PORT_OF_RECORD,
+	{ .name = "beta", .state = UNIT_RUNNING, .has_unit = true, .enabled = true, .unit = &units[2], .port = "27016", .port_source = PORT_OF_RECORD,
 	  .size = 10000, .restart = "port 27016 -> 27115, layer 4 rebuilt",
 	  .note = "restart: port 27016 -> 27115, layer 4 rebuilt", .waits = true },
 	{ .name = "delta", .state = UNIT_FAILED, .has_unit = true, .unit = &units[3], .port = "27019", .port_source = PORT_OF_UNIT,
@@ -159,7 +159,7 @@ static void test_json(void)
 	is_str(text_string(&out),
 	       "{\"servers\":[{\"name\":\"beta\",\"state\":\"running\",\"since\":1000604800,\"port\":27016,\"port_source\":\"record\","
 	       "\"memory\":1181116006,\"restarts\":0,\"exit\":null,\"exit_status\":null,\"exit_after\":null,\"size\":10000,"
-	       "\"has_unit\":true,\"refused\":false,\"restart\":\"port 27016 -> 27115, layer 4 rebuilt\","
+	       "\"has_unit\":true,\"enabled\":true,\"refused\":false,\"restart\":\"port 27016 -> 27115, layer 4 rebuilt\","
 	       "\"note\":\"restart: port 27016 -> 27115, layer 4 rebuilt\",\"waits\":true}],"
 	       "\"builds\":[{\"overlay\":4,\"state\":\"failed\",\"since\":1000856800,\"exit\":\"status\",\"exit_status\":3},"
 	       "{\"overlay\":7,\"state\":\"running\",\"since\":1000863960,\"exit\":null,\"exit_status\":null}],"

@@ -57,6 +57,7 @@ sql "UPDATE servers SET name = 'alfa' WHERE name = 'alpha'"
 like "$(line alpha)" "its row is gone: waits for a reload" "a deleted row before the reload"
 like "$(line alfa)" "^alfa stopped .* waits for a reload" "a new row before the reload"
 reload
+like "$(line alfa)" "^alfa stopped - 27015 - - enabled, not started" "a reload starts nothing"
 like "$(line alpha)" "^alpha running [0-9a-z]+ 27015 [-0-9.KMG]+ 0 not in the database; holds the port of alfa" \
 	"a running server without a row"
 sql "UPDATE servers SET port = 28500 WHERE name = 'off'"
@@ -101,6 +102,22 @@ like "$nobody" "restart: port 27016 -> 27115" "with what waits"
 like "$(tr -s ' \n' ' ' <<<"$nobody")" "left behind: unknown unknown without rows: $DATABASE: .*may not" "and what it cannot know"
 like "$(tr -s ' \n' ' ' <<<"$nobody")" "off refused - - - - port 28500 is not in 27000-27999" "and why a row is refused"
 is "$(as nobody --json | python3 -c 'import json, sys; s = json.load(sys.stdin); print(s["left_behind"], s["refusals"])')" "None None" "null in JSON"
+
+# --- metrics, as the README has it -------------------------------------------------------------------------------------
+
+cd "$(share)/examples" || exit
+install left4me-metrics /usr/local/lib/ && cp left4me-metrics.service left4me-metrics.timer /etc/systemd/system/
+cd - >/dev/null || exit
+mkdir -p /var/lib/prometheus/node-exporter
+systemctl daemon-reload
+ok "metrics are written" systemctl start left4me-metrics.service
+ok "a timer writes them" systemctl start left4me-metrics.timer
+metrics=$(cat /var/lib/prometheus/node-exporter/left4me.prom)
+is "$(grep -Ev '^left4me_[a-z_]+(\{server="[a-z]+"\})? [0-9]+$' <<<"$metrics")" "" "each line is a name and a number"
+like "$metrics" 'left4me_server_restart_needed\{server="beta"\} 1' "what waits for a restart"
+like "$metrics" 'left4me_server_up\{server="off"\} 0' "what is down"
+like "$metrics" 'left4me_builds_failed 1' "builds that have failed"
+systemctl stop left4me-metrics.timer
 
 # --- a server of an earlier version ------------------------------------------------------------------------------------
 

@@ -240,22 +240,33 @@ static void resolve_paths(struct config *config)
 		config->web.venv = xasprintf("%s/.venv", config->host.root);
 }
 
+/* A list of sysfs's: one line. */
+static bool read_cpus(const char *path, struct cpuset *ret_set)
+{
+	FILE *file = fopen(path, "re");
+	cleanup_free char *line = NULL;
+	ssize_t length;
+	size_t size = 0;
+
+	if (!file)
+		return false;
+	length = getline(&line, &size, file);
+	(void) fclose(file);
+	if (length <= 0)
+		return false;
+	line[strcspn(line, "\n")] = '\0';
+	return cpuset_parse(line, ret_set);
+}
+
 /* The threads of a core share its caches: to reserve one of them leaves the other beside a game. */
 static void warn_of_split_cores(struct loader *loader, const struct cpuset *reserved)
 {
 	for (int cpu = 0; cpu <= cpuset_highest(reserved); cpu++) {
 		cleanup_free char *path = xasprintf("%s/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list",
 						    loader->source->prefix, cpu);
-		FILE *file = cpuset_has(reserved, cpu) ? fopen(path, "re") : NULL;
 		struct cpuset siblings;
-		char line[256] = "";
 
-		if (!file)
-			continue;
-		if (fgets(line, sizeof(line), file))
-			line[strcspn(line, "\n")] = '\0';
-		(void) fclose(file);
-		if (!cpuset_parse(line, &siblings))
+		if (!cpuset_has(reserved, cpu) || !read_cpus(path, &siblings))
 			continue;
 		for (int other = 0; other <= cpuset_highest(&siblings); other++)
 			if (cpuset_has(&siblings, other) && !cpuset_has(reserved, other))
@@ -265,36 +276,58 @@ static void warn_of_split_cores(struct loader *loader, const struct cpuset *rese
 	}
 }
 
-static unsigned count_cpus(struct loader *loader)
+/*
+ * With simultaneous multithreading off, or CPUs taken off line, these are not the first so many: 0,2,4,6. A prefix without
+ * a sysfs still is on this machine.
+ */
+static struct cpuset online_cpus(const char *prefix)
 {
-	int64_t given;
+	static const char online[] = "/sys/devices/system/cpu/online";
+	cleanup_free char *prefixed = xasprintf("%s%s", prefix, online);
+	struct cpuset set;
 
-	if (loader->config.host.cpus && parse_decimal(loader->config.host.cpus, 1, CPUS_MAX, &given))
-		return (unsigned) given;
-	if (!loader->source->on_target)
-		report_warning(loader->report, loader->cpus_place, "[host] cpus is not given: the %u of this machine are assumed",
-			       platform_online_cpus());
-	return platform_online_cpus();
+	if (read_cpus(prefixed, &set) || read_cpus(online, &set))
+		return set;
+	return cpuset_first(platform_online_cpus());
+}
+
+/* The CPUs that there are to share out; false where nobody can know, which is reported. */
+static bool find_cpus(struct loader *loader, struct cpuset *ret_all, const char **ret_whence)
+{
+	const char *given = loader->config.host.cpus;
+
+	*ret_whence = given ? "" : ", which are online";
+	if (given)
+		return cpuset_parse_host(given, ret_all);
+	if (!loader->source->on_target) {
+		report_problem(loader->report, loader->cpus_place, "[host] system_cpus needs [host] cpus, which is not given: "
+			       "the number of CPUs of the host, such as 8, or which they are, such as 0,2,4,6");
+		return false;
+	}
+	*ret_all = online_cpus(loader->source->prefix);
+	return true;
 }
 
 static void pin_cpus(struct loader *loader)
 {
 	struct config *config = &loader->config;
-	struct cpuset reserved, rest;
-	unsigned cpus;
+	const char *system_cpus = config->host.system_cpus, *whence;
+	struct cpuset all, reserved, rest, missing;
+	cleanup_free char *there = NULL;
 
-	if (!cpuset_parse(config->host.system_cpus, &reserved))
+	if (!cpuset_parse(system_cpus, &reserved) || !find_cpus(loader, &all, &whence))
 		return;
-	cpus = count_cpus(loader);
-	rest = cpuset_without(cpus, &reserved);
-	if (cpuset_highest(&reserved) >= (int) cpus)
-		report_problem(loader->report, loader->cpus_place, "[host] system_cpus '%s': CPU %d is not in 0-%u",
-			       config->host.system_cpus, cpuset_highest(&reserved), cpus - 1);
-	else if (cpus == 1)
+	there = cpuset_format(&all);
+	rest = cpuset_without(&all, &reserved);
+	missing = cpuset_without(&reserved, &all);
+	if (cpuset_highest(&missing) >= 0)
+		report_problem(loader->report, loader->cpus_place, "[host] system_cpus '%s': CPU %d is not in %s%s",
+			       system_cpus, cpuset_highest(&missing), there, whence);
+	else if (!strpbrk(there, ",-"))
 		report_warning(loader->report, loader->cpus_place, "[host] system_cpus is ignored: there is a single CPU");
 	else if (cpuset_highest(&rest) < 0)
 		report_problem(loader->report, loader->cpus_place, "[host] system_cpus '%s' leaves no CPU for the games",
-			       config->host.system_cpus);
+			       system_cpus);
 	else {
 		if (loader->source->on_target)
 			warn_of_split_cores(loader, &reserved);

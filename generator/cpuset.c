@@ -43,6 +43,27 @@ bool cpuset_parse(const char *text, struct cpuset *ret_set)
 	return true;
 }
 
+struct cpuset cpuset_first(unsigned count)
+{
+	struct cpuset set = { { 0 } };
+
+	for (unsigned cpu = 0; cpu < count; cpu++)
+		add(&set, cpu);
+	return set;
+}
+
+bool cpuset_parse_host(const char *text, struct cpuset *ret_set)
+{
+	int64_t count;
+
+	if (strpbrk(text, ",-"))
+		return cpuset_parse(text, ret_set);
+	if (!parse_decimal(text, 1, CPUS_MAX, &count))
+		return false;
+	*ret_set = cpuset_first((unsigned) count);
+	return true;
+}
+
 bool cpuset_has(const struct cpuset *set, int cpu)
 {
 	return set->words[cpu / 64] >> cpu % 64 & 1;
@@ -59,13 +80,12 @@ int cpuset_highest(const struct cpuset *set)
 	return cpu;
 }
 
-struct cpuset cpuset_without(unsigned cpus, const struct cpuset *set)
+struct cpuset cpuset_without(const struct cpuset *all, const struct cpuset *set)
 {
-	struct cpuset rest = { { 0 } };
+	struct cpuset rest = *all;
 
-	for (unsigned cpu = 0; cpu < cpus; cpu++)
-		if (!cpuset_has(set, (int) cpu))
-			add(&rest, cpu);
+	for (size_t i = 0; i < ELEMENTS(rest.words); i++)
+		rest.words[i] &= ~set->words[i];
 	return rest;
 }
 

@@ -31,8 +31,8 @@
 	KEY(host, servers, TYPE_SERVERS, "256", SERVER_LIMIT, "", \
 	    "So many rows of servers and overlays count, the first by name and by id; further ones get neither unit nor rule.") \
 	KEY(host, overlays, TYPE_OVERLAYS, "1000", OVERLAY_LIMIT, "", "") \
-	KEY(host, cpus, TYPE_CPU_COUNT, NULL, CPUS, "8", \
-	    "Threads of the target. Default: those online. Must be given where units are rendered for another host.") \
+	KEY(host, cpus, TYPE_HOST_CPUS, NULL, CPUS, "8", \
+	    "Threads of the target: their number, or which they are, such as 0,2,4,6. Default: those online; render must be told.") \
 	KEY(host, system_cpus, TYPE_CPU_LIST, "", SYSTEM_CPUS, "", \
 	    "Threads reserved for everything that is not a game, such as 0,4 or 0-1. Default: none, and no CPU is pinned.") \
 	KEY(host, memory, TYPE_MEMORY, "85%", MEMORY, "", \

@@ -202,6 +202,13 @@ static bool is_calendar(const char *value)
 	return value[strspn(value, allowed)] == '\0' && strlen(value) <= 100;
 }
 
+static bool is_host_cpus(const char *value)
+{
+	struct cpuset set;
+
+	return cpuset_parse_host(value, &set);
+}
+
 static bool is_cpu_list(const char *value)
 {
 	struct cpuset set;
@@ -220,7 +227,7 @@ static const struct {
 	[TYPE_ID] = { NULL, 1, UINT32_MAX - 1, "an id from 1 to 4294967294" },
 	[TYPE_SERVERS] = { NULL, 1, SERVERS_MAX, "a number from 1 to 5000" },
 	[TYPE_OVERLAYS] = { NULL, 1, OVERLAY_ROWS_MAX, "a number from 1 to 10000" },
-	[TYPE_CPU_COUNT] = { NULL, 1, CPUS_MAX, "a number of CPUs from 1 to 8192" },
+	[TYPE_HOST_CPUS] = { is_host_cpus, 0, 0, "a number of CPUs from 1 to 8192 or a list such as 0,2,4 or 0-7" },
 	[TYPE_CPU_LIST] = { is_cpu_list, 0, 0, "a list of CPUs such as 0,4 or 0-1" },
 	[TYPE_BIND] = { is_bind, 0, 0, "a numeric address and port such as 127.0.0.1:8000" },
 	[TYPE_WORKERS] = { NULL, 1, 1024, "a number from 1 to 1024" },

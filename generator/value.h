@@ -13,7 +13,7 @@ enum value_grammar {
 	TYPE_ID,               /* uid or gid */
 	TYPE_SERVERS,
 	TYPE_OVERLAYS,
-	TYPE_CPU_COUNT,
+	TYPE_HOST_CPUS,        /* a count, 8, or the CPUs, 0,2,4 or 0-7 */
 	TYPE_CPU_LIST,         /* 0,4 or 0-1; may be empty */
 	TYPE_BIND,             /* ADDRESS:PORT or [ADDRESS]:PORT */
 	TYPE_WORKERS,

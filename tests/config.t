@@ -146,6 +146,39 @@ tap.ok(status == 0 and len(report) == 1 and "CPU" in report[0] and tree == DEFAU
        "a single CPU: pinning is skipped with a warning", "%r %r" % (report, difference(tree, DEFAULT)))
 tap.equal((rendered.status, rendered.messages), (0, report), "a single CPU is a warning for render, which goes on")
 
+# Which CPUs there are is a set: with SMT off they are 0,2,4,6.
+
+ONLINE = "/sys/devices/system/cpu/online"
+
+
+def of_online(online, text):
+    """The report and the CPUs of system and games, where sysfs has these online."""
+    fresh("[host]\n" + text)
+    write(box.root + ONLINE, online + "\n")
+    status, tree, report = run_generator()
+    got = {name: v[0] for name, v in allowed_cpus().items()}
+    return report, got.get("system.slice"), got.get("l4d2-game.slice")
+
+
+for online, text, want in [
+        ("0,2,4,6", "system_cpus = 0\n", ("0", "2,4,6")), ("0,2,4,6", "system_cpus = 6\n", ("6", "0,2,4")),
+        ("0,2,4,6", "system_cpus = 0,6\n", ("0,6", "2,4")), ("0-3,8-11", "system_cpus = 0,8\n", ("0,8", "1-3,9-11")),
+        ("0,2,4,6", "cpus = 8\nsystem_cpus = 0,6\n", ("0,6", "1-5,7")),
+        ("0-7", "cpus = 0,2,4,6\nsystem_cpus = 0\n", ("0", "2,4,6")), ("0-1", "cpus = 4-7\nsystem_cpus = 4\n", ("4", "5-7"))]:
+    tap.equal(of_online(online, text), ([], *want), "online %s, %r" % (online, text))
+for online, text, words in [
+        ("0,2,4,6", "system_cpus = 1\n", "CPU 1 is not in 0,2,4,6, which are online$"),
+        ("0,2,4,6", "system_cpus = 0-6\n", "CPU 5 is not in 0,2,4,6, which are online$"),
+        ("0,2,4,6", "cpus = 0,2\nsystem_cpus = 4\n", "CPU 4 is not in 0,2$"),
+        ("0,2", "system_cpus = 0,2\n", "leaves no CPU"), ("2", "system_cpus = 2\n", "single CPU")]:
+    report, *pinned = of_online(online, text)
+    tap.ok(len(report) == 1 and re.search(words, report[0]) and pinned == [None, None], "online %s refuses %r" % (online, text), report)
+
+fresh("[host]\nsystem_cpus = 0\n")
+rendered = box.render()
+tap.ok(rendered.status == 2 and len(rendered.messages) == 1 and re.search("cpus, which is not given", rendered.messages[0]),
+       "render asks for the CPUs of another host", rendered.messages)
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Lines and files
 

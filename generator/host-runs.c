@@ -1,117 +1,113 @@
-#include <errno.h>
-#include <string.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "host.h"
-#include "manager.h"
 #include "name.h"
 #include "sockets.h"
+#include "started.h"
+#include "status.h"
 
-/* A server that has restarted so often and has not run for that long since, in seconds, crashes again and again. */
-enum { RESTARTS_MANY = 3, RUNS_WELL = 600 };
-
-/* A server that systemd has loaded. */
-struct server {
-	const char *unit;
-	const struct instance *row;    /* NULL: none */
-	size_t at;                     /* in `shown` */
+/* Servers and builds as systemd has them, and for each the port that it was started with, 0 where it is down or unknown. */
+struct runs {
+	struct units units;
+	unsigned *ports;
 };
 
-struct servers {
-	struct shown shown;
-	struct server *of;             /* by unit */
-	size_t count;
-	long long now;                 /* seconds of the clock that systemd's timestamps have */
-};
-
-static const char *value(const struct servers *servers, const struct server *server, const char *property)
+static bool is_up(const struct unit *unit)
 {
-	const char *text = shown_value(&servers->shown, server->at, property);
-
-	return text ? text : "";
+	return unit && unit->state != UNIT_STOPPED && unit->state != UNIT_FAILED && unit->state != UNIT_RESTARTING;
 }
 
-static long long number(const struct servers *servers, const struct server *server, const char *property)
+static unsigned recorded_port(const char *name)
 {
-	return shown_number(&servers->shown, server->at, property);
+	cleanup_free char *path = xasprintf("/run/left4me/mounted/%s", name);
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	cleanup(started_done) struct started started = STARTED_EMPTY;
+	cleanup_text struct text text = TEXT_EMPTY;
+	const char *port;
+	int64_t number;
+
+	if (fd < 0 || text_read(&text, fd) < 0)
+		return 0;
+	started_of_record(text_string(&text), &started);
+	port = started_value(&started, STARTED_PORT);
+	return port && parse_decimal(port, 1, 65535, &number) ? (unsigned) number : 0;
 }
 
-static long long seconds(const struct servers *servers, const struct server *server, const char *timestamp)
+static int read_runs(struct runs *ret_runs)
 {
-	return number(servers, server, timestamp) / 1000000;
+	struct runs runs = { .units = { NULL, 0 } };
+
+	if (units_ask(&runs.units) < 0)
+		return -1;
+	runs.ports = xcalloc(runs.units.count + 1, sizeof(*runs.ports));
+	for (size_t i = 0; i < runs.units.count; i++)
+		if (!runs.units.units[i].is_build && is_up(&runs.units.units[i]))
+			runs.ports[i] = recorded_port(runs.units.units[i].name);
+	*ret_runs = runs;
+	return 0;
 }
 
-/* Between a crash and the next start. */
-static bool waits_for_restart(const struct servers *servers, const struct server *server)
+static void runs_done(struct runs *runs)
 {
-	static const char start[] = "auto-restart";    /* and "auto-restart-queued" */
-
-	return strncmp(value(servers, server, "SubState"), start, sizeof(start) - 1) == 0;
+	units_done(&runs->units);
+	free(runs->ports);
 }
 
-/* --- crashes --------------------------------------------------------------------------------------------- */
+/* --- one server ------------------------------------------------------------------------------------------ */
 
-/* How the last run ended, owned by the caller. */
-static char *last_end(const struct servers *servers, const struct server *server)
+static int compare_names(const void *key, const void *row)
 {
-	long long code = number(servers, server, "ExecMainCode"), status = number(servers, server, "ExecMainStatus");
-	long long lasted = seconds(servers, server, "ExecMainExitTimestampMonotonic") -
-			   seconds(servers, server, "ExecMainStartTimestampMonotonic");
-
-	if (code == 0 || lasted < 0)
-		return xstrdup("before the game ran");
-	return xasprintf("%s %lld after %lld s", code == 1 ? "exit status" : "signal", status, lasted);
+	return strcmp(key, ((const struct instance *) row)->name);
 }
 
-static void report_restarts(const struct servers *servers, const struct server *server, const char *last,
-			    struct report *report)
+/* NULL for a refused one, too: its reason has been said. */
+static const struct instance *find_row(const struct model *model, const char *name)
 {
-	report_problem(report, server->unit, "has restarted %lld times, the last %s: journalctl -u %s",
-		       number(servers, server, "NRestarts"), last, server->unit);
+	const struct instance *row = bsearch(name, model->instances, model->instance_count, sizeof(*row), compare_names);
+
+	return row && !row->refused ? row : NULL;
 }
 
-static void check_crashes(const struct servers *servers, const struct server *server, struct report *report)
+static void check_crashes(const struct unit *unit, const struct instance *row, struct report *report)
 {
-	const char *state = value(servers, server, "ActiveState");
-	bool many = number(servers, server, "NRestarts") >= RESTARTS_MANY;
-	long long runs = servers->now - seconds(servers, server, "ActiveEnterTimestampMonotonic");
-	cleanup_free char *end = last_end(servers, server);
-	cleanup_free char *ended = xasprintf("end was %s", end), *started = xasprintf("time %lld s ago", runs);
+	cleanup_free char *name = xasprintf(SERVER_UNIT "%s.service", unit->name);
+	cleanup_free char *end = status_end(unit);
+	struct timespec now;
 
-	if (many && strcmp(state, "active") == 0 && runs < RUNS_WELL)
-		report_restarts(servers, server, started, report);
-	else if (many && strcmp(state, "active") != 0 && strcmp(state, "inactive") != 0 && strcmp(state, "failed") != 0)
-		report_restarts(servers, server, ended, report);
-	else if (strcmp(state, "failed") == 0 && server->row && !server->row->refused && server->row->enabled)
-		report_problem(report, server->unit, "is down since it failed (%s), the last end was %s: journalctl -u %s",
-			       value(servers, server, "Result"), end, server->unit);
+	(void) clock_gettime(CLOCK_MONOTONIC, &now);
+	if (unit->state == UNIT_FAILED && row && row->enabled)
+		report_problem(report, name, "is down since it failed (%s)%s%s: journalctl -u %s", unit->result,
+			       end ? ", the last time with " : "", end ? end : "", name);
+	else if (unit->state != UNIT_FAILED && unit_crashes(unit, now.tv_sec * INT64_C(1000000)))
+		report_problem(report, name, "has restarted %" PRId64 " times%s%s: journalctl -u %s", unit->restarts,
+			       end ? ", the last after " : "", end ? end : "", name);
 }
 
 /* --- ports ----------------------------------------------------------------------------------------------- */
 
-/* Whether it has its port or is about to take it. */
-static bool is_up(const struct servers *servers, const struct server *server)
+/* The server that was started with that port and is no server of it any more, or NULL. */
+static const struct unit *squatter(const struct runs *runs, const struct instance *owner)
 {
-	const char *state = value(servers, server, "ActiveState");
-
-	return strcmp(state, "inactive") != 0 && strcmp(state, "failed") != 0 &&
-	       !waits_for_restart(servers, server);
-}
-
-static const struct server *find_server(const struct servers *servers, const struct instance *row)
-{
-	for (size_t i = 0; i < servers->count; i++)
-		if (servers->of[i].row == row)
-			return &servers->of[i];
+	for (size_t i = 0; i < runs->units.count; i++)
+		if (runs->ports[i] == owner->port && strcmp(runs->units.units[i].name, owner->name) != 0)
+			return &runs->units.units[i];
 	return NULL;
 }
 
-static void check_port(const struct instance *row, const struct sockets *sockets, struct report *report)
+static bool has_its_port(const struct runs *runs, const struct instance *row)
 {
-	cleanup_free char *where = xasprintf("instance '%s'", row->name);
+	const struct unit *unit = units_find(&runs->units, false, row->name);
+	unsigned port = unit ? runs->ports[unit - runs->units.units] : 0;
 
+	return is_up(unit) && (port == 0 || port == row->port);
+}
+
+static void check_sockets(const struct instance *row, const char *where, const struct sockets *sockets, struct report *report)
+{
 	for (size_t i = 0; i < sockets->count; i++) {
 		const struct port_in_use *in_use = &sockets->of[i];
 
@@ -123,54 +119,23 @@ static void check_port(const struct instance *row, const struct sockets *sockets
 	}
 }
 
+static void check_port(const struct runs *runs, const struct model *model, const struct instance *row,
+		       const struct sockets *sockets, struct report *report)
+{
+	cleanup_free char *where = xasprintf("instance '%s'", row->name);
+	const struct unit *other = squatter(runs, row);
+
+	if (other)
+		report_problem(report, where, "its port %u is held by " SERVER_UNIT "%s.service, which %s: systemctl %s "
+			       SERVER_UNIT "%s.service", row->port, other->name,
+			       find_row(model, other->name) ? "was started before its row had another port"
+							    : "runs without a row",
+			       find_row(model, other->name) ? "restart" : "stop", other->name);
+	else if (row->enabled && !has_its_port(runs, row))
+		check_sockets(row, where, sockets, report);
+}
+
 /* --- all of them ----------------------------------------------------------------------------------------- */
-
-static int compare_names(const void *key, const void *row)
-{
-	return strcmp(key, ((const struct instance *) row)->name);
-}
-
-static int compare_units(const void *a, const void *b)
-{
-	return strcmp(((const struct server *) a)->unit, ((const struct server *) b)->unit);
-}
-
-static const struct instance *find_row(const struct model *model, const char *unit)
-{
-	const char *start = unit + strlen(SERVER_UNIT), *end = strrchr(start, '.');
-	cleanup_free char *name = xasprintf("%.*s", (int) (end - start), start);
-
-	return bsearch(name, model->instances, model->instance_count, sizeof(*model->instances), compare_names);
-}
-
-static int read_servers(const struct model *model, struct servers *ret_servers)
-{
-	static const char properties[] = "Id,ActiveState,SubState,Result,NRestarts,ActiveEnterTimestampMonotonic,ExecMainCode,"
-		"ExecMainStatus,ExecMainStartTimestampMonotonic,ExecMainExitTimestampMonotonic";
-	struct servers servers = { .shown = SHOWN_EMPTY };
-	struct timespec now;
-
-	if (manager_show(properties, (const char *const[]){ SERVER_UNIT "*.service", NULL }, &servers.shown) < 0)
-		return -EIO;
-	(void) clock_gettime(CLOCK_MONOTONIC, &now);
-	servers.now = now.tv_sec;
-	servers.of = xcalloc(servers.shown.count + 1, sizeof(*servers.of));
-	for (size_t i = 0; i < servers.shown.count; i++) {
-		const char *unit = shown_value(&servers.shown, i, "Id");
-
-		if (unit && strncmp(unit, SERVER_UNIT, strlen(SERVER_UNIT)) == 0)
-			servers.of[servers.count++] = (struct server){ unit, find_row(model, unit), i };
-	}
-	sort_array(servers.of, servers.count, sizeof(*servers.of), compare_units);
-	*ret_servers = servers;
-	return 0;
-}
-
-static void servers_done(struct servers *servers)
-{
-	shown_done(&servers->shown);
-	free(servers->of);
-}
 
 /* The link that has the rows fetched later is there when they were not the database's; put_activate() in render.c. */
 static void check_origin(const char *database, struct report *report)
@@ -187,24 +152,21 @@ static void check_origin(const char *database, struct report *report)
 void host_check_runs(enum rows_origin origin, const struct config *config, const struct model *model, struct report *report)
 {
 	cleanup(sockets_done) struct sockets sockets = { NULL, 0 };
-	cleanup(servers_done) struct servers servers = { .shown = SHOWN_EMPTY };
+	cleanup(runs_done) struct runs runs = { .ports = NULL };
 
 	if (origin == ROWS_DATABASE)
 		check_origin(config->host.database, report);
 	/* The sockets first: a server that starts in between is up by then, and no stranger on its own port. */
 	sockets_read(config->port_first, config->port_last, &sockets);
-	if (read_servers(model, &servers) < 0) {
+	if (read_runs(&runs) < 0) {
 		report->blind = true;
 		report_problem(report, SERVER_UNIT "*.service", "systemctl show does not answer");
 		return;
 	}
-	for (size_t i = 0; i < servers.count; i++)
-		check_crashes(&servers, &servers.of[i], report);
-	for (size_t i = 0; i < model->instance_count; i++) {
-		const struct instance *row = &model->instances[i];
-		const struct server *server = find_server(&servers, row);
-
-		if (row->enabled && !row->refused && !(server && is_up(&servers, server)))
-			check_port(row, &sockets, report);
-	}
+	for (size_t i = 0; i < runs.units.count; i++)
+		if (!runs.units.units[i].is_build)
+			check_crashes(&runs.units.units[i], find_row(model, runs.units.units[i].name), report);
+	for (size_t i = 0; i < model->instance_count; i++)
+		if (!model->instances[i].refused)
+			check_port(&runs, model, &model->instances[i], &sockets, report);
 }

@@ -14,9 +14,6 @@
 #define RECORD_DIRECTORY "/run/left4me/mounted"
 #define SECOND INT64_C(1000000)
 
-/* So many restarts, the last so recently, are a loop even while the server runs for a moment. */
-enum { LOOP_RESTARTS = 3, LOOP_SECONDS = 600 };
-
 /* --- words ----------------------------------------------------------------------------------------------- */
 
 const char *status_word(const struct server_status *server)
@@ -294,8 +291,7 @@ static void note_end(struct server_status *server, int64_t now, struct text *not
 {
 	const struct unit *unit = server->unit;
 	bool is_over = server->state == UNIT_RESTARTING || server->state == UNIT_FAILED;
-	bool is_loop = unit && unit->restarts >= LOOP_RESTARTS && server->state != UNIT_STOPPED &&
-		       now - unit->since < LOOP_SECONDS * SECOND;
+	bool is_loop = unit && unit_crashes(unit, now);
 	cleanup_free char *end = unit && is_over ? status_end(unit) : NULL;
 	cleanup_free char *restarts = NULL;
 

@@ -6,6 +6,9 @@
 #define PROPERTIES "Id,ActiveState,SubState,Result,NRestarts,MainPID,MemoryCurrent,ExecMainCode,ExecMainStatus," \
 	"ExecMainStartTimestampMonotonic,ExecMainExitTimestampMonotonic,StateChangeTimestampMonotonic"
 
+/* So many restarts, the last so recently, are a loop even while the unit runs for a moment. */
+enum { CRASHES_RESTARTS = 3, CRASHES_SECONDS = 600 };
+
 /* --- one unit -------------------------------------------------------------------------------------------- */
 
 static const char *value_of(const struct shown *shown, size_t at, const char *property)
@@ -117,6 +120,12 @@ const struct unit *units_find(const struct units *units, bool is_build, const ch
 	const struct unit key = { .is_build = is_build, .name = (char *) name };
 
 	return units->count > 0 ? bsearch(&key, units->units, units->count, sizeof(key), compare_units) : NULL;
+}
+
+bool unit_crashes(const struct unit *unit, int64_t now)
+{
+	return unit->state != UNIT_STOPPED && unit->restarts >= CRASHES_RESTARTS &&
+	       now - unit->since < CRASHES_SECONDS * INT64_C(1000000);
 }
 
 void units_done(struct units *units)

@@ -44,4 +44,7 @@ int units_ask(struct units *ret_units);
 /* The server or build of that name, or NULL. */
 const struct unit *units_find(const struct units *units, bool is_build, const char *name);
 
+/* Whether systemd starts it again and again: often already, and not long ago. `now` is of the monotonic clock. */
+bool unit_crashes(const struct unit *unit, int64_t now);
+
 void units_done(struct units *units);

@@ -242,6 +242,19 @@ const struct found *look_find(const struct look *look, enum found_kind kind, con
 	return look->count > 0 ? bsearch(&key, look->found, look->count, sizeof(key), compare_found) : NULL;
 }
 
+void look_see_layers(const struct look *look, struct started *started)
+{
+	for (size_t i = 0; i < started->count; i++) {
+		cleanup_free char *id = xstrdup(started->items[i].value);
+		const struct found *found = NULL;
+
+		if (strcmp(started->items[i].key, STARTED_LAYER) == 0)
+			found = look_find(look, strcmp(id, INSTALLATION) == 0 ? FOUND_INSTALLATION : FOUND_OVERLAY, id);
+		if (found)
+			started_see_layer(started, id, &found->state);
+	}
+}
+
 void look_done(struct look *look)
 {
 	for (size_t i = 0; i < look->count; i++)

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "base.h"
+#include "started.h"
 
 enum found_kind {
 	FOUND_OVERLAY = 'o',           /* overlays/NAME; NAME is parse_id() */
@@ -46,5 +47,8 @@ void look(const struct look_request *request, struct look *ret_look);
 
 /* The one of that kind and name, or NULL. */
 const struct found *look_find(const struct look *look, enum found_kind kind, const char *name);
+
+/* What is there now of the layers that a unit mounts (started.h). */
+void look_see_layers(const struct look *look, struct started *started);
 
 void look_done(struct look *look);

@@ -14,6 +14,7 @@ static const char usage[] =
 	"       left4me-generator render --format=tree|bundlewrap [--output=PATH] [OPTION]...\n"
 	"       left4me-generator check [OPTION]...\n"
 	"       left4me-generator status [--json] [--sizes] [--mark] [NAME]...\n"
+	"       left4me-generator plan [--diff] [--commands] [OPTION]...\n"
 	"\n"
 	"Makes systemd units for Left 4 Dead 2 servers out of /etc/left4me and the database.\n"
 	"\n"
@@ -26,6 +27,9 @@ static const char usage[] =
 	"    --json                the same as JSON\n"
 	"    --sizes               how much servers take on disk, which may take some seconds\n"
 	"    --mark                have `systemctl reload-or-restart --marked` restart what waits for it\n"
+	"  plan                  what the next reload would do, and what has to be done then\n"
+	"    --diff                also the lines of the units\n"
+	"    --commands            the commands instead, each with what it does\n"
 	"\n"
 	"  --config=PATH         a configuration file or directory, or - for standard input (/etc/left4me)\n"
 	"  --database=FILE       this database instead of the configured one\n"
@@ -33,9 +37,9 @@ static const char usage[] =
 	"  --root=DIR            put DIR before every path that is read\n"
 	"  --help, --version\n"
 	"\n"
-	"Exit status: 0 clean; 1 check: problems, status: something waits, render: rows were refused,\n"
-	"generator: nothing written; 2 check, status: could not look, render: nothing written, or a wrong\n"
-	"command line.\n"
+	"Exit status: 0 clean; 1 check: problems, status: something waits, plan: changes, render: rows were\n"
+	"refused, generator: nothing written; 2 check, status, plan: could not look, render: nothing\n"
+	"written, or a wrong command line.\n"
 	"\n"
 	"Example: left4me-generator render --no-database --config=- --format=bundlewrap < left4me.conf\n"
 	"Manual: man left4me-generator, man left4me.conf\n";
@@ -90,6 +94,7 @@ static const struct mode {
 } modes[] = {
 	{ "render", run_render, "focdrn", false },
 	{ "check", mode_check, "cdrn", false },
+	{ "plan", mode_plan, "cdrDC", false },
 	{ "status", mode_status, "jsm", true },
 	{ NULL, run_generator, "cdr", true },          /* what systemd calls has no word of its own */
 };
@@ -102,6 +107,7 @@ static const struct option known_options[] = {
 	{ "root", required_argument, NULL, 'r' },   { "no-database", no_argument, NULL, 'n' },
 	{ "json", no_argument, NULL, 'j' },         { "sizes", no_argument, NULL, 's' },
 	{ "mark", no_argument, NULL, 'm' },
+	{ "diff", no_argument, NULL, 'D' },         { "commands", no_argument, NULL, 'C' },
 	{ "help", no_argument, NULL, 'h' },         { "version", no_argument, NULL, 'v' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -114,6 +120,7 @@ static void set_option(struct options *options, int letter, const char *value)
 	};
 	bool *const flags[] = {
 		['n'] = &options->no_database, ['j'] = &options->json, ['s'] = &options->sizes, ['m'] = &options->mark,
+		['D'] = &options->diff, ['C'] = &options->commands,
 	};
 
 	if (value)

@@ -13,6 +13,7 @@ struct options {
 	const char *format, *output, *config, *database;
 	const char *prefix;
 	bool no_database;
+	bool diff, commands;                   /* of plan */
 	bool json, sizes, mark;                /* of status */
 	const char *const *words;              /* the generator mode's directories, the names that status is asked for */
 	size_t word_count;
@@ -29,3 +30,6 @@ int mode_check(const struct options *options);
 
 /* What runs, against what is configured: 0 when nothing waits, 1 when something does, 2 when systemd does not answer. */
 int mode_status(const struct options *options);
+
+/* What the next reload would do and what would still have to be done: 0 for nothing, 1 for something, 2 could not look. */
+int mode_plan(const struct options *options);

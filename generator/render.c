@@ -378,6 +378,38 @@ static int put_directory(struct rendering *rendering, const struct output *outpu
 	return rendering->sink->directory ? rendering->sink->directory(rendering->sink, &directory) : 0;
 }
 
+/* --- from a setting back to its key ---------------------------------------------------------------------- */
+
+static const struct template *template_of(const char *path)
+{
+	for (size_t i = 0; i < ELEMENTS(outputs); i++) {
+		cleanup_free char *own = xasprintf("%s%s%s", outputs[i].directory, *outputs[i].directory ? "/" : "", outputs[i].name);
+
+		if (outputs[i].template && strcmp(own, path) == 0)
+			return outputs[i].template;
+	}
+	return NULL;
+}
+
+#define KEY_NAME(section, name, ...) "[" #section "] " #name,
+
+/* A line that is a setting and one placeholder is one piece, after the end of the line before it. */
+const char *render_key_of(const char *path, const char *setting)
+{
+	static const char *const names[] = { KEYS(KEY_NAME) };
+	const struct template *template = template_of(path);
+	cleanup_free char *line = xasprintf("\n%s=", setting);
+
+	for (size_t i = 0; template && i < template->count; i++) {
+		const struct piece *piece = &template->pieces[i];
+
+		if (piece->line == 1 && piece->variable != NO_VARIABLE && (size_t) piece->variable < ELEMENTS(names) &&
+		    strcmp(piece->literal, line) == 0)
+			return names[piece->variable];
+	}
+	return NULL;
+}
+
 /* --- all of it ------------------------------------------------------------------------------------------- */
 
 static void rendering_done(struct rendering *rendering)

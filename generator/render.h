@@ -29,6 +29,12 @@ struct picture {
 };
 
 /*
+ * The key of left4me.conf, as "[section] key", whose value alone is that of a setting in a unit; NULL where there is none. The
+ * path is that of the unit or drop-in below the generator's directory.
+ */
+const char *render_key_of(const char *path, const char *setting);
+
+/*
  * What the configuration alone says, the same for any rows; then instances, builds and sudo rules. 0, or -1 as soon as
  * the sink fails, which has reported it.
  */

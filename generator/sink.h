@@ -66,6 +66,23 @@ struct sink *sink_tree(const char *output, struct report *report);
  */
 struct sink *sink_json(const char *output, struct report *report);
 
+/* Units and links of one tree, kept in memory for somebody who compares two; a link has no text. */
+struct collection {
+	struct collected {
+		char *path, *text;     /* the path below the tree */
+	} *files;                      /* by path, once sorted */
+	size_t count;
+};
+#define COLLECTION_EMPTY ((struct collection){ NULL, 0 })
+
+/* Takes over the text. */
+void collection_add(struct collection *collection, const char *directory, const char *name, char *text);
+void collection_sort(struct collection *collection);
+void collection_done(struct collection *collection);
+
+/* Adds what comes of TREE_UNITS, and sorts. */
+struct sink *sink_collect(struct collection *collection);
+
 /*
  * Reports each regular file below one of the directories (a list that ends with NULL, borrowed) that has the name of
  * a unit or drop-in of ours and says something else.

@@ -196,20 +196,6 @@ static const struct instance *find_row(const struct model *model, const char *na
 	return NULL;
 }
 
-/* What is there now of what a unit mounts. */
-static void see_layers(struct started *started, const struct look *look)
-{
-	for (size_t i = 0; i < started->count; i++) {
-		cleanup_free char *id = xstrdup(started->items[i].value);
-		const struct found *found = NULL;
-
-		if (strcmp(started->items[i].key, STARTED_LAYER) == 0)
-			found = look_find(look, strcmp(id, INSTALLATION) == 0 ? FOUND_INSTALLATION : FOUND_OVERLAY, id);
-		if (found)
-			started_see_layer(started, id, &found->state);
-	}
-}
-
 static void see_host_env(struct started *started, const char *prefix)
 {
 	cleanup_free char *path = xasprintf("%s/etc/left4me/host.env", prefix);
@@ -240,7 +226,7 @@ static void read_starts(const struct status_sources *sources, const char *name, 
 	started_of_record(record ? record : "", &ret_starts->then);
 	started_of_unit(unit ? unit : "", &ret_starts->next);
 	ret_starts->recorded = record != NULL;
-	see_layers(&ret_starts->next, sources->look);
+	look_see_layers(sources->look, &ret_starts->next);
 	see_host_env(&ret_starts->next, sources->prefix);
 }
 

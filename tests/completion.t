@@ -21,12 +21,13 @@ complete_line() { # FUNCTION WORDS...
 generator() { complete_line _left4me_generator left4me-generator "$@"; }
 overlay() { complete_line _left4me_overlay left4me-overlay "$@"; }
 
-is "$(generator '')" "--help --root= --version check render status" "modes"
+is "$(generator '')" "--help --root= --version check plan render status" "modes"
 is "$(generator re)" "render" "render by its beginning"
 is "$(generator render --)" "--config= --database= --format= --no-database --output= --root=" "options of render"
 is "$(generator check --)" "--config= --database= --no-database --root=" "options of check"
 _left4me_servers() { echo alpha beta; }
 is "$(generator status '')" "--json --mark --sizes alpha beta" "options and servers of status"
+is "$(generator plan --)" "--commands --config= --database= --diff --root=" "options of plan"
 is "$(generator status --json b)" "beta" "a server by its beginning"
 is "$(generator render --format =)" "bundlewrap tree" "formats"
 is "$(generator render --format = t)" "tree" "a format by its beginning"

@@ -44,7 +44,7 @@ is "$(changes alpha configure '[game]' 'memory_max = 3G' 'strict_ports = yes' '[
 
 # --- drop-ins -----------------------------------------------------------------------------------------------------------
 
-configure
+: >"$host/etc/left4me/left4me.conf"
 drop_in /etc/systemd/system/left4me-server@alpha.service.d/50-one.conf <<<$'[Service]\nNice=3'
 drop_in /run/systemd/system/left4me-server@.service.d/50-all.conf <<<$'[Service]\nNice=4'
 drop_in /usr/local/lib/systemd/system/left4me-.service.d/50-word.conf <<<$'[Service]\nNice=5'

@@ -1,0 +1,125 @@
+#include <errno.h>
+#include <string.h>
+
+#include "host.h"
+#include "look.h"
+#include "name.h"
+#include "plan.h"
+#include "run.h"
+
+enum { NAME_WIDTH_MIN = 12, NAME_WIDTH_MAX = 24 };
+
+static int width_of(const struct plan *plan)
+{
+	size_t width = NAME_WIDTH_MIN;
+
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->changes[i].is_shown && strlen(plan->changes[i].name) > width)
+			width = strlen(plan->changes[i].name);
+	return (int) (width < NAME_WIDTH_MAX ? width : NAME_WIDTH_MAX);
+}
+
+static void print_change(const struct change *change, int width)
+{
+	(void) printf("%c %-*s  %s", change->sign, width, change->name, change->text);
+	if (change->action == PLAN_START)
+		(void) printf(": starts with `systemctl start %.*s` (a reload starts nothing)",
+			      (int) strcspn(change->unit, "."), change->unit);
+	if (change->action == PLAN_RESTART)
+		(void) fputs(": restart", stdout);
+	(void) putchar('\n');
+}
+
+static void print_changes(const struct plan *plan)
+{
+	int width = width_of(plan);
+
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->changes[i].is_shown)
+			print_change(&plan->changes[i], width);
+	if (plan->count > 0)
+		(void) printf("= %zu unchanged\n", plan->unchanged);
+	else if (plan->needs_reload)
+		(void) puts("~ units         nothing that a server or build notices: a reload takes it in");
+}
+
+/* Each line runs as it is printed. */
+static void print_commands(const struct plan *plan)
+{
+	static const char *const verbs[] = { [PLAN_START] = "start", [PLAN_RESTART] = "restart", [PLAN_STOP] = "stop" };
+
+	if (plan->needs_reload)
+		(void) puts("systemctl daemon-reload  # takes the units in, changes nothing that runs");
+	for (enum plan_action action = PLAN_START; action <= PLAN_STOP; action++)
+		for (size_t i = 0; i < plan->count; i++)
+			if (plan->changes[i].action == action)
+				(void) printf("systemctl %s %s  # %s\n", verbs[action], plan->changes[i].unit,
+					      *plan->changes[i].text ? plan->changes[i].text : "what changes for all servers");
+}
+
+/* 0, or -1 when systemd does not answer. */
+static int ask_manager(struct shown *ret_shown)
+{
+	static const char *const units[] = {
+		SERVER_UNIT "*.service", BUILD_UNIT "*.service", "left4me-web.service", "left4me-workshop-refresh.timer",
+		"left4me-check.timer", NULL,
+	};
+
+	return manager_show(PLAN_PROPERTIES, units, ret_shown);
+}
+
+static int compare(struct run *run, const struct options *options, const struct collection *new)
+{
+	cleanup_free char *directory = xasprintf("%s" GENERATOR_DIRECTORY, options->prefix);
+	cleanup_free char *records = xasprintf("%s/run/left4me/mounted", options->prefix);
+	cleanup_free char *host_env = xasprintf("%s/etc/left4me/host.env", options->prefix);
+	cleanup(collection_done) struct collection old = COLLECTION_EMPTY;
+	cleanup(shown_done) struct shown shown = SHOWN_EMPTY;
+	cleanup(look_done) struct look found = { .found = NULL };
+	cleanup(plan_done) struct plan plan = { .changes = NULL };
+	cleanup_text struct text lines = TEXT_EMPTY;
+	bool on_host = !*options->prefix && host_is_running();
+	int r = plan_read_tree(directory, &old);
+
+	if (r < 0 && r != -ENOENT) {
+		report_problem(&run->report, directory, "%s", strerror(-r));
+		return EXIT_NOTHING;
+	}
+	if (on_host && ask_manager(&shown) < 0) {
+		report_problem(&run->report, "systemctl show", "does not answer");
+		return EXIT_NOTHING;
+	}
+	if (on_host)
+		look(&(struct look_request){ .root = run->config.host.root, .uid = run->config.host.uid, .gid = run->config.host.gid },
+		     &found);
+	plan_make(&(struct plan_sources){ &old, new, on_host ? &shown : NULL, &found, records, host_env }, &plan);
+	if (options->commands)
+		print_commands(&plan);
+	else
+		print_changes(&plan);
+	if (options->diff) {
+		plan_diff(&old, new, &lines);
+		(void) fputs(text_string(&lines), stdout);
+	}
+	return plan.count > 0 || plan.needs_reload ? EXIT_PROBLEMS : EXIT_CLEAN;
+}
+
+int mode_plan(const struct options *options)
+{
+	cleanup(run_done) struct run run = RUN_EMPTY;
+	cleanup_free char *last_good = xasprintf("%s/run/left4me/last-good", options->prefix);
+	cleanup(collection_done) struct collection new = COLLECTION_EMPTY;
+	struct sink *sink = sink_collect(&new);
+	int status = EXIT_NOTHING;
+
+	run_read_config(&run, options, true);
+	(void) run_read_rows(&run, options, last_good);
+	run_build_model(&run);
+	drop_ins_read(options->prefix, &run.drop_ins);
+	if (sink->finish(sink, run_render_host(&run, sink) == 0 && run_render_rows(&run, sink) == 0) == 0 &&
+	    !run.report.blind && (run.origin == ROWS_DATABASE || run.origin == ROWS_LAST_GOOD))
+		status = compare(&run, options, &new);
+	if (status == EXIT_NOTHING)
+		run_print_report(&run, stderr);
+	return ferror(stdout) || fflush(stdout) != 0 ? EXIT_NOTHING : status;
+}

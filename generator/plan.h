@@ -1,0 +1,50 @@
+/*
+ * What the next reload would do, and what would still have to be done: the units that lie in the generator's directory
+ * against those that configuration and rows give now, and against what runs.
+ */
+#pragma once
+
+#include "look.h"
+#include "manager.h"
+#include "sink.h"
+#include "started.h"
+
+/* What an operator would do about a change, after the reload. */
+enum plan_action { PLAN_NONE, PLAN_START, PLAN_RESTART, PLAN_STOP };
+
+struct change {
+	enum plan_kind { PLAN_ALL, PLAN_SERVER, PLAN_BUILD, PLAN_UNIT } kind;
+	char sign;                     /* '+', '~' or '-' */
+	char *name;                    /* of the server, "overlay 7", "all servers", or a unit */
+	char *text;                    /* what changes, and when where there is no action */
+	char *unit;                    /* that the action is about, or NULL */
+	enum plan_action action;
+	bool is_shown;                 /* false where a line for all servers says it */
+};
+
+struct plan {
+	struct change *changes;        /* by kind, then name */
+	size_t count;
+	size_t unchanged;              /* servers and builds */
+	bool needs_reload;
+};
+
+struct plan_sources {
+	const struct collection *old, *new;    /* sorted */
+	const struct shown *shown;     /* PLAN_PROPERTIES; NULL: nothing runs, files alone are compared */
+	const struct look *look;       /* at the layers; empty where nothing runs */
+	const char *records;           /* the directory */
+	const char *host_env;
+};
+
+#define PLAN_PROPERTIES "Id,ActiveState,InactiveExitTimestampMonotonic"
+
+/* Reads the units of ours that lie in the generator's directory. 0 or -errno; -ENOENT is an empty one. */
+int plan_read_tree(const char *directory, struct collection *ret_collection);
+
+void plan_make(const struct plan_sources *sources, struct plan *ret_plan);
+
+void plan_done(struct plan *plan);
+
+/* Appends the lines that differ, marked - and +, under the path of each file. */
+void plan_diff(const struct collection *old, const struct collection *new, struct text *out);

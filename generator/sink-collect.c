@@ -1,0 +1,87 @@
+#include <string.h>
+
+#include "sink.h"
+
+struct collect_sink {
+	struct sink sink;              /* first, so that one pointer is the other */
+	struct collection *collection;
+	struct text text;
+};
+
+void collection_add(struct collection *collection, const char *directory, const char *name, char *text)
+{
+	collection->files = grow_array(collection->files, collection->count, sizeof(*collection->files));
+	collection->files[collection->count++] = (struct collected){
+		xasprintf("%s%s%s", directory, *directory ? "/" : "", name), text,
+	};
+}
+
+static int by_path(const void *a, const void *b)
+{
+	const struct collected *x = a, *y = b;
+
+	return strcmp(x->path, y->path);
+}
+
+void collection_sort(struct collection *collection)
+{
+	if (collection->count > 0)
+		qsort(collection->files, collection->count, sizeof(*collection->files), by_path);
+}
+
+void collection_done(struct collection *collection)
+{
+	for (size_t i = 0; i < collection->count; i++) {
+		free(collection->files[i].path);
+		free(collection->files[i].text);
+	}
+	free(collection->files);
+	*collection = COLLECTION_EMPTY;
+}
+
+static struct text *collect_open(struct sink *sink, const struct file *file)
+{
+	struct collect_sink *collect = (struct collect_sink *) sink;
+
+	(void) file;
+	text_clear(&collect->text);
+	return &collect->text;
+}
+
+static int collect_close(struct sink *sink, const struct file *file)
+{
+	struct collect_sink *collect = (struct collect_sink *) sink;
+
+	if (file->tree == TREE_UNITS)
+		collection_add(collect->collection, file->directory, file->name, xstrdup(text_string(&collect->text)));
+	return 0;
+}
+
+static int collect_link(struct sink *sink, const struct file *unit, const char *directory)
+{
+	struct collect_sink *collect = (struct collect_sink *) sink;
+
+	collection_add(collect->collection, directory, unit->name, xstrdup(""));
+	return 0;
+}
+
+static int collect_finish(struct sink *sink, bool good)
+{
+	struct collect_sink *collect = (struct collect_sink *) sink;
+
+	collection_sort(collect->collection);
+	text_done(&collect->text);
+	free(collect);
+	return good ? 0 : -1;
+}
+
+struct sink *sink_collect(struct collection *collection)
+{
+	struct collect_sink *collect = xcalloc(1, sizeof(*collect));
+
+	*collect = (struct collect_sink){
+		.sink = { .open = collect_open, .close = collect_close, .link = collect_link, .finish = collect_finish },
+		.collection = collection, .text = TEXT_EMPTY,
+	};
+	return &collect->sink;
+}

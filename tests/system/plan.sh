@@ -1,0 +1,95 @@
+#!/bin/bash
+# What `plan` says before a reload, for every kind of change; that its commands do the rest, run as they are printed; and that
+# there is nothing left to say then. The record of each start is what it compares with.
+# shellcheck disable=SC2317 # functions that ok and wait_for call
+# shellcheck source=tests/system/guest.sh
+. ./guest.sh
+if [ "${1-}" = prepare ]; then
+	set -e
+	make_host
+	exit
+fi
+
+plan() { left4me-generator plan "$@"; }
+lines() { plan 2>&1 | grep -v '^=' | tr -s ' '; }
+conf=/etc/left4me/left4me.conf.d/50-plan.conf
+drop_ins=/etc/systemd/system/left4me-server@beta.service.d
+
+# The change is made; plan says LINES, then its commands are run, and plan is empty, before as after a second reload.
+change() { # LABEL LINES COMMAND...
+	local label=$1 expected=$2 status
+	shift 2
+	"$@"
+	is "$(lines)" "$expected" "$label: what is to come"
+	plan >/dev/null
+	is $? 1 "$label: status 1"
+	plan --commands >commands
+	ok "$label: its commands run as they are printed" bash -e commands
+	plan >empty 2>&1
+	status=$?
+	is "$status $(cat empty)" "0 " "$label: then there is nothing to do"
+}
+configure() { printf '%s\n' "$@" >"$conf"; }
+drop_in() { mkdir -p "$drop_ins" && printf '[Service]\nNice=%s\n' "$1" >"$drop_ins/50-nice.conf" && plan >/dev/null; }
+reset_beta() { systemctl reset-failed left4me-server@beta; }
+
+ok "the boot finishes" booted
+host_is_up boot
+is "$(plan; echo $?)" 0 "after the boot there is nothing to do"
+is "$(runuser -u left4me -- left4me-generator plan; echo $?)" 0 "nor for the web application's user"
+is "$(runuser -u other -- left4me-generator plan 2>&1 >/dev/null | grep -c left4me.db)" 1 "who may not read the database is told"
+runuser -u other -- left4me-generator plan >/dev/null 2>&1
+is $? 2 "with status 2"
+record=/run/left4me/mounted/alpha
+is "$(sed 's/\(=[^ ]*\).*/\1/; s/=[0-9a-f]\{16\}$//; s/\(host_env\).*/\1/' "$record" | paste -sd' ')" \
+	"port=27015 arguments unit hardening layer=1 layer=2 layer=installation host_env" "a record of the start"
+is "$(grep -c "$(paste -sd, <(head -n 4 "$record"))" /run/systemd/generator/left4me-server@alpha.service)" 1 "it has what the unit says"
+
+# --- rows ---------------------------------------------------------------------------------------------------------------
+
+pid=$(property left4me-server@alpha MainPID)
+sql "UPDATE servers SET port = 27100, arguments = '+map x' WHERE name = 'beta'"
+ok "a reload first" reload
+is "$(lines)" "~ beta port 27016 -> 27100, arguments: restart" "after the reload it is still to be done"
+is "$(plan --commands | cut -d' ' -f1-3)" "systemctl restart left4me-server@beta.service" "and no second reload"
+change "port and arguments" "~ beta port 27016 -> 27100, arguments: restart" true
+change layers "~ gamma layers: restart" sql "INSERT INTO server_overlays (server, position, overlay) VALUES ('gamma', 1, 3)"
+change "a new server" '+ neu new, enabled: starts with `systemctl start left4me-server@neu` (a reload starts nothing)' \
+	insert_server neu 27030 1 2
+change "a row that goes" "- neu row gone: runs on until it is stopped" delete_server neu
+change "a row refused, and its server stopped" "~ off refused: port 28500 is not in 27000-27999" \
+	sql "UPDATE servers SET port = 28500 WHERE name = 'off'"
+change "accepted again" "~ off accepted again" sql "UPDATE servers SET port = 27018 WHERE name = 'off'"
+change "no longer enabled" "~ gamma no longer enabled" sql "UPDATE servers SET enabled = 0 WHERE name = 'gamma'"
+change "enabled, and running" "~ gamma enabled" sql "UPDATE servers SET enabled = 1 WHERE name = 'gamma'"
+change "one that does not run" "~ off port 27018 -> 27019: at its next start" sql "UPDATE servers SET port = 27019 WHERE name = 'off'"
+change "enabled" '+ off enabled, not started: starts with `systemctl start left4me-server@off` (a reload starts nothing)' \
+	sql "UPDATE servers SET enabled = 1 WHERE name = 'off'"
+change "a script" "+ overlay 9 has a script: can be built" insert_overlay 9 true
+change "no script" "- overlay 9 row or script gone" sql "DELETE FROM overlays WHERE id = 9"
+
+# --- files --------------------------------------------------------------------------------------------------------------
+
+rebuild() { cp -a "$STATE/overlays/2" "$STATE/overlays/new" && rm -r "$STATE/overlays/2" && mv "$STATE/overlays/new" "$STATE/overlays/2"; }
+is "$(property left4me-server@alpha MainPID)" "$pid" "a server without a change was not restarted"
+change "a layer rebuilt" "~ alpha layer 2 rebuilt: restart" rebuild
+change host.env "~ alpha host.env: restart
+~ beta host.env: restart
+~ gamma host.env: restart
+~ off host.env: restart" sh -c 'echo X=1 >>/etc/left4me/host.env'
+change "a drop-in" "~ beta 50-nice.conf added: restart" drop_in 3
+change "another value in it" "~ beta 50-nice.conf changed: restart" drop_in 4
+change "it goes" "~ beta 50-nice.conf removed: restart" rm "$drop_ins/50-nice.conf"
+
+# --- configuration ------------------------------------------------------------------------------------------------------
+
+change "a limit" "~ all servers [game] memory_max 2G -> 3G: restart" configure '[game]' 'memory_max = 3G'
+like "$(configure '[game]' 'memory_max = 4G' && plan --diff)" $'left4me-server@.service\n-MemoryMax=3G\n\\+MemoryMax=4G' "--diff shows the lines"
+configure '[game]' 'memory_max = 4G' 'strict_ports = yes'
+ok "another reload" reload
+is "$(lines)" "~ all servers unit, hardening: restart" "after it hashes alone tell of what all servers have in common"
+change "one has it already" "~ alpha unit, hardening: restart
+~ beta unit, hardening: restart
+~ gamma unit, hardening: restart" systemctl restart left4me-server@off
+
+done_testing

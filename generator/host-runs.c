@@ -142,10 +142,10 @@ static void check_origin(const char *database, struct report *report)
 {
 	struct stat st;
 
-	if (lstat(GENERATOR_DIRECTORY "/multi-user.target.wants/left4me-activate.service", &st) < 0)
+	if (lstat(GENERATOR_DIRECTORY "/timers.target.wants/left4me-activate.timer", &st) < 0)
 		return;
 	report_problem(report, database, "can be read now, but what systemd has loaded was made %s: "
-		       "systemctl start left4me-activate.service",
+		       "systemctl restart left4me-activate.service",
 		       access("/run/left4me/last-good", F_OK) == 0 ? "from the rows of an earlier reading" : "without its rows");
 }
 

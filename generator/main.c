@@ -23,6 +23,7 @@ static const char usage[] =
 	"    --format=tree         files below --output, which is empty or missing\n"
 	"    --format=bundlewrap   JSON metadata of the host's units, to --output or standard output\n"
 	"  check                 print every problem with its place\n"
+	"    --rows                only why the rows of the database cannot be read\n"
 	"  status                what runs, against what is configured; of the servers NAME, or of the host\n"
 	"    --json                the same as JSON\n"
 	"    --sizes               how much servers take on disk, which may take some seconds\n"
@@ -93,7 +94,7 @@ static const struct mode {
 	bool takes_words;
 } modes[] = {
 	{ "render", run_render, "focdrn", false },
-	{ "check", mode_check, "cdrn", false },
+	{ "check", mode_check, "cdrnw", false },
 	{ "plan", mode_plan, "cdrDC", false },
 	{ "status", mode_status, "jsm", true },
 	{ NULL, run_generator, "cdr", true },          /* what systemd calls has no word of its own */
@@ -106,7 +107,7 @@ static const struct option known_options[] = {
 	{ "config", required_argument, NULL, 'c' }, { "database", required_argument, NULL, 'd' },
 	{ "root", required_argument, NULL, 'r' },   { "no-database", no_argument, NULL, 'n' },
 	{ "json", no_argument, NULL, 'j' },         { "sizes", no_argument, NULL, 's' },
-	{ "mark", no_argument, NULL, 'm' },
+	{ "mark", no_argument, NULL, 'm' },         { "rows", no_argument, NULL, 'w' },
 	{ "diff", no_argument, NULL, 'D' },         { "commands", no_argument, NULL, 'C' },
 	{ "help", no_argument, NULL, 'h' },         { "version", no_argument, NULL, 'v' },
 	{ NULL, 0, NULL, 0 },
@@ -120,7 +121,7 @@ static void set_option(struct options *options, int letter, const char *value)
 	};
 	bool *const flags[] = {
 		['n'] = &options->no_database, ['j'] = &options->json, ['s'] = &options->sizes, ['m'] = &options->mark,
-		['D'] = &options->diff, ['C'] = &options->commands,
+		['D'] = &options->diff, ['C'] = &options->commands, ['w'] = &options->rows,
 	};
 
 	if (value)
@@ -158,8 +159,8 @@ static int run_mode(const struct mode *mode, const struct options *options, cons
 			return misused("--%s is not for %s", option->name, name);
 	if (options->word_count > 0 && !mode->takes_words)
 		return misused("unexpected argument '%s'", options->words[0]);
-	if (options->no_database && options->database)
-		return misused("--database and --no-database exclude each other");
+	if (options->no_database && (options->database || options->rows))
+		return misused("--no-database excludes --database and --rows");
 	return mode->run(options);
 }
 

@@ -42,12 +42,26 @@ static void check_host(struct run *run)
 	host_check_needs(&run->config, &run->report);
 }
 
+/* What left4me-activate.service asks before it has systemd reload. */
+static int check_rows(const struct options *options)
+{
+	cleanup(run_done) struct run run = RUN_EMPTY;
+	int r;
+
+	run_read_config(&run, options, true);
+	r = run_read_rows(&run, options, NULL);
+	run_print_report(&run, stdout);
+	return r == 0 ? EXIT_CLEAN : EXIT_PROBLEMS;
+}
+
 int mode_check(const struct options *options)
 {
 	cleanup(run_done) struct run run = RUN_EMPTY;
 	cleanup_free char *last_good = xasprintf("%s/run/left4me/last-good", options->prefix);
 	bool on_host = !*options->prefix && !options->config && !options->database;
 
+	if (options->rows)
+		return check_rows(options);
 	run_read_config(&run, options, true);
 	if (!options->no_database)
 		(void) run_read_rows(&run, options, options->database ? NULL : last_good);

@@ -14,6 +14,7 @@ struct options {
 	const char *prefix;
 	bool no_database;
 	bool diff, commands;                   /* of plan */
+	bool rows;                             /* of check */
 	bool json, sizes, mark;                /* of status */
 	const char *const *words;              /* the generator mode's directories, the names that status is asked for */
 	size_t word_count;

@@ -93,8 +93,8 @@ static const struct output {
 	  "timers.target.wants", NULL },
 	{ OF_HOST, put_host, &template_workshop_refresh_hardening_conf, "left4me-workshop-refresh.service.d",
 	  "10-hardening.conf", has_refresh, NULL, NULL },
-	{ OF_HOST, put_activate, &template_activate_service, "", "left4me-activate.service", always,
-	  "multi-user.target.wants", NULL },
+	{ OF_HOST, put_host, &template_activate_service, "", "left4me-activate.service", always, NULL, NULL },
+	{ OF_HOST, put_activate, &template_activate_timer, "", "left4me-activate.timer", always, "timers.target.wants", NULL },
 	{ OF_HOST, put_host, &template_reload_service, "", "left4me-reload.service", always, NULL, NULL },
 	{ OF_HOST, put_host, &template_check_service, "", "left4me-check.service", always, "left4me.target.wants", NULL },
 	{ OF_HOST, put_host, &template_check_timer, "", "left4me-check.timer", always, "timers.target.wants", NULL },
@@ -153,7 +153,7 @@ static int put_host(struct rendering *rendering, const struct output *output)
 	return put_unit(rendering, output, output->name, output->wanted_by != NULL);
 }
 
-/* Wanted where the database was out of reach: it is looked for again once its file system is there. */
+/* Wanted where the database was out of reach: it is looked for again and again. */
 static int put_activate(struct rendering *rendering, const struct output *output)
 {
 	enum rows_origin origin = rendering->picture->origin;

@@ -24,7 +24,7 @@ overlay() { complete_line _left4me_overlay left4me-overlay "$@"; }
 is "$(generator '')" "--help --root= --version check plan render status" "modes"
 is "$(generator re)" "render" "render by its beginning"
 is "$(generator render --)" "--config= --database= --format= --no-database --output= --root=" "options of render"
-is "$(generator check --)" "--config= --database= --no-database --root=" "options of check"
+is "$(generator check --)" "--config= --database= --no-database --root= --rows" "options of check"
 _left4me_servers() { echo alpha beta; }
 is "$(generator status '')" "--json --mark --sizes alpha beta" "options and servers of status"
 is "$(generator plan --)" "--commands --config= --database= --diff --root=" "options of plan"

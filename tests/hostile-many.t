@@ -91,7 +91,7 @@ def unreadable_verdict(good, files, report, result):
     """The good rows of before serve: everything is as it was."""
     problems = [] if result.status == 0 else ["status %r" % result.status]
     want = {path: entry for path, entry in good.files.items() if path != "left4me/report"}
-    want[UNITS + "multi-user.target.wants/left4me-activate.service"] = ("link", 0o777, b"../left4me-activate.service")
+    want[UNITS + "timers.target.wants/left4me-activate.timer"] = ("link", 0o777, b"../left4me-activate.timer")
     changed = difference({path: entry for path, entry in files.items() if path != "left4me/report"}, want)
     problems += ["changed: " + changed] if changed else []
     problems += judge.message_problems(report, UNREADABLE)

@@ -19,6 +19,7 @@ static const struct {
 	const struct template *template;
 } templates[] = {
 	{ "activate.service", &template_activate_service },
+	{ "activate.timer", &template_activate_timer },
 	{ "build-hardening.conf", &template_build_hardening_conf },
 	{ "build.service", &template_build_service },
 	{ "check.service", &template_check_service },

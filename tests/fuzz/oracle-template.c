@@ -16,6 +16,7 @@ const char *oracle_template(const char *path)
 		{ "left4me-workshop-refresh.service.d/10-hardening.conf", "workshop-refresh-hardening.conf" },
 		{ "left4me-web.service", "web.service" },
 		{ "left4me-activate.service", "activate.service" },
+		{ "left4me-activate.timer", "activate.timer" },
 		{ "left4me-reload.service", "reload.service" },
 		{ "left4me-stop.service", "stop.service" },
 		{ "left4me-check.service", "check.service" },

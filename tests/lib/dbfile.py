@@ -245,7 +245,7 @@ def good_database():
 # ---------------------------------------------------------------------------------------------------------------------
 # An earlier run, whose rows are the last good ones
 
-ACTIVATION = UNITS + "multi-user.target.wants/left4me-activate.service"
+ACTIVATION = UNITS + "timers.target.wants/left4me-activate.timer"
 
 
 def after_good_run(age=0):

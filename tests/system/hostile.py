@@ -208,7 +208,7 @@ def problems_of(meant, refused_to_read):
     names = set(os.listdir(UNITS)) - HOST - ({"multi-user.target.wants"} if refused_to_read else set())
     problems += judge.unequal("files", names, set(units))
     wanted = {"left4me.target.wants/" + SERVER % name for name, row in meant.servers.items() if row and row[3]}
-    activate = {"multi-user.target.wants/left4me-activate.service"} if refused_to_read else set()
+    activate = {"timers.target.wants/left4me-activate.timer"} if refused_to_read else set()
     problems += judge.unequal("links", links() - HOST_LINKS, wanted | activate)
     return problems + sudo_problems(meant) + verify_problems(units)
 

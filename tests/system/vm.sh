@@ -25,7 +25,8 @@ is "$(findmnt -no SOURCE "$STATE")" /dev/vdc "$STATE is a disk of its own"
 is "$(mounts | paste -sd' ')" "alpha beta gamma strict" "the enabled servers are mounted"
 is "$(layers alpha)" "top 1 installation 2 1" "with the right layers"
 is "$(reload_count)" 1 "one extra reload"
-like "$(journal left4me-activate.service)" "Finished left4me-activate" "left4me-activate.service went through"
+is "$(property left4me-activate.service ActiveState)/$(property left4me-activate.service Result)" active/success \
+	"left4me-activate.service went through"
 unlike "$(journalctl --no-pager -b -o cat _PID=1)" "vanished from the unit file|ordering cycle" "no command vanished, no cycle"
 is "$(failed_units)" "" "no failed unit"
 

@@ -1,0 +1,65 @@
+#!/bin/bash
+# Scenario 1: the state directory is a link to a disk that somebody unlocks after the boot, and on it a writer's journal
+# stands in the way. Nobody reloads, and nobody looks: the host comes up by itself.
+# shellcheck disable=SC2317 # functions that ok and wait_for call
+# shellcheck source=tests/system/guest.sh
+. ./guest.sh
+if [ "${1-}" = prepare ]; then
+	set -e
+	make_host
+	install -m 600 /dev/null "$DATABASE-journal"
+	echo "not ours to read" >"$DATABASE-journal"
+	mkdir /var/disk /srv/disk
+	mv "$STATE" /var/disk/left4me
+	ln -s /srv/disk/left4me "$STATE"
+	cat >/etc/systemd/system/unlock.service <<-'END'
+		[Unit]
+		DefaultDependencies=no
+		[Service]
+		Type=oneshot
+		RemainAfterExit=yes
+		ExecStart=/usr/bin/test -e /run/unlocked
+	END
+	# Shorter than on a host, where a try comes every 15 s, and a failing web application takes half a minute to its limit.
+	mkdir /etc/systemd/system/left4me-{activate.timer,web.service}.d
+	printf '[Timer]\nOnUnitInactiveSec=\nOnUnitInactiveSec=2s\nOnActiveSec=0\n' >/etc/systemd/system/left4me-activate.timer.d/50-test.conf
+	printf '[Service]\nRestartSec=100ms\n' >/etc/systemd/system/left4me-web.service.d/50-test.conf
+	echo "/var/disk /srv/disk none bind,nofail,x-systemd.requires=unlock.service 0 0" >>/etc/fstab
+	exit
+fi
+
+tried_again() { [ "$(property left4me-activate.service InactiveEnterTimestampMonotonic)" -gt "$1" ]; } # TIMESTAMP
+another_try() { wait_for 40 tried_again "$(property left4me-activate.service InactiveEnterTimestampMonotonic)"; }
+is_active() { [ "$(property "$1" ActiveState)" = active ]; }
+uptime_ms() { awk '{ printf "%d\n", $1 * 1000 }' /proc/uptime; }
+
+ok "the boot finishes" booted 120
+ok "a try, and another" another_try
+is "$(property left4me-activate.service Result)/$(property left4me-activate.timer ActiveState)" exec-condition/active \
+	"nothing can be read: it is tried again"
+is "$(reload_count)" 0 "without a reload"
+is "$(property srv-disk.mount ActiveState)" inactive "no try mounts anything"
+web_gave_up() { [ "$(property left4me-web.service Result)" = exit-code ] && [ "$(property left4me-web.service ActiveState)" = failed ]; }
+ok "the web application has met its start limit" wait_for 30 web_gave_up
+
+touch /run/unlocked
+systemctl reset-failed unlock.service
+systemctl start srv-disk.mount
+ok "the disk is there: another try" another_try
+is "$(property left4me-activate.service Result)/$(reload_count)" exec-condition/0 "the journal stands in the way: no reload"
+like "$(runuser -u left4me -- left4me-generator check --rows)" "its -journal file" "check --rows says so"
+
+rm "$DATABASE-journal"
+gone=$(uptime_ms)
+ok "then it comes up by itself" wait_for 60 is_active left4me-activate.service
+ok "with the servers" wait_for 20 is_active left4me-server@alpha
+echo "# alpha ran $(($(property left4me-server@alpha ActiveEnterTimestampMonotonic) / 1000 - gone)) ms after the rows could be read"
+checked() { [ "$(property left4me-check.service SubState)" = dead ]; }
+ok "the check has run" wait_for 20 checked
+host_is_up "by itself"
+is "$(property left4me-web.service ActiveState)" active "the web application is active"
+is "$(reload_count)" 1 "one reload"
+sleep 5
+is "$(reload_count)/$(property left4me-activate.timer SubState)" 1/running "and the timer does no more"
+unlike "$(journalctl --no-pager -b -o cat _PID=1)" "vanished from the unit file|ordering cycle" "no command vanished, no cycle"
+done_testing

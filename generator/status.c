@@ -273,6 +273,15 @@ static void note_restart(struct server_status *server, const struct starts *star
 	text_done(&words);
 }
 
+/* The record goes when the overlay is unmounted. */
+static void note_mount(struct server_status *server, const struct starts *starts, struct text *notes)
+{
+	if (!starts->recorded || is_up(server))
+		return;
+	note(notes, "still mounted: systemctl start left4me-unmount@%s", server->name);
+	server->waits = true;
+}
+
 static void note_end(struct server_status *server, int64_t now, struct text *notes)
 {
 	const struct unit *unit = server->unit;
@@ -286,10 +295,8 @@ static void note_end(struct server_status *server, int64_t now, struct text *not
 	server->waits |= is_over || is_loop;
 	if (unit->restarts > 0)
 		restarts = xasprintf("%" PRId64 " restart%s", unit->restarts, unit->restarts == 1 ? "" : "s");
-	if (is_over && strcmp(unit->result, "start-limit-hit") == 0)
-		note(notes, "systemd has given up (start limit)");
 	if (restarts && end)
-		note(notes, "%s, the last: %s", restarts, end);
+		note(notes, "%s%s, the last: %s", server->state == UNIT_FAILED ? "given up after " : "", restarts, end);
 	else if (restarts || end)
 		note(notes, "%s", restarts ? restarts : end);
 }
@@ -346,6 +353,7 @@ static void judge(const struct status_sources *sources, struct server_status *se
 	note_enabled(server, &notes);
 	note_restart(server, &starts, &notes);
 	note_end(server, now, &notes);
+	note_mount(server, &starts, &notes);
 	text_puts(&notes, "");
 	server->note = text_take(&notes);
 }

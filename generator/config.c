@@ -79,16 +79,49 @@ static void set_key(void *userdata, const char *section, const char *name, const
 		report_problem(loader->report, where, "'%s' stands before the first section", name);
 }
 
-/* The values of these two are never shown: a URL may hold a password. */
-static void set_database_url(struct loader *loader, const char *url, const char *where)
+static bool starts_with(const char *text, const char *start)
 {
-	static const char scheme[] = "sqlite:///";
-	const char *path = url + sizeof(scheme) - 1;
+	return strncmp(text, start, strlen(start)) == 0;
+}
 
-	if (strncmp(url, scheme, sizeof(scheme) - 1) == 0 && value_is(TYPE_PATH, path) && !strchr(path, '?'))
-		set_key(loader, "host", "database", path, where);
+/*
+ * The path of an URL of SQLAlchemy's, whose options (?timeout=30) say how the application opens the file and not which, or
+ * why it has none. SQLAlchemy decodes no %XX in it.
+ */
+static const char *split_database_url(const char *url, char **ret_path)
+{
+	const char *slashes = strstr(url, "://"), *path = slashes ? slashes + strlen("://") : "";
+
+	if (starts_with(url, "sqlite+pysqlcipher:"))
+		return "names an encrypted database, which cannot be read";
+	if (!starts_with(url, "sqlite:///") && !starts_with(url, "sqlite+pysqlite:///") && !starts_with(url, "sqlite+aiosqlite:///"))
+		return starts_with(url, "sqlite") && !*path ? "names a database in memory: it must be a file, sqlite:////absolute/path" :
+			"is not of the form sqlite:////absolute/path";
+	path++;
+	if (strstr(path, "uri=") || starts_with(path, "file:"))
+		return "has a URI of SQLite's in it, of which only the application knows what it means: set [host] database";
+	if (!*path || *path == '?' || starts_with(path, ":memory:"))
+		return "names a database in memory: it must be a file, sqlite:////absolute/path";
+	if (*path != '/')
+		return "has a relative path: an absolute one has four slashes, sqlite:////absolute/path";
+	if (strpbrk(path + strcspn(path, "?"), " \t\"'#\\"))
+		return "has a blank, a quote, # or \\ in its options: a comment needs a line of its own";
+	*ret_path = xasprintf("%.*s", (int) strcspn(path, "?"), path);
+	return NULL;
+}
+
+/* Its value is never shown: a URL may hold a password. */
+static void set_database_url(struct loader *loader, const char *key, const char *url, const char *where)
+{
+	cleanup_free char *path = NULL;
+	const char *problem = split_database_url(url, &path);
+
+	if (problem)
+		report_problem(loader->report, where, "%s %s", key, problem);
+	else if (!value_is(TYPE_PATH, path))
+		report_problem(loader->report, where, "the path of %s is not %s", key, value_what(TYPE_PATH));
 	else
-		report_problem(loader->report, where, "DATABASE_URL is not of the form sqlite:////absolute/path");
+		set_key(loader, "host", "database", path, where);
 }
 
 static void set_env_port(struct loader *loader, const char *key, const char *value, const char *where, unsigned *port)
@@ -104,21 +137,64 @@ static void set_env_port(struct loader *loader, const char *key, const char *val
 	loader->env_ports_place = xstrdup(where);
 }
 
-static void set_from_env(void *userdata, const char *key, const char *value, const char *where)
+/*
+ * systemd, which gives the same file to the web application, takes "export NAME" and a byte order mark for parts of a name that
+ * is none, and passes over the line: the two must not come apart.
+ */
+static const char *without_prefix(const char *key, const char **ret_prefix)
 {
-	struct loader *loader = userdata;
+	*ret_prefix = NULL;
+	if (starts_with(key, "\xef\xbb\xbf")) {
+		key += 3;
+		*ret_prefix = "a byte order mark";
+	}
+	if (starts_with(key, "export") && strchr(" \t", key[6])) {
+		key += 6;
+		key += strspn(key, " \t");
+		*ret_prefix = "'export'";
+	}
+	return key;
+}
 
-	if (strcmp(key, "LEFT4ME_ROOT") == 0) {
-		if (value_is(TYPE_PATH, value))
-			set_key(loader, "host", "root", value, where);
+static void set_root(struct loader *loader, const char *key, const char *value, const char *where)
+{
+	if (value_is(TYPE_PATH, value))
+		set_key(loader, "host", "root", value, where);
+	else
+		report_problem(loader->report, where, "%s '%.100s' is not %s", key, value, value_what(TYPE_PATH));
+}
+
+static void set_port_first(struct loader *loader, const char *key, const char *value, const char *where)
+{
+	set_env_port(loader, key, value, where, &loader->env_port_first);
+}
+
+static void set_port_last(struct loader *loader, const char *key, const char *value, const char *where)
+{
+	set_env_port(loader, key, value, where, &loader->env_port_last);
+}
+
+static void set_from_env(void *userdata, const char *written, const char *value, const char *where)
+{
+	static const struct {
+		const char *name;
+		void (*set)(struct loader *loader, const char *key, const char *value, const char *where);
+	} variables[] = {
+		{ "LEFT4ME_ROOT", set_root }, { "DATABASE_URL", set_database_url },
+		{ "LEFT4ME_PORT_RANGE_START", set_port_first }, { "LEFT4ME_PORT_RANGE_END", set_port_last },
+	};
+	struct loader *loader = userdata;
+	const char *prefix, *key = without_prefix(written, &prefix);
+
+	for (size_t i = 0; i < ELEMENTS(variables); i++) {
+		if (strcmp(key, variables[i].name) != 0)
+			continue;
+		if (prefix)
+			report_problem(loader->report, where, "%s before %s makes systemd pass over the line, for the services, too; "
+				       "remove it", prefix, key);
 		else
-			report_problem(loader->report, where, "%s '%.100s' is not %s", key, value, value_what(TYPE_PATH));
-	} else if (strcmp(key, "DATABASE_URL") == 0)
-		set_database_url(loader, value, where);
-	else if (strcmp(key, "LEFT4ME_PORT_RANGE_START") == 0)
-		set_env_port(loader, key, value, where, &loader->env_port_first);
-	else if (strcmp(key, "LEFT4ME_PORT_RANGE_END") == 0)
-		set_env_port(loader, key, value, where, &loader->env_port_last);
+			variables[i].set(loader, key, value, where);
+	}
 }
 
 static void load_env(struct loader *loader, const char *directory, const char *name)

@@ -87,6 +87,11 @@ for name, files, where in [
     ("DATABASE_URL in web.env", {"web.env": "DATABASE_URL=sqlite:////srv/db/x.db\n"}, "/srv/db/x.db"),
     ("DATABASE_URL in host.env", {"host.env": "DATABASE_URL=sqlite:////srv/db/x.db\n"}, "/srv/db/x.db"),
     ("DATABASE_URL in quotes", {"web.env": 'DATABASE_URL="sqlite:////srv/db/x.db"\n'}, "/srv/db/x.db"),
+    ("DATABASE_URL with SQLAlchemy's driver", {"web.env": "DATABASE_URL=sqlite+pysqlite:////srv/db/x.db\n"}, "/srv/db/x.db"),
+    ("DATABASE_URL with another driver", {"web.env": "DATABASE_URL=sqlite+aiosqlite:////srv/db/x.db\n"}, "/srv/db/x.db"),
+    ("DATABASE_URL with options", {"web.env": "DATABASE_URL='sqlite:////srv/db/x.db?timeout=30&check_same_thread=false'\n"}, "/srv/db/x.db"),
+    ("DATABASE_URL with both", {"web.env": "DATABASE_URL=sqlite+pysqlite:////srv/db/x.db?timeout=30\r\n"}, "/srv/db/x.db"),
+    ("DATABASE_URL with blanks around it", {"web.env": "  DATABASE_URL = sqlite:////srv/db/x.db \n"}, "/srv/db/x.db"),
     ("LEFT4ME_ROOT moves the database", {"host.env": "LEFT4ME_ROOT=/srv/l4d2\n"}, "/srv/l4d2/left4me.db"),
     ("root moves the database", {"left4me.conf": "[host]\nroot = /srv/l4d2\n"}, "/srv/l4d2/left4me.db"),
     ("root stands above LEFT4ME_ROOT", {"host.env": "LEFT4ME_ROOT=/x\n", "left4me.conf": "[host]\nroot = /srv/l4d2\n"}, "/srv/l4d2/left4me.db"),
@@ -99,7 +104,10 @@ for name, files, where in [
 
 for key, bad_values in [
     ("DATABASE_URL", ["sqlite:///relative.db", "sqlite://", "sqlite:////a/../b", "sqlite:////", "sqlite:////a b", "/abs/path", "",
-                      "postgresql://user:hunter2@db/left4me", "sqlite+pysqlite:////x", "SQLITE:////x", "sqlite:////a?mode=ro"]),
+                      "postgresql://user:hunter2@db/left4me", "SQLITE:////x", "sqlite+pysqlite://", "sqlite:///", "sqlite:///:memory:",
+                      "sqlite:///file:/x?uri=true", "sqlite:////x?mode=ro&uri=true", "sqlite+pysqlcipher://:hunter2@//x", "sqlite:/x",
+                      "sqlite:////a%20b", "sqlite:////x?timeout=1 # why", "sqlite+:////x", "sqlite+pysqlite:///x", "'sqlite:////x",
+                      "sqlite:////x\\", "C:\\x", "sqlite+psycopg2:////x"]),
     ("LEFT4ME_ROOT", ["relative", "/a b", "/a/../b", ""]),
     ("LEFT4ME_PORT_RANGE_START", ["x", "0", "70000", "-1", "", "28001"]),
     ("LEFT4ME_PORT_RANGE_END", ["x", "0", "70000", "-1", "", "26000"]),
@@ -112,6 +120,25 @@ for key, bad_values in [
             if "hunter2" in "\n".join(box.report()):
                 found.append("a password is in the report: %r" % box.report())
             tap.none(found, "%s refuses %s=%s" % (file, key, value))
+
+for url, words in [
+    ("sqlite:///left4me.db", "relative path"), ("sqlite://", "in memory"), ("sqlite:///:memory:", "in memory"), ("sqlite:///?timeout=5", "in memory"),
+    ("sqlite:///file:/srv/x.db?uri=true", "URI"), ("sqlite+pysqlcipher://:hunter2@//srv/x.db", "encrypted"),
+    ("sqlite:////srv/a b.db", "the path of DATABASE_URL is not an absolute"), ("mysql://h/d", "not of the form"),
+]:
+    fresh()
+    box.config("DATABASE_URL=%s\n" % url, "web.env")
+    tap.none(error_problems(["/etc/left4me/web.env:1: .*%s" % words]), "says what is wrong with DATABASE_URL=%s" % url)
+
+# systemd passes over such a line and gives the web application nothing.
+for name, line in [
+    ("export", "export DATABASE_URL=sqlite:////srv/db/x.db\n"), ("a byte order mark", "\ufeffDATABASE_URL=sqlite:////srv/db/x.db\n"),
+    ("both", "\ufeffexport  DATABASE_URL=sqlite:////srv/db/x.db\n"), ("export of the root", "export LEFT4ME_ROOT=/srv\n"),
+    ("export of a port", "export\tLEFT4ME_PORT_RANGE_END=27100\n"),
+]:
+    fresh()
+    box.config(line, "host.env")
+    tap.none(error_problems(["/etc/left4me/host.env:1: .*(export|byte order mark).*systemd"]), "refused: " + name)
 
 for name, text in [
     ("other variables", "X=1\nSTEAM_WEB_API_KEY=%n $HOME\n"), ("no variable at all", ""), ("only a comment", "# x"),

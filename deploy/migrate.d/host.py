@@ -154,7 +154,7 @@ class Host:
     def configure(self):
         value = {"root": "/var/lib/left4me", "user": "left4me", "group": "left4me"}
         for file in ("/etc/left4me/host.env", "/etc/left4me/web.env"):
-            for key, start in (("root", "LEFT4ME_ROOT="), ("database", "DATABASE_URL=[\"']?sqlite:///")):
+            for key, start in (("root", "LEFT4ME_ROOT="), ("database", "DATABASE_URL=[\"']?sqlite(?:\\+\\w+)?:///")):
                 for found in re.findall(rf"^{start}[\"']?(/[\w./-]+)", self.read(file) or "", re.M):
                     value[key] = found
         directory = "/etc/left4me/left4me.conf.d"

@@ -1,4 +1,3 @@
-#include <fcntl.h>
 #include <inttypes.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -24,15 +23,12 @@ static bool is_up(const struct unit *unit)
 static unsigned recorded_port(const char *name)
 {
 	cleanup_free char *path = xasprintf("/run/left4me/mounted/%s", name);
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
 	cleanup(started_done) struct started started = STARTED_EMPTY;
-	cleanup_text struct text text = TEXT_EMPTY;
 	const char *port;
 	int64_t number;
 
-	if (fd < 0 || text_read(&text, fd) < 0)
+	if (!started_read_record(path, &started))
 		return 0;
-	started_of_record(text_string(&text), &started);
 	port = started_value(&started, STARTED_PORT);
 	return port && parse_decimal(port, 1, 65535, &number) ? (unsigned) number : 0;
 }

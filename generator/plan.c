@@ -252,14 +252,9 @@ static char *refusal(const char *text)
 
 static bool read_record(const char *directory, const char *name, struct started *ret_record)
 {
-	cleanup_free char *path = xasprintf("%s/%s", directory, name), *text = NULL;
-	struct stat st;
+	cleanup_free char *path = xasprintf("%s/%s", directory, name);
 
-	if (lstat(path, &st) < 0 || !S_ISREG(st.st_mode))
-		return false;
-	text = read_text(AT_FDCWD, path);
-	started_of_record(text, ret_record);
-	return true;
+	return started_read_record(path, ret_record);
 }
 
 static void look_at_server(const struct planning *planning, const char *name, struct server *ret_server)

@@ -1,6 +1,7 @@
 #include "started.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <inttypes.h>
 
 #include "name.h"
@@ -170,6 +171,19 @@ void started_of_record(const char *text, struct started *ret_started)
 {
 	*ret_started = STARTED_EMPTY;
 	add_all(ret_started, text, strlen(text), '\n');
+}
+
+bool started_read_record(const char *path, struct started *ret_started)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	cleanup_text struct text text = TEXT_EMPTY;
+
+	*ret_started = STARTED_EMPTY;
+	if (fd < 0 || text_read(&text, fd) < 0)
+		return false;
+	text_puts(&text, "");
+	started_of_record(text_string(&text), ret_started);
+	return true;
 }
 
 /* The ids are digits and end in the word for the installation, whatever stands behind it. */

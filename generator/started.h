@@ -62,8 +62,9 @@ void started_add(struct started *started, const char *key, const char *value);
 /* The first value of a key, borrowed, or NULL. */
 const char *started_value(const struct started *started, const char *key);
 
-/* From the text of a record. */
+/* From the text of a record, and from the record itself: false, and nothing, where there is none. */
 void started_of_record(const char *text, struct started *ret_started);
+bool started_read_record(const char *path, struct started *ret_started);
 
 /*
  * From the text of a generated unit: what its mount is told, and `layer=ID` for each layer, without the identity. Nothing

@@ -221,11 +221,10 @@ static void starts_done(struct starts *starts)
 
 static void read_starts(const struct status_sources *sources, const char *name, const char *unit, struct starts *ret_starts)
 {
-	cleanup_free char *record = read_text(sources->prefix, RECORD_DIRECTORY, "", name, "");
+	cleanup_free char *record = xasprintf("%s" RECORD_DIRECTORY "/%s", sources->prefix, name);
 
-	started_of_record(record ? record : "", &ret_starts->then);
+	ret_starts->recorded = started_read_record(record, &ret_starts->then);
 	started_of_unit(unit ? unit : "", &ret_starts->next);
-	ret_starts->recorded = record != NULL;
 	look_see_layers(sources->look, &ret_starts->next);
 	see_host_env(&ret_starts->next, sources->prefix);
 }

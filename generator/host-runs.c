@@ -9,6 +9,8 @@
 #include "started.h"
 #include "status.h"
 
+enum { LEFT_BEHIND_NAMED = 10 };
+
 /* Servers and builds as systemd has them, and for each the port that it was started with, 0 where it is down or unknown. */
 struct runs {
 	struct units units;
@@ -131,6 +133,43 @@ static void check_port(const struct runs *runs, const struct model *model, const
 		check_sockets(row, where, sockets, report);
 }
 
+/* --- directories of servers that are gone ---------------------------------------------------------------- */
+
+/* Of any row, refused or beyond the limits. */
+static bool has_row(const struct model *model, const char *name)
+{
+	for (size_t i = 0; i < model->instance_total; i++)
+		if (strcmp(model->instances[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Nobody can tell later: a row of that name made anew looks like the old one. */
+static void check_left_behind(const struct config *config, const struct model *model, const struct runs *runs,
+			      struct report *report)
+{
+	const struct look_request request = { .root = config->host.root, .uid = config->host.uid, .gid = config->host.gid };
+	cleanup(look_done) struct look found = { NULL, 0, false };
+	cleanup_text struct text names = TEXT_EMPTY;
+	size_t count = 0;
+
+	look(&request, &found);
+	for (size_t i = 0; i < found.count; i++) {
+		const struct found *directory = &found.found[i];
+
+		if (directory->kind != FOUND_RUNTIME || has_row(model, directory->name) ||
+		    is_up(units_find(&runs->units, false, directory->name)))
+			continue;
+		if (count++ < LEFT_BEHIND_NAMED)
+			text_printf(&names, "%s%s", count > 1 ? ", " : "", directory->name);
+	}
+	if (count > LEFT_BEHIND_NAMED)
+		text_printf(&names, " and %zu more", count - LEFT_BEHIND_NAMED);
+	if (count > 0)
+		report_warning(report, config->host.root, "runtime has files of servers without a row, which a new server of that "
+			       "name would inherit; remove them: %s", text_string(&names));
+}
+
 /* --- all of them ----------------------------------------------------------------------------------------- */
 
 /* The link that has the rows fetched later is there when they were not the database's; put_activate() in render.c. */
@@ -165,4 +204,6 @@ void host_check_runs(enum rows_origin origin, const struct config *config, const
 	for (size_t i = 0; i < model->instance_count; i++)
 		if (!model->instances[i].refused)
 			check_port(&runs, model, &model->instances[i], &sockets, report);
+	if (origin == ROWS_DATABASE)
+		check_left_behind(config, model, &runs, report);
 }

@@ -27,7 +27,8 @@ void host_check_loaded(const struct config *config, const char *systemd, struct 
 
 /*
  * Reports what is wrong with what runs: units that were made without the rows of the database, which `origin` says are there
- * now; servers that crash again and again, or are down with a failure; ports that another process has.
+ * now; servers that crash again and again, or are down with a failure; ports that another process has; directories that servers
+ * have left behind.
  */
 void host_check_runs(enum rows_origin origin, const struct config *config, const struct model *model, struct report *report);
 

@@ -18,7 +18,9 @@ DROP VIEW IF EXISTS generator_overlays;
 DROP INDEX IF EXISTS generator_servers;
 
 -- The name of the instance is the row's id as text: "2" for left4me-server@2.service and the directory runtime/2. Thanks
--- to this index the views are read in the order of that text without sorting. Where servers.name can be the name of the
+-- to this index the views are read in the order of that text without sorting. Declare servers.id and overlays.id INTEGER PRIMARY
+-- KEY AUTOINCREMENT (SQLAlchemy: sqlite_autoincrement=True): otherwise SQLite gives the id of a deleted last row to the next one,
+-- which then has the files of the old server or overlay. Where servers.name can be the name of the
 -- instance ([a-z0-9][a-z0-9_-]{0,63}, unique), replace each CAST(servers.id AS TEXT) by it, and index (name, blueprint_id).
 CREATE INDEX generator_servers ON servers (CAST(id AS TEXT), blueprint_id);
 

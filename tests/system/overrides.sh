@@ -19,6 +19,8 @@ check() { left4me-generator check 2>/dev/null; }
 # Starts left4me-check.service, whose sandbox hides nothing that a shell of its user sees.
 start_check() { # LABEL
 	local cursor status=0
+	systemctl start left4me-check.service 2>/dev/null      # the end of one that the target or the timer has started
+	journalctl --sync
 	cursor=$(journalctl --no-pager -n 0 --show-cursor | sed -n 's/^-- cursor: //p')
 	worker /usr/bin/systemctl start left4me-check.service 2>/dev/null || status=$?
 	journalctl --sync
@@ -213,6 +215,13 @@ sql "UPDATE servers SET port = 27017 WHERE name = 'gamma'"
 insert_server beta 27016 1 3
 reload
 check_is_clean "the former rows"
+
+# A directory without a row, before a new row can take it over.
+runuser -u left4me -- mkdir "$STATE/runtime/former"
+start_check "a directory without a row"
+is "$?/$(check)" "0/warning: $STATE: runtime has files of servers without a row, which a new server of that name would inherit; remove them: former" \
+	"a directory without a row is a warning"
+rmdir "$STATE/runtime/former"
 
 # A game that ends soon after each start.
 drop_in left4me-server@beta.service.d 50-soon.conf 'RestartSec=1s' '[Unit]' 'StartLimitIntervalSec=0'

@@ -418,7 +418,8 @@ static void plan_host(struct planning *planning, const char *path, const char *o
 
 	if (old && new)
 		put_settings(&words, path, drop_in ? "hardening" : "unit", old, new);
-	if (old && new ? words.length == 0 : drop_in && !find_text(old ? planning->sources->new : planning->sources->old, unit))
+	if (old && new ? words.length == 0 : drop_in &&
+	    !find_text(planning->sources->old, unit) != !find_text(planning->sources->new, unit))
 		return;        /* comments; or a drop-in that comes and goes with its unit */
 	change = add_change(planning->plan, PLAN_UNIT, !old ? '+' : !new ? '-' : '~', drop_in ? path : unit, unit);
 	if (!new && !drop_in) {

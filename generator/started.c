@@ -25,8 +25,8 @@ uint64_t started_hash(const char *bytes, size_t length)
 
 /*
  * What a reload applies to a running unit: systemd looks at these when the process has ended or is to end. Everything
- * else in [Service] is set up at the start; limits such as MemoryMax= reach the kernel at some later time, when another
- * unit of the slice starts. [Unit] has dependencies and texts only.
+ * else in [Service] is set up at the start; of limits such as MemoryMax= and CPUWeight= the kernel hears at some later time,
+ * when another unit of the slice starts (seen with systemd 257). [Unit] has dependencies and texts only.
  */
 static bool applies_at_reload(const char *line, size_t length)
 {

@@ -53,20 +53,38 @@ ok "a reload first" reload
 is "$(lines)" "~ beta port 27016 -> 27100, arguments: restart" "after the reload it is still to be done"
 is "$(plan --commands | cut -d' ' -f1-3)" "systemctl restart left4me-server@beta.service" "and no second reload"
 change "port and arguments" "~ beta port 27016 -> 27100, arguments: restart" true
-change layers "~ gamma layers: restart" sql "INSERT INTO server_overlays (server, position, overlay) VALUES ('gamma', 1, 3)"
-change "a new server" '+ neu new, enabled: starts with `systemctl start left4me-server@neu` (a reload starts nothing)' \
+more() {
+	sql "INSERT INTO server_overlays (server, position, overlay) VALUES ('gamma', 1, 3); UPDATE servers SET port = 27019 WHERE name = 'off'"
 	insert_server neu 27030 1 2
-change "a row that goes" "- neu row gone: runs on until it is stopped" delete_server neu
+	insert_overlay 9 true
+}
+change "layers, one that does not run, a new server, a script" "~ gamma layers: restart
+"'+ neu new, enabled: starts with `systemctl start left4me-server@neu` (a reload starts nothing)
+~ off port 27018 -> 27019: at its next start
++ overlay 9 has a script: can be built' more
+less() { sql "DELETE FROM servers WHERE name = 'neu'; DELETE FROM overlays WHERE id = 9; UPDATE servers SET enabled = 0 WHERE name = 'gamma'"; }
+change "rows that go, one that is no longer enabled" "~ gamma no longer enabled
+- neu row gone: runs on until it is stopped
+- overlay 9 row or script gone" less
+change "enabled, and running" "~ gamma enabled" sql "UPDATE servers SET enabled = 1 WHERE name = 'gamma'"
 change "a row refused, and its server stopped" "~ off refused: port 28500 is not in 27000-27999" \
 	sql "UPDATE servers SET port = 28500 WHERE name = 'off'"
 change "accepted again" "~ off accepted again" sql "UPDATE servers SET port = 27018 WHERE name = 'off'"
-change "no longer enabled" "~ gamma no longer enabled" sql "UPDATE servers SET enabled = 0 WHERE name = 'gamma'"
-change "enabled, and running" "~ gamma enabled" sql "UPDATE servers SET enabled = 1 WHERE name = 'gamma'"
-change "one that does not run" "~ off port 27018 -> 27019: at its next start" sql "UPDATE servers SET port = 27019 WHERE name = 'off'"
+sql "UPDATE servers SET port = 28500 WHERE name = 'gamma'"
+for when in before after; do
+	is "$(lines)" "~ gamma refused: port 28500 is not in 27000-27999; runs on until it is stopped" "refused while it runs: $when the reload"
+	ok "refused while it runs: a reload" reload
+done
+systemctl stop left4me-server@gamma
+is "$(plan; echo $?)" 0 "refused while it runs: stopped, there is nothing to do"
+sql "UPDATE servers SET port = 27017 WHERE name = 'gamma'"
+change "accepted again" '+ gamma enabled, not started: starts with `systemctl start left4me-server@gamma` (a reload starts nothing)' true
+systemctl stop left4me-server@gamma
+ok "stopped by hand: a reload" reload
+is "$(plan; echo $?)" 0 "stopped by hand: it stays so"
+systemctl start left4me-server@gamma
 change "enabled" '+ off enabled, not started: starts with `systemctl start left4me-server@off` (a reload starts nothing)' \
 	sql "UPDATE servers SET enabled = 1 WHERE name = 'off'"
-change "a script" "+ overlay 9 has a script: can be built" insert_overlay 9 true
-change "no script" "- overlay 9 row or script gone" sql "DELETE FROM overlays WHERE id = 9"
 
 # --- files --------------------------------------------------------------------------------------------------------------
 
@@ -78,14 +96,23 @@ change host.env "~ alpha host.env: restart
 ~ gamma host.env: restart
 ~ off host.env: restart" sh -c 'echo X=1 >>/etc/left4me/host.env'
 change "a drop-in" "~ beta 50-nice.conf added: restart" drop_in 3
-change "another value in it" "~ beta 50-nice.conf changed: restart" drop_in 4
 change "it goes" "~ beta 50-nice.conf removed: restart" rm "$drop_ins/50-nice.conf"
 
 # --- configuration ------------------------------------------------------------------------------------------------------
 
-change "a limit" "~ all servers [game] memory_max 2G -> 3G: restart" configure '[game]' 'memory_max = 3G'
-like "$(configure '[game]' 'memory_max = 4G' && plan --diff)" $'left4me-server@.service\n-MemoryMax=3G\n\\+MemoryMax=4G' "--diff shows the lines"
+change "keys" "~ all builds [build] timeout 1h -> 2h: at their next build
+~ all servers [game] memory_max 2G -> 3G: restart
+~ l4d2-build.slice AllowedCPUs=0: at the next start in it
+~ l4d2-game.slice AllowedCPUs=1-7: at the next start in it
+~ left4me-web.service ExecStart= changed, TasksMax=196 -> 328: restart
+~ left4me-workshop-refresh.timer [workshop] refresh *-*-* 04:00:00 -> daily: restart
++ system.slice.d/10-left4me-cpuset.conf new: at the next start in it
++ user.slice.d/10-left4me-cpuset.conf new: at the next start in it" configure '[game]' 'memory_max = 3G' '[build]' 'timeout = 2h' \
+	'[web]' 'workers = 2' '[workshop]' 'refresh = daily' '[host]' 'cpus = 8' 'system_cpus = 0'
+like "$(configure '[game]' 'memory_max = 4G' '[host]' 'cpus = 8' 'system_cpus = 0' && plan --diff)" $'left4me-server@.service\n-MemoryMax=3G\n\\+MemoryMax=4G' "--diff shows the lines"
 configure '[game]' 'memory_max = 4G' 'strict_ports = yes'
+systemctl daemon-reload
+systemctl restart left4me-web left4me-workshop-refresh.timer
 ok "another reload" reload
 is "$(lines)" "~ all servers unit, hardening: restart" "after it hashes alone tell of what all servers have in common"
 change "one has it already" "~ alpha unit, hardening: restart

@@ -45,8 +45,8 @@ static int64_t measure(int fd, dev_t device, int depth)
 		int64_t part = 0;
 		struct stat st;
 
-		if (strcmp(entry->d_name, "..") == 0 || fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    st.st_dev != device)
+		if (strcmp(entry->d_name, "..") == 0 ||
+		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_dev != device)
 			continue;
 		if (S_ISDIR(st.st_mode) && strcmp(entry->d_name, ".") != 0)
 			part = measure(open_directory(dirfd(dir), entry->d_name), device, depth + 1);
@@ -78,7 +78,8 @@ static bool list(int root, const char *name, bool (*valid)(const char *), enum f
 		return errno == ENOENT;
 	}
 	while ((entry = readdir(dir)))
-		if (valid(entry->d_name) && fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+		if (valid(entry->d_name) && fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISDIR(st.st_mode))
 			tell(answers, kind, entry->d_name, &st, 0);
 	(void) closedir(dir);
 	return true;

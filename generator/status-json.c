@@ -24,7 +24,8 @@ static const char document[] =
 	" builds AS (SELECT json_group_array(json_object('overlay', overlay, 'state', state, 'since', since,"
 	"  'exit', exit, 'exit_status', exit_status)) AS value FROM (SELECT * FROM build ORDER BY rowid)),"
 	" refusals AS (SELECT json_group_array(json_object('view', view, 'row', row, 'column', column_name,"
-	"  'server', server, 'overlay', overlay, 'reason', reason)) AS value FROM (SELECT * FROM refusal ORDER BY rowid)),"
+	"  'server', server, 'overlay', overlay, 'reason', reason)) AS value"
+	"  FROM (SELECT * FROM refusal ORDER BY rowid)),"
 	" directories AS (SELECT json_group_array(json_object('path', path, 'size', size)) AS value"
 	"  FROM (SELECT * FROM directory ORDER BY rowid))"
 	"SELECT json_object('servers', json((SELECT value FROM servers)),"
@@ -90,7 +91,8 @@ static void put_end(struct row *row, const struct unit *unit)
 static int put_server(sqlite3 *db, const struct status *status, const struct server_status *server)
 {
 	static const char *const sources[] = {
-		[PORT_OF_RECORD] = "record", [PORT_OF_UNIT] = "unit", [PORT_OF_PROCESS] = "process", [PORT_UNKNOWN] = NULL,
+		[PORT_UNKNOWN] = NULL, [PORT_OF_RECORD] = "record", [PORT_OF_UNIT] = "unit",
+		[PORT_OF_PROCESS] = "process",
 	};
 	const struct unit *unit = server->unit;
 	struct row row = begin_row(db, "INSERT INTO server VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
@@ -119,7 +121,8 @@ static int put_build(sqlite3 *db, const struct status *status, const struct unit
 	struct row row = begin_row(db, "INSERT INTO build VALUES (?,?,?,?,?)");
 
 	put_number(&row, strtoll(build->name, NULL, 10));
-	put_string(&row, build->state == UNIT_FAILED ? "failed" : build->state == UNIT_STOPPING ? "stopping" : "running");
+	put_string(&row, build->state == UNIT_FAILED ? "failed" :
+			 build->state == UNIT_STOPPING ? "stopping" : "running");
 	put_number(&row, seconds_of_day(status, build->since));
 	put_end(&row, build);
 	return end_row(&row);
@@ -185,7 +188,8 @@ int status_put_json(const struct status *status, const struct report *report, co
 
 	if (sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
 	    fill(db, status, report, unknown) == 0 &&
-	    sqlite3_prepare_v2(db, document, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
+	    sqlite3_prepare_v2(db, document, -1, &statement, NULL) == SQLITE_OK &&
+	    sqlite3_step(statement) == SQLITE_ROW) {
 		text_printf(out, "%s\n", (const char *) sqlite3_column_text(statement, 0));
 		r = 0;
 	}

@@ -12,8 +12,9 @@ static const struct {
 	const char *head;
 	bool right;                    /* numbers stand at the right */
 } table[] = {
-	[NAME] = { "NAME", false }, [STATE] = { "STATE", false }, [SINCE] = { "SINCE", false }, [PORT] = { "PORT", true },
-	[MEMORY] = { "MEMORY", true }, [RESTARTS] = { "RESTARTS", true }, [SIZE] = { "SIZE", true }, [NOTE] = { "NOTE", false },
+	[NAME] = { "NAME", false }, [STATE] = { "STATE", false }, [SINCE] = { "SINCE", false },
+	[PORT] = { "PORT", true }, [MEMORY] = { "MEMORY", true }, [RESTARTS] = { "RESTARTS", true },
+	[SIZE] = { "SIZE", true }, [NOTE] = { "NOTE", false },
 };
 
 #define RED "\033[31m"
@@ -34,7 +35,7 @@ static void put_blanks(struct text *out, size_t count)
 		text_putc(out, ' ');
 }
 
-/* So many bytes of the text go on a line of that width: to a blank, or as far as there is room where a word is longer. */
+/* So many bytes of the text go on a line of that width: to a blank, or as far as there is room for a longer word. */
 static size_t fit(const char *text, size_t width)
 {
 	size_t length = 0, blank = 0;
@@ -106,7 +107,8 @@ static char *since_of(const struct server_status *server, int64_t now)
 {
 	const struct unit *unit = server->unit;
 
-	if (!unit || unit->since == 0 || server->state == UNIT_RESTARTING || strcmp(status_word(server), "refused") == 0)
+	if (!unit || unit->since == 0 || server->state == UNIT_RESTARTING ||
+	    strcmp(status_word(server), "refused") == 0)
 		return xstrdup("-");
 	return status_duration(now - unit->since, true);
 }
@@ -305,7 +307,8 @@ static void put_left_behind(const struct status *status, const struct status_scr
 		return;
 	for (size_t i = 0; i < status->left_behind_count; i++)
 		put_directory(&names, &status->left_behind[i]);
-	line = status->left_behind_known ? xasprintf("left behind: %s (no row)", names.data) : xstrdup("left behind: unknown");
+	line = status->left_behind_known ? xasprintf("left behind: %s (no row)", names.data)
+					 : xstrdup("left behind: unknown");
 	put_wrapped(out, line, 0, GAP, screen->columns);
 }
 

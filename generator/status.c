@@ -32,7 +32,9 @@ char *status_duration(int64_t microseconds, bool is_short)
 	static const struct {
 		int64_t below, seconds;        /* so many of this unit are said in the next one */
 		const char *one, *word;
-	} units[] = { { 60, 1, "s", "s" }, { 60, 60, "m", "min" }, { 48, 3600, "h", "h" }, { INT64_MAX, 86400, "d", "d" } };
+	} units[] = {
+		{ 60, 1, "s", "s" }, { 60, 60, "m", "min" }, { 48, 3600, "h", "h" }, { INT64_MAX, 86400, "d", "d" },
+	};
 	int64_t seconds = microseconds > 0 ? microseconds / SECOND : 0;
 	size_t i = 0;
 
@@ -52,7 +54,7 @@ char *status_end(const struct unit *unit)
 		if (strcmp(unit->result, words[i]) == 0)
 			how = xstrdup(words[i]);
 	if (unit->end_code == 0)
-		return how || strcmp(unit->result, "success") != 0 ? xasprintf("its start failed: %s", unit->result) : NULL;
+		return strcmp(unit->result, "success") != 0 ? xasprintf("its start failed: %s", unit->result) : NULL;
 	if (!how)
 		how = xasprintf("%s %" PRId64 "%s", unit->end_code == 1 ? "exit status" : "signal", unit->end_status,
 				unit->end_code == 3 ? " with a core" : "");
@@ -157,7 +159,8 @@ static void collect_names(const struct status_sources *sources, struct status *s
 /* --- one server ------------------------------------------------------------------------------------------ */
 
 /* The text of a file that root has made; NULL if there is none. */
-static char *read_text(const char *prefix, const char *directory, const char *before, const char *name, const char *after)
+static char *read_text(const char *prefix, const char *directory, const char *before, const char *name,
+		       const char *after)
 {
 	cleanup_free char *path = xasprintf("%s%s/%s%s%s", prefix, directory, before, name, after);
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -219,7 +222,8 @@ static void starts_done(struct starts *starts)
 	started_done(&starts->next);
 }
 
-static void read_starts(const struct status_sources *sources, const char *name, const char *unit, struct starts *ret_starts)
+static void read_starts(const struct status_sources *sources, const char *name, const char *unit,
+			struct starts *ret_starts)
 {
 	cleanup_free char *record = xasprintf("%s" RECORD_DIRECTORY "/%s", sources->prefix, name);
 
@@ -236,7 +240,8 @@ static bool is_up(const struct server_status *server)
 
 static void set_port(struct server_status *server, const struct starts *starts, const struct look *look)
 {
-	const char *then = started_value(&starts->then, STARTED_PORT), *next = started_value(&starts->next, STARTED_PORT);
+	const char *then = started_value(&starts->then, STARTED_PORT);
+	const char *next = started_value(&starts->next, STARTED_PORT);
 	cleanup_free char *pid = server->unit ? xasprintf("%ld", (long) server->unit->pid) : NULL;
 	const struct found *found = pid ? look_find(look, FOUND_PORT, pid) : NULL;
 	bool runs = server->state == UNIT_RUNNING;
@@ -313,7 +318,8 @@ static void note_row(struct server_status *server, const struct model *model, st
 	const struct instance *row = find_row(model, server->name);
 
 	if (!server->has_unit && is_up(server))
-		note(notes, row ? "its row is new" : model ? "not in the database" : "the last reload found no row of it");
+		note(notes, row ? "its row is new" :
+			    model ? "not in the database" : "the last reload found no row of it");
 	server->waits |= !server->has_unit && is_up(server);
 	if (!model || (row != NULL) == server->has_unit)
 		return;
@@ -323,7 +329,8 @@ static void note_row(struct server_status *server, const struct model *model, st
 
 static bool is_enabled(const char *prefix, const char *name)
 {
-	cleanup_free char *link = xasprintf("%s" UNIT_DIRECTORY "/left4me.target.wants/" SERVER_UNIT "%s.service", prefix, name);
+	cleanup_free char *link = xasprintf("%s" UNIT_DIRECTORY "/left4me.target.wants/" SERVER_UNIT "%s.service",
+					    prefix, name);
 	struct stat st;
 
 	return lstat(link, &st) == 0;
@@ -458,9 +465,11 @@ static void collect_left_behind(const struct status_sources *sources, struct sta
 		const struct found *found = &look->found[i];
 
 		if (found->kind == FOUND_RUNTIME && !has_instance(status, sources->model, found->name))
-			add_left_behind(status, "runtime", found->name, look_find(look, FOUND_RUNTIME_SIZE, found->name));
+			add_left_behind(status, "runtime", found->name,
+					look_find(look, FOUND_RUNTIME_SIZE, found->name));
 		if (found->kind == FOUND_OVERLAY && !has_overlay(sources->model, found->name))
-			add_left_behind(status, "overlays", found->name, look_find(look, FOUND_OVERLAY_SIZE, found->name));
+			add_left_behind(status, "overlays", found->name,
+					look_find(look, FOUND_OVERLAY_SIZE, found->name));
 	}
 }
 

@@ -20,7 +20,7 @@ enum port_source {
 struct server_status {
 	const char *name;
 	enum unit_state state;
-	bool refused;                  /* its row was, by the last reload; shown as the state of a server that does not run */
+	bool refused;                  /* by the last reload; the state that is shown of one that does not run */
 	bool has_unit, enabled;        /* by the last reload */
 	const struct unit *unit;       /* NULL where systemd has loaded none */
 	char *port;                    /* in digits, or NULL */
@@ -39,7 +39,7 @@ struct status {
 	bool is_whole;                 /* of the host; else nothing but servers that were asked for by name follows */
 	const struct unit **builds;    /* those that run or have failed */
 	size_t build_count;
-	int64_t reloaded;              /* when the last reload ended, in microseconds of the monotonic clock, or UNIT_UNKNOWN */
+	int64_t reloaded;              /* when the last reload ended, by the monotonic clock, or UNIT_UNKNOWN */
 	size_t problems;               /* that it reported */
 	struct directory_status {
 		char *path;            /* "runtime/delta" */
@@ -77,7 +77,7 @@ char *status_end(const struct unit *unit);
 /* "9 s": a time in microseconds in words; and "9s" for a table. Both owned by the caller. */
 char *status_duration(int64_t microseconds, bool is_short);
 
-/* The screen, `columns` wide, and the JSON of left4me-generator(8). `unknown` says why there are no rows; NULL with them. */
+/* The screen, `columns` wide, and the JSON of left4me-generator(8). `unknown`: why there are no rows; NULL with them. */
 struct status_screen {
 	unsigned columns;
 	bool colour, sizes;

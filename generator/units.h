@@ -29,7 +29,7 @@ struct unit {
 	int64_t restarts;
 	pid_t pid;                     /* of the main process; 0: none */
 	char *result;                  /* systemd's word for how it ended: "success", "oom-kill" */
-	int64_t end_code, end_status;  /* of the main process' last end, as in waitid(2); code 0: it has not ended, or never ran */
+	int64_t end_code, end_status;  /* of the last main process, as in waitid(2); code 0: not ended, or none */
 	int64_t end_after;             /* how long it had run then, in microseconds */
 };
 

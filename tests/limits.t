@@ -55,9 +55,9 @@ os.makedirs(box.run_dir + "/systemd/units", exist_ok=True)
 os.symlink("0" * 32, box.run_dir + "/systemd/units/invocation:left4me-server@s00256.service")
 box.generate()
 tap.equal(sorted(line.split("NOPASSWD: ")[1] for line in rules().splitlines() if "s00256" in line),
-          ["/usr/bin/journalctl --no-pager -o json -n 200 -u left4me-server@s00256.service",
-           "/usr/bin/journalctl --no-pager -o json -n 200 -u left4me-server@s00256.service -f",
-           "/usr/bin/journalctl --no-pager -o json -n all -u left4me-server@s00256.service -f",
+          ["/usr/bin/journalctl --no-pager -a -o json -n 200 -u left4me-server@s00256.service",
+           "/usr/bin/journalctl --no-pager -a -o json -n 200 -u left4me-server@s00256.service -f",
+           "/usr/bin/journalctl --no-pager -a -o json -n all -u left4me-server@s00256.service -f",
            "/usr/bin/systemctl stop left4me-server@s00256.service"], "what runs beyond the limit can be stopped and read")
 
 # One row more or less

@@ -28,9 +28,9 @@ unit_rules() { # UNIT VERBS...
 	for verb; do
 		echo "/usr/bin/systemctl $verb $unit"
 	done
-	echo "/usr/bin/journalctl --no-pager -o json -n 200 -u $unit"
-	echo "/usr/bin/journalctl --no-pager -o json -n 200 -u $unit -f"
-	echo "/usr/bin/journalctl --no-pager -o json -n all -u $unit -f"
+	echo "/usr/bin/journalctl --no-pager -a -o json -n 200 -u $unit"
+	echo "/usr/bin/journalctl --no-pager -a -o json -n 200 -u $unit -f"
+	echo "/usr/bin/journalctl --no-pager -a -o json -n all -u $unit -f"
 }
 expected() {
 	local name
@@ -66,9 +66,9 @@ in_order() { # SERVERS STOPPABLE-SERVERS BUILDS STOPPABLE-BUILDS
 		done
 	}
 	log() { # UNIT@ NAMES
-		each "/usr/bin/journalctl --no-pager -o json -n 200 -u $1" "$2" .service
-		each "/usr/bin/journalctl --no-pager -o json -n 200 -u $1" "$2" ".service -f"
-		each "/usr/bin/journalctl --no-pager -o json -n all -u $1" "$2" ".service -f"
+		each "/usr/bin/journalctl --no-pager -a -o json -n 200 -u $1" "$2" .service
+		each "/usr/bin/journalctl --no-pager -a -o json -n 200 -u $1" "$2" ".service -f"
+		each "/usr/bin/journalctl --no-pager -a -o json -n all -u $1" "$2" ".service -f"
 	}
 	echo "$prefix/usr/bin/systemctl restart left4me-reload.service"
 	echo "$prefix/usr/bin/systemctl start left4me-check.service"
@@ -159,7 +159,7 @@ install_and_list() { # run in a throw-away root: $1 = rules, $2 = stub, $3 = sud
 		denied() { if list "$@"; then echo "allowed: $*"; exit 1; fi; }
 		allowed /usr/bin/systemctl start left4me-server@competitive.service
 		allowed /usr/bin/systemctl stop left4me-server@far-port.service
-		allowed /usr/bin/journalctl --no-pager -o json -n 200 -u build-overlay@1.service -f
+		allowed /usr/bin/journalctl --no-pager -a -o json -n 200 -u build-overlay@1.service -f
 		allowed /usr/bin/systemctl restart left4me-reload.service
 		denied /usr/bin/systemctl daemon-reload
 		denied /usr/bin/systemctl start left4me-server@competitive.service left4me-server@2.service
@@ -167,7 +167,7 @@ install_and_list() { # run in a throw-away root: $1 = rules, $2 = stub, $3 = sud
 		denied /usr/bin/systemctl start left4me-server@other.service
 		denied /usr/bin/systemctl start ssh.service
 		denied /usr/bin/systemctl edit left4me-server@competitive.service
-		denied /usr/bin/journalctl --no-pager -o json -n 200 -u ssh.service
+		denied /usr/bin/journalctl --no-pager -a -o json -n 200 -u ssh.service
 	END
 }
 if tests/debian-13 run true 2>/dev/null; then

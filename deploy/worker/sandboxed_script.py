@@ -13,7 +13,7 @@ import threading
 import time
 
 SUDO = os.environ.get("SUDO", "sudo")  # or sudo-rs
-JOURNAL = "/usr/bin/journalctl", "--no-pager", "-o", "json", "-n"
+JOURNAL = "/usr/bin/journalctl", "--no-pager", "-a", "-o", "json", "-n"
 UNIT_STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"  # sd-messages.h
 
 
@@ -66,8 +66,8 @@ def run_of(entry):
 
 
 def text(entry):
-    """The entry's line. One that is not UTF-8 comes as a list of bytes, one of 4 KiB or more not at all."""
-    message = entry.get("MESSAGE") or "(a line too long to be shown)"
+    """The entry's line. One that is not UTF-8 comes as a list of bytes; without journalctl's -a one of 4 KiB would come as null."""
+    message = entry.get("MESSAGE") or ""
     return message if isinstance(message, str) else bytes(message).decode("utf-8", "replace")
 
 

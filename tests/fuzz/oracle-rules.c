@@ -2,7 +2,7 @@
 #include "oracle.h"
 #include "want.h"
 
-#define JOURNAL "/usr/bin/journalctl --no-pager -o json -n "
+#define JOURNAL "/usr/bin/journalctl --no-pager -a -o json -n "
 
 struct lines {
 	char **of;

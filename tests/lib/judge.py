@@ -16,7 +16,7 @@ FREE = {("Unit", "Description"), ("Service", "Environment")}     # the lines of 
 
 
 def sudo_rules(unit, verbs):
-    journal = ("/usr/bin/journalctl", "--no-pager", "-o", "json", "-n")
+    journal = ("/usr/bin/journalctl", "--no-pager", "-a", "-o", "json", "-n")
     return {("left4me", ("/usr/bin/systemctl", verb, unit)) for verb in verbs} | {
         ("left4me", (*journal, "200", "-u", unit)), ("left4me", (*journal, "200", "-u", unit, "-f")),
         ("left4me", (*journal, "all", "-u", unit, "-f"))}

@@ -117,7 +117,7 @@ for sudo in sudo sudo-rs; do
 	like "$said" '^hello from the build' "a build's, by $sudo"
 	like "$said" 'ExecMainStatus=3' "and how it ended"
 done
-fails "the worker reads no other unit there" worker /usr/bin/journalctl --namespace +left4me --no-pager -o json -n 200 -u sshd.service
+fails "the worker reads no other unit there" worker /usr/bin/journalctl --namespace +left4me --no-pager -a -o json -n 200 -u sshd.service
 systemctl stop left4me-server@off
 unlimited
 fresh_journal

@@ -80,7 +80,7 @@ def failure():
 
 
 def outputs():
-    equal(build(6), (None, ["out", "err", "out", "caf\ufffd", "tab\there", "x" * 4000, "(a line too long to be shown)", "no end"],
+    equal(build(6), (None, ["out", "err", "out", "caf\ufffd", "tab\there", "x" * 4000, "y" * 5000, "no end"],
                      []), "both outputs in their order, nasty bytes, long lines")
     equal(build(8), (None, [], []), "no output")
 

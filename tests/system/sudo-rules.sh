@@ -130,7 +130,7 @@ done
 storm() { # SUDO
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	as_left4me bash -c 'for ((i = 0; i < 300; i++)); do
-		"$1" -n /usr/bin/journalctl --no-pager -o json -n 200 -u left4me-server@alpha.service >/dev/null || echo "refused: call $i"
+		"$1" -n /usr/bin/journalctl --no-pager -a -o json -n 200 -u left4me-server@alpha.service >/dev/null || echo "refused: call $i"
 	done' - "$1" 2>&1
 }
 touch /run/storm
@@ -160,7 +160,7 @@ cat >"$STATE"/.venv/bin/gunicorn <<-'END'
 		result() { echo "$sudo $1: $?"; }
 		$sudo -n /usr/bin/systemctl restart left4me-reload.service; result reload
 		$sudo -n /usr/bin/systemctl restart left4me-server@alpha.service; result restart
-		$sudo -n /usr/bin/journalctl --no-pager -o json -n 200 -u left4me-server@alpha.service | grep -c '"MESSAGE"' >/dev/null; result journal
+		$sudo -n /usr/bin/journalctl --no-pager -a -o json -n 200 -u left4me-server@alpha.service | grep -c '"MESSAGE"' >/dev/null; result journal
 		$sudo -n /usr/bin/systemctl stop left4me-server@alpha.service; result stop
 		$sudo -n /usr/bin/systemctl stop left4me-web.service 2>/dev/null; result "other unit"
 	done

@@ -110,7 +110,7 @@ each_rule() { # SUDO
 }
 for sudo in sudo sudo-rs; do
 	is "$(each_rule $sudo)" "" "$sudo: every rule, from within the application"
-	like "$(get /sudo sudo=$sudo command="/usr/bin/journalctl --no-pager -o json -n 200 -u build-overlay@10.service")" \
+	like "$(get /sudo sudo=$sudo command="/usr/bin/journalctl --no-pager -a -o json -n 200 -u build-overlay@10.service")" \
 		"hello from the build" "$sudo: it reads what the build said"
 	like "$(get /sudo sudo=$sudo command="/usr/bin/systemctl stop left4me-web.service" | tail -n 1)" "^status [1-9]" \
 		"$sudo: what has no rule is denied"
@@ -125,7 +125,7 @@ open_logs() { # SUDO TERMINAL
 	local i
 	for ((i = 0; i < 32; i++)); do
 		LIMIT=300 get /log sudo="$1" ${2:+terminal=yes} \
-			command="/usr/bin/journalctl --no-pager -o json -n 200 -u left4me-server@alpha.service -f" >"log.$i" &
+			command="/usr/bin/journalctl --no-pager -a -o json -n 200 -u left4me-server@alpha.service -f" >"log.$i" &
 	done
 }
 all_show() { [ "$(grep -l "$1" log.* | wc -l)" -eq 32 ]; } # WORD

@@ -64,12 +64,12 @@ sql "UPDATE servers SET port = 28500 WHERE name = 'off'"
 printf '#!/bin/sh\nexit 1\n' | put 755 "$STATE/installation/srcds_run"
 systemctl start left4me-server@looping 2>/dev/null
 reload
-ok "a crash loop shows, with its last exit status" wait_for 20 eval \
+ok "a crash loop shows, with its last exit status" wait_for 60 eval \
 	'line looping | grep -Eq "^looping restarting - 27020 - [1-9][0-9]* [1-9][0-9]* restarts?, the last: exit status 1 after [0-9]+ s$"'
 install -d /etc/systemd/system/left4me-server@looping.service.d
 printf '[Service]\nRestartSec=50ms\n' >/etc/systemd/system/left4me-server@looping.service.d/50-fast.conf
 reload
-ok "then systemd gives up" wait_for 20 eval 'line looping | grep -q "^looping failed "'
+ok "then systemd gives up" wait_for 60 eval 'line looping | grep -q "^looping failed "'
 like "$(line looping)" "^looping failed [0-9a-z]+ 27020 - [0-9]+ given up after [0-9]+ restarts, the last: exit status 1 after [0-9]+ s$" \
 	"which is said"
 like "$(line off)" "^off refused - - - - port 28500 is not in 27000-27999$" "a refused row"

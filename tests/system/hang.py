@@ -1,7 +1,8 @@
-"""hang.py DIRECTORY: a file system in DIRECTORY that never answers who looks for the name 10, until this process is killed.
+"""hang.py DIRECTORY [UID]: a file system in DIRECTORY that never answers who looks for the name 10, until this process is killed.
 
 As an ordinary user can make it: a FUSE in a user namespace, below an overlay, which lets other users in. Its place for others
-is /proc/PID/root/DIRECTORY/merged; prints "ready PID" when it is there, and each lookup.
+is /proc/PID/root/DIRECTORY/merged; prints "ready PID" when it is there, and each lookup. With UID, called by root: DIRECTORY
+itself, as fusermount would mount it for that user.
 """
 import ctypes
 import os
@@ -56,6 +57,13 @@ def serve(fuse):
         os.write(fuse, struct.pack("<IiQ", 16 + len(data), error, unique) + data)
 
 
+def mounted_for(uid):
+    fuse = os.open("/dev/fuse", os.O_RDWR)
+    mount("fuse", DIRECTORY, "fuse", f"fd={fuse},rootmode=40000,user_id={uid},group_id={uid}")
+    print("ready", os.getpid(), flush=True)
+    serve(fuse)
+
+
 def main():
     uid, gid = os.getuid(), os.getgid()
     os.unshare(os.CLONE_NEWUSER | os.CLONE_NEWNS)
@@ -75,4 +83,7 @@ def main():
     os.wait()
 
 
-main()
+if len(sys.argv) > 2:
+    mounted_for(sys.argv[2])
+else:
+    main()

@@ -45,7 +45,7 @@ others_go_on() { # LABEL
 	ok "$1: sudo answers" within_a_second runuser -u left4me -- sudo -n -l
 	ok "$1: a service that is restarted comes back" bystander_comes_back
 	ok "$1: a daemon-reload ends" timeout -k 1 20 systemctl daemon-reload
-	unlike "$(cat /proc/1/wchan /proc/1/stack 2>/dev/null)" fuse "$1: PID 1 does not wait for it"
+	unlike "$(cat /proc/1/wchan /proc/1/stack 2>/dev/null)" 'fuse|request_wait_answer' "$1: PID 1 does not wait for it"
 }
 
 # --- the overlays ------------------------------------------------------------------------------------------------------
@@ -73,12 +73,34 @@ ok "the activation ends" timeout 20 systemctl start left4me-activate
 is "$(property left4me-activate Result)" exec-condition "since it follows no link"
 ok "the activation: systemctl answers" within_a_second systemctl is-active dbus
 ok "the activation: another unit starts" within_a_second systemctl start other
-unlike "$(cat /proc/1/wchan /proc/1/stack 2>/dev/null)" fuse "the activation: PID 1 does not wait for it"
+unlike "$(cat /proc/1/wchan /proc/1/stack 2>/dev/null)" 'fuse|request_wait_answer' "the activation: PID 1 does not wait for it"
 said=$(COLUMNS=250 timeout -k 1 20 left4me-generator status)
 like "$said" "^alpha +running " "the activation: status says what runs"
 like "$said" "^unknown without rows: .*is a symbolic link" "the activation: and what it cannot know"
 kill -KILL "$(pgrep -P "$trap")" "$trap"
 as_left4me "rm left4me.db && mv kept left4me.db"
+
+# --- the database's own file system, as fusermount mounts it for its user -----------------------------------------------
+
+as_left4me "mkdir net"
+python3 hang.py "$STATE/net" 980 >net.log 2>&1 &
+net=$!
+wait_for 10 grep -q ^ready net.log
+printf '[host]\ndatabase = %s/net/10/left4me.db\n' "$STATE" >/etc/left4me/left4me.conf.d/50-net.conf
+ok "a reload ends" timeout -k 1 20 systemctl daemon-reload
+like "$(cat /run/left4me/report)" "net/10/left4me.db: could not be read within 3 seconds; the rows of" "it gives up and has the last good rows"
+systemctl start --no-block build-overlay@10
+ok "a build looks for its script in it" wait_for 10 eval 'pgrep -u left4me -f left4me-fetch-script'
+others_go_on "a build that waits for its script"
+ok "the helper's alarm ends it" wait_for 30 eval '[ "$(property build-overlay@10 Result)" = signal ]'
+ok "nobody of root's waits in it" wait_for 10 eval '! pgrep -u root -f left4me-fetch-script'
+rm /etc/left4me/left4me.conf.d/50-net.conf
+kill -KILL "$net"
+wait "$net" 2>/dev/null
+umount -l "$STATE/net"
+ok "with the file system gone the process is" wait_for 10 eval '! pgrep -f left4me-fetch-script'
+ok "the build has failed by then" wait_for 60 eval '[ "$(property build-overlay@10 ActiveState)" = failed ]'
+ok "with its database it builds again" eval 'systemctl daemon-reload && systemctl start build-overlay@10'
 systemctl reset-failed
 systemctl restart left4me-server@alpha
 ok "servers start as before" wait_for 20 is_ready alpha

@@ -172,7 +172,7 @@ static void check_left_behind(const struct config *config, const struct model *m
 
 /* --- all of them ----------------------------------------------------------------------------------------- */
 
-/* The link that has the rows fetched later is there when they were not the database's; put_activate() in render.c. */
+/* The link that has the rows fetched later is there when they were not the database's; want_activate() in render.c. */
 static void check_origin(const char *database, struct report *report)
 {
 	struct stat st;

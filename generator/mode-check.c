@@ -10,7 +10,7 @@ static void compare_copies(struct run *run)
 	};
 	struct sink *sink = sink_compare(directories, &run->report);
 
-	(void) sink->finish(sink, run_render_host(run, sink) == 0);
+	(void) sink->finish(sink, run_render_host(run, sink) == 0 && run_render_origin(run, sink) == 0);
 }
 
 /* The systemd that is installed names every setting that it knows; any other it passes over with a line in the journal. */
@@ -25,7 +25,7 @@ static void check_settings(struct run *run, const char *systemd)
 		return;
 	}
 	sink = sink_known(text_string(&items), systemd, &run->report);
-	(void) sink->finish(sink, run_render_host(run, sink) == 0);
+	(void) sink->finish(sink, run_render_host(run, sink) == 0 && run_render_origin(run, sink) == 0);
 }
 
 static void check_host(struct run *run)

@@ -8,9 +8,9 @@
 #include "run.h"
 
 /*
- * Seconds. Reading may hang: when its time is over the process ends. What follows can only be slow, on a machine
- * that swaps say, and its result is wanted even then; when its time is over the tree is taken back, well before
- * systemd's own 90 seconds.
+ * Seconds. Reading may hang: when its time is over the process ends. Writing, before and after, can only be slow, on a
+ * machine that swaps say, and its result is wanted even then; when its time is over what is not whole is taken back.
+ * All of it ends well before systemd's own 90 seconds.
  */
 enum { READ_PATIENCE = 5, WRITE_PATIENCE = 30, LAST_PATIENCE = 1 };
 
@@ -90,18 +90,37 @@ static int put_state(const struct run *run, bool with_rows, struct sink *sink)
 	return with_rows && run->origin == ROWS_DATABASE ? put_text(sink, "last-good", 0600, &run->rows.text) : 0;
 }
 
+static void start_writing(void)
+{
+	is_writing = 1;
+	(void) alarm(WRITE_PATIENCE);
+}
+
 /*
- * What the configuration says comes first and stays when what the rows say does not fit: then the fallback templates
- * serve, and the sudo rules of an earlier run stay.
+ * What the configuration says comes before the rows are read and stays whatever becomes of them: the fallback templates
+ * serve what runs. NULL when it cannot be written.
  */
-static int write_tree(struct run *run, const char *units, const char *state)
+static struct sink *write_host(struct run *run, const char *units, const char *state)
 {
 	struct sink *sink = sink_directories(units, state, &out_of_time, &run->report);
+
+	start_writing();
+	if (sink && run_render_host(run, sink) < 0) {
+		(void) sink->finish(sink, false);
+		sink = NULL;
+	}
+	if (sink)
+		sink->settle(sink);
+	is_writing = 0;
+	return sink;
+}
+
+/* When what the rows say does not fit the sudo rules of an earlier run stay. */
+static int write_rows(struct run *run, struct sink *sink)
+{
 	int rows;
 
-	if (!sink)
-		return -1;
-	if (run_render_host(run, sink) < 0)
+	if (run_render_origin(run, sink) < 0)
 		return sink->finish(sink, false);
 	sink->settle(sink);
 	rows = run_render_rows(run, sink);
@@ -110,15 +129,36 @@ static int write_tree(struct run *run, const char *units, const char *state)
 	return sink->finish(sink, put_state(run, rows == 0, sink) == 0) == 0 ? rows : -1;
 }
 
+/* The report's first *ret_logged lines are logged. */
+static int read_and_write(struct run *run, const struct options *options, const char *state, const char *started,
+			  struct sink *sink, size_t *ret_logged)
+{
+	cleanup_free char *last_good = state ? xasprintf("%s/last-good", state) : NULL;
+
+	(void) alarm(READ_PATIENCE);
+	(void) run_read_rows(run, options, last_good);
+	start_writing();
+	run_build_model(run);
+	if (started)
+		running_read(started, &run->report, &run->running);
+	if (run->model.instance_count > 0)
+		drop_ins_read(options->prefix, &run->drop_ins);
+	log_line(LOG_INFO, "%zu servers, %zu overlays, %zu refused", run->model.instance_count,
+		 run->model.overlay_count, run->model.refused);
+	log_report(&run->report, 0);
+	*ret_logged = run->report.count;
+	return write_rows(run, sink);
+}
+
 int mode_generator(const struct options *options)
 {
 	const char *units = options->words[0];
 	cleanup_free char *state = run_directory(units, "left4me");
 	cleanup_free char *started = run_directory(units, "systemd/units");
-	cleanup_free char *last_good = state ? xasprintf("%s/last-good", state) : NULL;
 	cleanup(run_done) struct run run = RUN_EMPTY;
-	size_t logged;
-	int r;
+	struct sink *sink;
+	size_t logged = 0;
+	int r = -1;
 
 	if (is_not_for_us())
 		return EXIT_CLEAN;
@@ -127,20 +167,9 @@ int mode_generator(const struct options *options)
 	run_read_config(&run, options, true);
 	if (getenv("SYSTEMD_SCOPE") && !*options->prefix)
 		log_to_kernel();
-	(void) run_read_rows(&run, options, last_good);
-	is_writing = 1;
-	(void) alarm(WRITE_PATIENCE);
-	run_build_model(&run);
-	if (started)
-		running_read(started, &run.report, &run.running);
-	if (run.model.instance_count > 0)
-		drop_ins_read(options->prefix, &run.drop_ins);
-	/* Before there is a tree: a line that fails for want of memory ends the run with status 1. */
-	log_line(LOG_INFO, "%zu servers, %zu overlays, %zu refused", run.model.instance_count,
-		 run.model.overlay_count, run.model.refused);
-	log_report(&run.report, 0);
-	logged = run.report.count;
-	r = write_tree(&run, units, state);
+	sink = write_host(&run, units, state);
+	if (sink)
+		r = read_and_write(&run, options, state, started, sink, &logged);
 	if (r < 0)
 		log_report(&run.report, logged);
 	reader_wait(&run.reader);

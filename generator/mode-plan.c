@@ -116,7 +116,8 @@ int mode_plan(const struct options *options)
 	(void) run_read_rows(&run, options, last_good);
 	run_build_model(&run);
 	drop_ins_read(options->prefix, &run.drop_ins);
-	if (sink->finish(sink, run_render_host(&run, sink) == 0 && run_render_rows(&run, sink) == 0) == 0 &&
+	if (sink->finish(sink, run_render_host(&run, sink) == 0 && run_render_origin(&run, sink) == 0 &&
+			 run_render_rows(&run, sink) == 0) == 0 &&
 	    !run.report.blind && (run.origin == ROWS_DATABASE || run.origin == ROWS_LAST_GOOD))
 		status = compare(&run, options, &new);
 	if (status == EXIT_NOTHING)

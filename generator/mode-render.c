@@ -18,7 +18,8 @@ static int write_units(struct run *run, const struct options *options)
 
 	if (!sink)
 		return -1;
-	return sink->finish(sink, run_render_host(run, sink) == 0 && (!tree || run_render_rows(run, sink) == 0));
+	return sink->finish(sink, run_render_host(run, sink) == 0 && run_render_origin(run, sink) == 0 &&
+			    (!tree || run_render_rows(run, sink) == 0));
 }
 
 int mode_render(const struct options *options)

@@ -46,11 +46,11 @@ static bool has_rules(const struct picture *picture)
 	return picture->origin != ROWS_OMITTED;
 }
 
-enum part { OF_HOST, OF_ROWS };
+enum part { OF_HOST, OF_ORIGIN, OF_ROWS };
 
 struct output;
 static int put_host(struct rendering *rendering, const struct output *output);
-static int put_activate(struct rendering *rendering, const struct output *output);
+static int want_activate(struct rendering *rendering, const struct output *output);
 static int put_fallback(struct rendering *rendering, const struct output *output);
 static int put_servers(struct rendering *rendering, const struct output *output);
 static int put_builds(struct rendering *rendering, const struct output *output);
@@ -94,7 +94,8 @@ static const struct output {
 	{ OF_HOST, put_host, &template_workshop_refresh_hardening_conf, "left4me-workshop-refresh.service.d",
 	  "10-hardening.conf", has_refresh, NULL, NULL },
 	{ OF_HOST, put_host, &template_activate_service, "", "left4me-activate.service", always, NULL, NULL },
-	{ OF_HOST, put_activate, &template_activate_timer, "", "left4me-activate.timer", always, "timers.target.wants", NULL },
+	{ OF_HOST, put_host, &template_activate_timer, "", "left4me-activate.timer", always, NULL, NULL },
+	{ OF_ORIGIN, want_activate, NULL, "", "left4me-activate.timer", always, "timers.target.wants", NULL },
 	{ OF_HOST, put_host, &template_reload_service, "", "left4me-reload.service", always, NULL, NULL },
 	{ OF_HOST, put_host, &template_check_service, "", "left4me-check.service", always, "left4me.target.wants", NULL },
 	{ OF_HOST, put_host, &template_check_timer, "", "left4me-check.timer", always, "timers.target.wants", NULL },
@@ -102,8 +103,8 @@ static const struct output {
 	{ OF_ROWS, put_servers, &template_server_service, "", SERVER_UNIT, always, "left4me.target.wants", NULL },
 	{ OF_ROWS, put_builds, &template_build_service, "", BUILD_UNIT, always, NULL, NULL },
 	{ OF_ROWS, put_rules, &template_left4me_sudoers, "sudoers.d", "left4me", has_rules, NULL, NULL },
-	{ OF_HOST, put_directory, NULL, "", "root", has_rules, NULL, NULL },
-	{ OF_HOST, put_directory, NULL, "", "mounted", has_rules, NULL, NULL },
+	{ OF_ORIGIN, put_directory, NULL, "", "root", has_rules, NULL, NULL },
+	{ OF_ORIGIN, put_directory, NULL, "", "mounted", has_rules, NULL, NULL },
 };
 
 /* --- into the sink --------------------------------------------------------------------------------------- */
@@ -154,11 +155,13 @@ static int put_host(struct rendering *rendering, const struct output *output)
 }
 
 /* Wanted where the database was out of reach: it is looked for again and again. */
-static int put_activate(struct rendering *rendering, const struct output *output)
+static int want_activate(struct rendering *rendering, const struct output *output)
 {
 	enum rows_origin origin = rendering->picture->origin;
+	struct sink *sink = rendering->sink;
+	const struct file unit = { .tree = TREE_UNITS, .directory = output->directory, .name = output->name };
 
-	return put_unit(rendering, output, output->name, origin == ROWS_NONE || origin == ROWS_LAST_GOOD);
+	return origin == ROWS_NONE || origin == ROWS_LAST_GOOD ? sink->link(sink, &unit, output->wanted_by) : 0;
 }
 
 /*
@@ -443,6 +446,11 @@ static int render(const struct picture *picture, enum part part, struct sink *si
 int render_host(const struct picture *picture, struct sink *sink)
 {
 	return render(picture, OF_HOST, sink);
+}
+
+int render_origin(const struct picture *picture, struct sink *sink)
+{
+	return render(picture, OF_ORIGIN, sink);
 }
 
 int render_rows(const struct picture *picture, struct sink *sink)

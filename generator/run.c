@@ -91,9 +91,16 @@ void run_build_model(struct run *run)
 
 int run_render_host(const struct run *run, struct sink *sink)
 {
-	const struct picture picture = { .config = &run->config, .origin = run->origin };
+	const struct picture picture = { .config = &run->config };
 
 	return render_host(&picture, sink);
+}
+
+int run_render_origin(const struct run *run, struct sink *sink)
+{
+	const struct picture picture = { .config = &run->config, .origin = run->origin };
+
+	return render_origin(&picture, sink);
 }
 
 int run_render_rows(const struct run *run, struct sink *sink)

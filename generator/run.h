@@ -39,8 +39,12 @@ int run_read_rows(struct run *run, const struct options *options, const char *la
 /* What configuration and rows mean. */
 void run_build_model(struct run *run);
 
-/* What the configuration alone says, and what the rows say, pushed into a sink. 0 or -1. */
+/*
+ * Pushed into a sink: what the configuration alone says, which may come before the rows are read; what depends on where
+ * they came from; what they say. 0 or -1.
+ */
 int run_render_host(const struct run *run, struct sink *sink);
+int run_render_origin(const struct run *run, struct sink *sink);
 int run_render_rows(const struct run *run, struct sink *sink);
 
 void run_print_report(const struct run *run, FILE *file);

@@ -132,8 +132,8 @@ static struct json *make_document(const struct picture *picture)
 	struct json *document;
 	FILE *file;
 
-	EXPECT(sink && sink->finish(sink, render_host(picture, sink) == 0) == 0 && report.count == 0, "no document: %s",
-	       report.count ? report.lines[0] : "");
+	EXPECT(sink && sink->finish(sink, render_host(picture, sink) == 0 && render_origin(picture, sink) == 0) == 0 &&
+	       report.count == 0, "no document: %s", report.count ? report.lines[0] : "");
 	file = fopen(path, "r");
 	EXPECT(file, "no document");
 	for (int c; (c = getc(file)) != EOF; )
@@ -155,7 +155,8 @@ static void check_units(const struct config *config, bool with_document)
 	size_t lines = 0;
 
 	kept_start(&kept);
-	EXPECT(kept.sink.finish(&kept.sink, render_host(&picture, &kept.sink) == 0) == 0, "the sink did not fail");
+	EXPECT(kept.sink.finish(&kept.sink, render_host(&picture, &kept.sink) == 0 &&
+		       render_origin(&picture, &kept.sink) == 0) == 0, "the sink did not fail");
 	for (size_t i = 0; i < kept.count; i++) {
 		const struct kept *item = &kept.all[i];
 		cleanup_free char *path = kept_path(item);

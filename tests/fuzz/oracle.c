@@ -37,6 +37,7 @@ static void push(const struct picture *picture, struct kept_sink *ret_kept)
 {
 	kept_start(ret_kept);
 	EXPECT(ret_kept->sink.finish(&ret_kept->sink, render_host(picture, &ret_kept->sink) == 0 &&
+		       render_origin(picture, &ret_kept->sink) == 0 &&
 		       (picture->origin == ROWS_OMITTED || render_rows(picture, &ret_kept->sink) == 0)) == 0, "the sink did not fail");
 }
 

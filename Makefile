@@ -55,12 +55,14 @@ $B/core/%.o: generator/%.c | $B/core/templates.h
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -MMD -MP -c -o $@ $<
 
-# Another place for the helpers is another default of [host] helpers: compiled, commented and documented anew.
+# Another place for the helpers is another default of [host] helpers: compiled, commented and documented anew; that for data,
+# another place where a message says that the views lie.
 $B/core/config.o: override CPPFLAGS += -DLIBEXECDIR='"$(LIBEXECDIR)"'
-$B/core/config.o: $B/libexecdir
+$B/core/database-explain.o: override CPPFLAGS += -DVIEWS='"$(DATADIR)/left4me/schema/views.sql"'
+$B/core/config.o $B/core/database-explain.o: $B/libexecdir
 $B/libexecdir: FORCE
 	@mkdir -p $(@D)
-	@echo '$(LIBEXECDIR)' | cmp -s - $@ || echo '$(LIBEXECDIR)' > $@
+	@echo '$(LIBEXECDIR) $(DATADIR)' | cmp -s - $@ || echo '$(LIBEXECDIR) $(DATADIR)' > $@
 FORCE:
 
 $B/text/etc/left4me/left4me.conf: deploy/left4me.conf.awk generator/keys.h $B/libexecdir

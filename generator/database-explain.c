@@ -4,6 +4,11 @@
 
 #include "base.h"
 
+/* Where `make install` puts them. */
+#ifndef VIEWS
+#define VIEWS "/usr/local/share/left4me/schema/views.sql"
+#endif
+
 /*
  * A view, ours or one that it uses, whose text has "NAME" in double quotes: SQLite takes that for a column, and once
  * took it for a text where there was no such column. Owned by the caller; NULL if there is none.
@@ -30,7 +35,7 @@ static char *explain_column(sqlite3 *db, const char *view, const char *message)
 	cleanup_free char *quoting = view_with(db, name, length);
 
 	if (!quoting)
-		return xasprintf("view %s: no such column: %.*s; deploy/schema/views.sql creates it", view, (int) length, name);
+		return xasprintf("view %s: no such column: %.*s; " VIEWS " creates it", view, (int) length, name);
 	return xasprintf("view %s: no such column: \"%.*s\", which view %s has in double quotes, as a column's name; a text is "
 			 "written '%.*s'", view, (int) length, name, quoting, (int) length, name);
 }
@@ -41,7 +46,7 @@ char *database_explain(sqlite3 *db, const char *view)
 	cleanup_free char *message = xstrdup(sqlite3_errmsg(db));
 
 	if (strcmp(message, missing) == 0)
-		return xasprintf("has no view %s; deploy/schema/views.sql creates it", view);
+		return xasprintf("has no view %s; " VIEWS " creates it", view);
 	if (strncmp(message, "no such column: ", 16) == 0)
 		return explain_column(db, view, message);
 	if (strncmp(message, "no such collation", 17) == 0)

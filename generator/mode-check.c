@@ -69,8 +69,9 @@ int mode_check(const struct options *options)
 	if (on_host && host_is_running())
 		check_host(&run);
 	run_print_report(&run, stdout);
-	(void) fprintf(stderr, "%zu servers, %zu overlays, %zu refused\n", run.model.instance_count,
-		       run.model.overlay_count, run.model.refused);
+	(void) fprintf(stderr, "%zu problem%s; %zu servers, %zu overlays, %zu refused\n", run.report.problems,
+		       run.report.problems == 1 ? "" : "s", run.model.instance_count, run.model.overlay_count,
+		       run.model.refused);
 	if (run.report.blind || ferror(stdout))
 		return EXIT_NOTHING;
 	return run.report.problems > 0 ? EXIT_PROBLEMS : EXIT_CLEAN;

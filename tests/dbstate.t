@@ -387,7 +387,7 @@ MESSAGES = [
         sql("DROP TABLE " + INSTANCES, "CREATE TABLE s (state)", "CREATE VIEW deeper AS SELECT * FROM s WHERE state = \"on\"",
             "CREATE VIEW %s AS SELECT %s FROM deeper" % (INSTANCES, constants_of(INSTANCES)))()), QUOTED % (INSTANCES, "deeper")),
     ("a column that is not there", view(INSTANCES, "SELECT " + constants_of(INSTANCES).replace("AS port", "AS prot")),
-     "view generator_instances: no such column: port; deploy/schema/views.sql creates it"),
+     "view generator_instances: no such column: port; /usr/local/share/left4me/schema/views.sql creates it"),
     ("numbers as texts", view(INSTANCES, "SELECT " + constants_of(INSTANCES, name="'x'", port="'27001'", enabled="'true'")),
      "port: '27001' is a text, not an integer: CAST it in the view.*enabled: 'true' is a text, not 0 or 1: CAST it in the view"),
 ]

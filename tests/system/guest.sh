@@ -111,8 +111,10 @@ sql() { # STATEMENTS
 # Where the package or make install has put schema and examples.
 share() { find /usr/local/share/left4me /usr/share/left4me -maxdepth 0 2>/dev/null | head -n 1; }
 
+# After a boot without one, whose timer would reload once it can be read: what is reloaded is for the scenario to say.
 make_database() {
 	local schema
+	systemctl stop left4me-activate.timer left4me-activate.service 2>/dev/null || :
 	schema=$(share)/schema
 	install -d -o left4me -g left4me "$STATE"
 	runuser -u left4me -- sh -c "umask 0027; cat '$schema/schema.sql' '$schema/views.sql' | sqlite3 -bail '$DATABASE' >/dev/null"

@@ -8,28 +8,59 @@ import contextlib
 import json
 import os
 import select
+import sqlite3
 import subprocess
 import threading
 import time
 
 SUDO = os.environ.get("SUDO", "sudo")  # or sudo-rs
 JOURNAL = "/usr/bin/journalctl", "--no-pager", "-a", "-o", "json", "-n"
+REPORT = "/run/left4me/report"
+DATABASE = "/var/lib/left4me/left4me.db"
 UNIT_STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"  # sd-messages.h
 
 
 class ScriptFailed(Exception):
-    """The text says whether the build failed, was cancelled or never started, with Result, ExecMainStatus and the reason."""
+    """kind is "failed", "cancelled", "not started" or "no log"; result and status are systemd's Result and ExecMainStatus of a
+    build that failed, else None; the text has all of it, and the reason."""
+
+    def __init__(self, unit, kind, reason="", result=None, status=None):
+        how = kind if result is None else f"{kind}: Result={result} ExecMainStatus={status}"
+        super().__init__(f"{unit} {how}: {reason}" if reason else f"{unit} {how}")
+        self.kind, self.result, self.status = kind, result, status
 
 
 def sudo(*command, stdout=subprocess.DEVNULL, **streams):
     return subprocess.Popen([SUDO, "-n", *command], stdin=subprocess.DEVNULL, stdout=stdout, **streams)
 
 
+def why_denied(unit, error):
+    """What sudo says of a command for which it has no rule is that it wants a password. The reason: what the last reload
+    refused of the unit's row, that there was no reload since, or that there is no row. Any other error is its own reason."""
+    if not error.startswith("sudo"):
+        return error
+    kind, _, name = unit.removesuffix(".service").partition("@")
+    place, view, row = ((f"(instance '{name}')", "generator_instances", "name = ?") if kind == "left4me-server" else
+                        (f"(overlay {name})", "generator_overlays", "id = CAST(? AS INTEGER) AND script <> ''"))
+    with open(REPORT, encoding="utf-8", errors="replace") as report:
+        for line in map(str.strip, report):
+            if place in line or line.startswith(f"{view}: beyond ") and name in line.rpartition(": ")[2].split():
+                return f"refused: {line}"
+    if os.path.exists(f"/run/systemd/generator/{unit}"):
+        return error
+    with contextlib.closing(sqlite3.connect(f"file:{DATABASE}?mode=ro", uri=True, timeout=1)) as database:
+        known = database.execute(f"SELECT 1 FROM {view} WHERE {row}", (name,)).fetchone()
+    return "not reloaded yet" if known else "unknown: it has no row"
+
+
 def read_journal(unit):
-    process = sudo(*JOURNAL, "200", "-u", unit, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    lines, error = process.communicate()
-    if process.returncode != 0:
-        raise ScriptFailed(f"{unit}: no log: {error.decode(errors='replace').strip()}")
+    for _ in range(5):
+        process = sudo(*JOURNAL, "200", "-u", unit, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        lines, error = process.communicate()
+        if process.returncode != 0:
+            raise ScriptFailed(unit, "no log", why_denied(unit, error.decode(errors="replace").strip()))
+        if not lines or lines.endswith(b"\n"):  # sudo's own I/O logging cuts one call in a hundred short
+            break
     return [json.loads(line) for line in lines.splitlines() if line.startswith(b"{")]  # not "-- Boot ... --"
 
 
@@ -50,7 +81,7 @@ def follow_journal(unit):
             if select.select([tail.stdout], [], [], 0.1)[0]:
                 data = os.read(tail.stdout.fileno(), 16384)
                 if not data:
-                    raise ScriptFailed(f"{unit}: journalctl -f has ended")
+                    raise ScriptFailed(unit, "no log", "journalctl -f has ended")
                 *lines, rest = (rest + data).split(b"\n")
                 yield from map(json.loads, lines)
     finally:
@@ -85,7 +116,7 @@ def run_sandboxed_script(overlay_id, on_stdout, on_stderr, should_cancel):
     with contextlib.closing(follow_journal(unit)) as entries:
         next(entries)
         if should_cancel():
-            raise ScriptFailed(f"{unit} cancelled before its start")
+            raise ScriptFailed(unit, "cancelled", "before its start")
         begin = heard = time.monotonic()
         run = last = is_over = None
         start = sudo("/usr/bin/systemctl", "start", unit, stderr=subprocess.PIPE, text=True, errors="replace")
@@ -115,7 +146,12 @@ def run_sandboxed_script(overlay_id, on_stdout, on_stderr, should_cancel):
             error = start.communicate()[1].partition("\n")[0]
             if canceller.ident:
                 canceller.join()
-    if start.returncode != 0:  # first of all: Result may be that of an earlier run
-        state = subprocess.check_output(["/usr/bin/systemctl", "show", "--property=Result,ExecMainStatus", unit], text=True)
-        how = "cancelled" if canceller.ident else "failed" if run else "not started"
-        raise ScriptFailed(f"{unit} {how}: {' '.join(state.split())}: {error}")
+    if start.returncode == 0:  # first of all: Result may be that of an earlier run
+        return
+    if canceller.ident:  # by what was asked for: systemd 257 may take the build for nobody's child, and have no Result of it
+        raise ScriptFailed(unit, "cancelled", error)
+    if not run:
+        raise ScriptFailed(unit, "not started", why_denied(unit, error))
+    state = subprocess.check_output(["/usr/bin/systemctl", "show", "--property=Result,ExecMainStatus", unit], text=True)
+    state = dict(line.split("=", 1) for line in state.split())
+    raise ScriptFailed(unit, "failed", error, state["Result"], int(state["ExecMainStatus"]))

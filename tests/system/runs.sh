@@ -39,6 +39,7 @@ done
 # shellcheck source=tests/system/as-web.sh
 . ./as-web.sh
 reload
+insert_overlay 76 true
 
 # sudo with one command that is overtaken by what is called after it.
 late() { # NAME CASES

@@ -96,6 +96,16 @@ is "$(grep -c left4me-server@ $RULES)" 0 "its last rules are gone"
 step "stop without a rule: it does not run" stop alpha
 ! worker start alpha
 tap_result $? "start without a row is refused"
+like "$ERR" "left4me-worker: unknown: it has no row" "which is the reason"
+insert_server toolate 27030 0
+! worker start toolate
+like "$ERR" "left4me-worker: not reloaded yet" "of a new row, that there was no reload"
+sql "UPDATE servers SET port = 28500 WHERE name = 'toolate'"
+step "reload with a row that is refused" reload
+! worker start toolate
+like "$ERR" "left4me-worker: refused: .*\(instance 'toolate'\), port: 28500" "of a refused row, why"
+delete_server toolate
+step "reload" reload
 ! worker log alpha
 tap_result $? "log without a rule is refused"
 like "$ERR" . "... with a reason: $ERR"

@@ -34,12 +34,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "overlay-say.h"
@@ -126,6 +128,21 @@ static void append_explained(struct text *log, const char *message)
 	text_puts(log, message);
 }
 
+/*
+ * Layers one by one are new in 6.8. Linux 6.6 refuses the option, 6.1 takes it and refuses the mount, both with EINVAL, which
+ * newer kernels have for other reasons.
+ */
+static void refuse_old_kernel(const char *path)
+{
+	struct utsname kernel;
+	unsigned major, minor;
+
+	if (uname(&kernel) == 0 && sscanf(kernel.release, "%u.%u", &major, &minor) == 2 &&
+	    (major < 6 || (major == 6 && minor < 8)))
+		die(EXIT_FAILED, 0, "cannot mount an overlay on '%s': needs Linux 6.8 or later, which takes layers one by one; "
+		    "this is %s", path, kernel.release);
+}
+
 /* The file system context keeps the kernel's messages, such as "e overlay: …", for read(2); see fsopen(2). */
 _Noreturn static void die_explained(int context, const char *path, int error)
 {
@@ -133,6 +150,8 @@ _Noreturn static void die_explained(int context, const char *path, int error)
 	char message[1024];
 	ssize_t length;
 
+	if (error == EINVAL)
+		refuse_old_kernel(path);
 	while ((length = read(context, message, sizeof(message) - 1)) > 2) {
 		message[length - (message[length - 1] == '\n')] = '\0';
 		text_puts(&log, log.length ? "; " : ": ");
@@ -145,9 +164,6 @@ static void configure(int context, const char *path, const char *key, const char
 {
 	if (fsconfig(context, FSCONFIG_SET_STRING, key, value, 0) == 0)
 		return;
-	if (errno == EINVAL && strcmp(key, "lowerdir+") == 0)
-		die(EXIT_FAILED, 0, "cannot mount an overlay on '%s': this kernel does not take layers one by one, "
-		    "Linux 6.8 or later is needed", path);
 	die_explained(context, path, errno);
 }
 

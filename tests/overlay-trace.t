@@ -32,6 +32,31 @@ ok "it starts no program"
 ok "every openat2 has RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS"
 run umount a
 
+# Layers one by one came with Linux 6.8: 6.6 refuses the option, 6.1 the mount, both with EINVAL and no more than that.
+einval() # WHICH PREFIX...: the mount with an error of the kernel's at the call of that number
+{
+	which=$1
+	shift
+	strace -E ASAN_OPTIONS=detect_leaks=0 -o "$stage/log" -e trace=fsconfig -e "inject=fsconfig:error=EINVAL:when=$which" "$@" \
+		"$overlay" --root="$R" mount a 1 installation 2>"$err"
+	status=$?
+}
+fresh
+if setarch --uname-2.6 true 2>/dev/null; then
+	einval 2 setarch --uname-2.6
+	refused 1 "'.*merged': needs Linux 6\.8 or later.*this is 2\.6\." "an older kernel that refuses the first layer is named"
+	einval 1000
+	run umount a
+	einval "$(($(grep -c FSCONFIG_SET "$stage/log") + 1))" setarch --uname-2.6
+	refused 1 "needs Linux 6\.8 or later.*this is 2\.6\." "... and one that refuses the mount"
+else
+	skip "no setarch"
+	skip "no setarch"
+fi
+einval 2
+[ "$status" = 1 ] && ! grep -q '6\.8' "$err"
+ok "a newer kernel that refuses a layer is not said to be old"
+
 # Options that the kernel has a default of its own for: mountinfo shows them only where they differ from that.
 strace -e trace=fsconfig -o "$stage/log" "$overlay" --root="$R" mount a 1 installation
 is "$(sed -n 's/^fsconfig([0-9]*, FSCONFIG_SET_STRING, "\([a-z_]*\)", "off", 0) *= 0$/\1/p' "$stage/log" | sort | paste -sd' ' -)" \

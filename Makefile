@@ -158,6 +158,9 @@ systemd-sysusers left4me.conf
 	systemd-tmpfiles --create left4me.conf
 	/usr/lib/systemd/systemd-sysctl 99-left4me.conf || echo "left4me: not all of 99-left4me.conf is in force" >&2
 	test ! -d /run/systemd/system || systemctl daemon-reload
+	@version=$$(systemctl --version | sed -n 's/^systemd \([0-9]*\).*/\1/p'); test "$${version:-0}" -ge 257 || \
+		echo "left4me: systemd $$version is older than 257: no build runs, and servers lack part of their sandbox;" \
+			"left4me-generator check says which" >&2
 endef
 
 # Without DESTDIR servers and builds are stopped first and named. What is there is seen from an installation beside.

@@ -53,9 +53,11 @@ depends=" $(apt-cache depends --recurse --important --installed left4me | sed -n
 while read -r library; do
 	owner=$(dpkg -S "*/$library" 2>/dev/null | sed -n '1s/:.*//p')
 	like "$depends" " ${owner:-none} " "depends on ${owner:-a package} for $library"
-done < <(sort -u needed; printf 'libsystemd.so.0\nlibbpf.so.1\n')
+done < <(sort -u needed; printf 'libsystemd.so.0\nlibbpf.so.1\nlibseccomp.so.2\n')
 direct=$(dpkg-query -W -f '${Depends}' left4me)
 like "$direct" 'libbpf1' "names libbpf1, which systemd loads"
+like "$direct" 'libseccomp2' "names libseccomp2, which systemd 259 and later load, or go without"
+like "$direct" 'dbus-system-bus' "names a system bus, which check asks"
 like "$direct" 'sudo \| sudo-rs' "takes either sudo"
 is "$(dpkg-query -W -f '${Conffiles}' left4me | sed -n 's/^ *\(\/[^ ]*\).*/\1/p' | sort | xargs)" \
 	"/etc/left4me/left4me.conf /etc/left4me/sandbox-resolv.conf /etc/sudoers.d/left4me" "its configuration files"

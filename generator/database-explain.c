@@ -52,5 +52,10 @@ char *database_explain(sqlite3 *db, const char *view)
 	if (strncmp(message, "no such collation", 17) == 0)
 		return xasprintf("view %s: %s, which only the application has; name || '' in the view, in place of name, cures it",
 				 view, message);
+	if (strncmp(message, "no such function", 16) == 0)
+		return xasprintf("view %s: %s in SQLite %s: it is the application's own or a later version's, and the view must do "
+				 "without it", view, message, sqlite3_libversion());
+	if (strncmp(message, "no such module", 14) == 0)
+		return xasprintf("view %s: %s: of virtual tables a view may use json_each alone", view, message);
 	return xasprintf("view %s: %s", view, message);
 }

@@ -255,7 +255,10 @@ static void explain_failure(struct attempt *attempt, int rc, sqlite3 *db)
 	cleanup_free char *reason = NULL;
 	enum sidecar sidecar;
 
-	if (rc != SQLITE_INTERRUPT)
+	if ((rc & 0xff) == SQLITE_NOTADB)
+		reason = xasprintf("%s that SQLite %s can read: it is another kind of file, encrypted, or in the format of a later "
+				   "version", sqlite3_errmsg(db), sqlite3_libversion());
+	else if (rc != SQLITE_INTERRUPT)
 		reason = xstrdup(sqlite3_errmsg(db));
 	else if (!attempt->look)
 		reason = xasprintf("could not be read within %d seconds", DATABASE_PATIENCE);

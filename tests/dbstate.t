@@ -321,7 +321,19 @@ def with_functions():
     connection.close()
 
 
+def without_module():
+    """A virtual table of an extension that is not loaded, and a view over it."""
+    sql("PRAGMA writable_schema = ON", "INSERT INTO sqlite_master VALUES ('table', 'v', 'v', 0, 'CREATE VIRTUAL TABLE v USING spatial(a)')",
+        "INSERT INTO sqlite_master VALUES ('view', 'w', 'w', 0, 'CREATE VIEW w AS SELECT * FROM v')")()
+
+
 FOREIGN = [
+    ("a virtual table of an extension that is not there", without_module),
+    ("2000 tables with an index each", sql("BEGIN", *["CREATE TABLE t%d (a, b, c, d); CREATE INDEX i%d ON t%d (a)".split(";")[k] % ((i,) * (k + 1))
+                                                     for i in range(2000) for k in (0, 1)], "COMMIT")),
+    ("STRICT tables, computed columns and window functions", sql(
+        "CREATE TABLE strict_one (a INTEGER, b AS (a * 2) STORED, c TEXT AS (json_extract(a, '$.x')))",
+        "CREATE TABLE strict_two (a INTEGER, b TEXT) STRICT", "CREATE VIEW ranks AS SELECT a, row_number() OVER (ORDER BY a) FROM strict_two")),
     ("a trigger that calls json_object() with twelve columns", sql("CREATE TRIGGER audit AFTER UPDATE ON users BEGIN INSERT INTO log "
      "VALUES (json_object(%s)); END" % ", ".join("'%s', OLD.%s" % (c, c) for c in COLUMNS[:12]))),
     ("a trigger that joins the text of 45 columns", sql("CREATE TRIGGER audit AFTER UPDATE ON users BEGIN INSERT INTO log VALUES (%s); END" %
@@ -345,6 +357,21 @@ for name, make in FOREIGN:
     run = Generated()
     tap.none(run.problems() + ([] if (run.report, run.servers()) == ([], {"alpha", "bravo"}) else ["%r %r" % (run.report, run.servers())]),
              "%s does not matter" % name)
+
+# The forms of the file that SQLite knows
+FORMS = ["page_size = 512", "page_size = 65536", "auto_vacuum = FULL", "auto_vacuum = INCREMENTAL", "encoding = 'UTF-16be'",
+         "encoding = 'UTF-16le'", "journal_mode = PERSIST", "journal_mode = TRUNCATE", "journal_mode = MEMORY", "journal_mode = OFF",
+         "journal_mode = WAL", "application_id = 7", "secure_delete = ON"]
+for form in FORMS:
+    box.make_clean()
+    connection = sqlite3.connect(DATABASE, isolation_level=None)
+    connection.executescript("PRAGMA %s; %s" % (form, SCHEMA))
+    insert(connection, INSTANCES, instance("alpha", 27001, "+hostname Gr\u00f6\u00dfe"))
+    connection.close()
+    box.give(DATABASE)
+    before = state_of(DIRECTORY)
+    run = Generated()
+    tap.ok((run.report, run.servers(), state_of(DIRECTORY) == before) == ([], {"alpha"}, True), "a database with %s is read" % form, run.report)
 
 OWN = [
     ("a text joined of 150 pieces", "SELECT %s AS name, 27001 AS port, '' AS arguments, 1 AS enabled" % " || ".join(["'a'"] * 150),
@@ -388,6 +415,12 @@ MESSAGES = [
             "CREATE VIEW %s AS SELECT %s FROM deeper" % (INSTANCES, constants_of(INSTANCES)))()), QUOTED % (INSTANCES, "deeper")),
     ("a column that is not there", view(INSTANCES, "SELECT " + constants_of(INSTANCES).replace("AS port", "AS prot")),
      "view generator_instances: no such column: port; /usr/local/share/left4me/schema/views.sql creates it"),
+    ("an encrypted file", change(lambda data: os.urandom(8192)), "file is not a database that SQLite .* can read: it is another kind of file, encrypted, or in"),
+    ("the format of a later SQLite", change(lambda data: data.__setitem__(slice(18, 20), b"\3\3")), "or in the format of a later version"),
+    ("a function of the application's", view(INSTANCES, "SELECT %s" % constants_of(INSTANCES, arguments="slug('x')")),
+     "view generator_instances: no such function: slug in SQLite .*: it is the application's own or a later version's"),
+    ("a full-text index", lambda: (sql("CREATE VIRTUAL TABLE f USING fts5(x)")(), view(INSTANCES, "SELECT %s FROM f" % constants_of(INSTANCES))()),
+     "view generator_instances: no such module: fts5: of virtual tables a view may use json_each alone"),
     ("numbers as texts", view(INSTANCES, "SELECT " + constants_of(INSTANCES, name="'x'", port="'27001'", enabled="'true'")),
      "port: '27001' is a text, not an integer: CAST it in the view.*enabled: 'true' is a text, not 0 or 1: CAST it in the view"),
 ]

@@ -389,17 +389,17 @@ static void pin_cpus(struct loader *loader)
 	struct config *config = &loader->config;
 	const char *system_cpus = config->host.system_cpus, *whence;
 	struct cpuset all, reserved, rest, missing;
-	cleanup_free char *there = NULL;
 
 	if (!cpuset_parse(system_cpus, &reserved) || !find_cpus(loader, &all, &whence))
 		return;
-	there = cpuset_format(&all);
 	rest = cpuset_without(&all, &reserved);
 	missing = cpuset_without(&reserved, &all);
-	if (cpuset_highest(&missing) >= 0)
+	if (cpuset_highest(&missing) >= 0) {
+		cleanup_free char *there = cpuset_format(&all);
+
 		report_problem(loader->report, loader->cpus_place, "[host] system_cpus '%s': CPU %d is not in %s%s",
 			       system_cpus, cpuset_highest(&missing), there, whence);
-	else if (!strpbrk(there, ",-"))
+	} else if (cpuset_is_single(&all))
 		report_warning(loader->report, loader->cpus_place, "[host] system_cpus is ignored: there is a single CPU");
 	else if (cpuset_highest(&rest) < 0)
 		report_problem(loader->report, loader->cpus_place, "[host] system_cpus '%s' leaves no CPU for the games",

@@ -80,6 +80,19 @@ int cpuset_highest(const struct cpuset *set)
 	return cpu;
 }
 
+bool cpuset_is_single(const struct cpuset *set)
+{
+	uint64_t word = 0;
+	int used = 0;
+
+	for (size_t i = 0; i < ELEMENTS(set->words); i++)
+		if (set->words[i]) {
+			word = set->words[i];
+			used++;
+		}
+	return used == 1 && (word & (word - 1)) == 0;
+}
+
 struct cpuset cpuset_without(const struct cpuset *all, const struct cpuset *set)
 {
 	struct cpuset rest = *all;

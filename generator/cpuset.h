@@ -20,5 +20,6 @@ bool cpuset_parse(const char *text, struct cpuset *ret_set);
 
 bool cpuset_has(const struct cpuset *set, int cpu);                    /* 0 to CPUS_MAX-1 */
 int cpuset_highest(const struct cpuset *set);                          /* -1 when empty */
+bool cpuset_is_single(const struct cpuset *set);
 struct cpuset cpuset_without(const struct cpuset *all, const struct cpuset *set);
 char *cpuset_format(const struct cpuset *set);                         /* owned by the caller; "" when empty */

@@ -78,6 +78,7 @@ static const struct output {
 	  "Left 4 Dead 2 server %i, not in the database" },
 	{ OF_HOST, put_host, &template_server_hardening_conf, SERVER_UNIT ".service.d", "10-hardening.conf", always, NULL, NULL },
 	{ OF_HOST, put_host, &template_unmount_service, "", "left4me-unmount@.service", always, NULL, NULL },
+	{ OF_HOST, put_host, &template_collect_service, "", "left4me-collect.service", always, NULL, NULL },
 	{ OF_HOST, put_fallback, &template_build_service, "", BUILD_UNIT ".service", always, NULL,
 	  "Build of overlay %i, not in the database" },
 	{ OF_HOST, put_host, &template_build_hardening_conf, BUILD_UNIT ".service.d", "10-hardening.conf", always, NULL, NULL },

@@ -63,7 +63,7 @@ static int open_script_root(bool create)
 	static const char path[] = RUN_DIRECTORY;
 	cleanup_close int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cleanup_close int run = top < 0 ? -errno : open_beneath(top, path + 1, O_PATH | O_DIRECTORY, 0);
-	const char *name = SCRIPT_ROOT + sizeof(path);
+	const char *name = &SCRIPT_ROOT[sizeof(path)];
 	struct stat st;
 	int fd;
 

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "name.h"
+#include "overlay-build.h"
 #include "overlay-enter.h"
 #include "overlay-say.h"
 #include "overlay-verbs.h"
@@ -18,7 +19,8 @@
 static const char usage[] =
 	"usage: left4me-overlay [--root=DIR] [--dry-run] mount [--started=LIST] NAME LAYER...\n"
 	"       left4me-overlay [--root=DIR] [--dry-run] umount NAME\n"
-	"       left4me-overlay [--root=DIR] build|discard ID\n"
+	"       left4me-overlay [--root=DIR] build|commit|discard ID\n"
+	"       left4me-overlay [--root=DIR] collect\n"
 	"       left4me-overlay enter UNIT -- COMMAND [ARGUMENT...]\n"
 	"\n"
 	"LAYER is the id of an overlay, topmost first; the last one is the word installation.\n"
@@ -103,13 +105,16 @@ static int parse_options(int argc, char **argv, struct request *request)
 /* A verb of those that run with privilege, and what comes after it. */
 static const struct verb {
 	const char *name;
-	bool for_overlay;       /* its argument is the id of an overlay, not the name of an instance */
+	enum { INSTANCE, OVERLAY, NOTHING } of;         /* what its argument names */
 	void (*run)(const struct request *request);
+	int failure;            /* its exit status when it fails */
 } verbs[] = {
-	{ "mount", false, verb_mount },
-	{ "umount", false, verb_umount },
-	{ "build", true, verb_build },
-	{ "discard", true, verb_discard },
+	{ "mount", INSTANCE, verb_mount, EXIT_FAILED },
+	{ "umount", INSTANCE, verb_umount, EXIT_FAILED },
+	{ "build", OVERLAY, verb_build, EXIT_BUILD },
+	{ "commit", OVERLAY, verb_commit, EXIT_COMMIT },
+	{ "discard", OVERLAY, verb_discard, EXIT_DISCARD },
+	{ "collect", NOTHING, verb_collect, EXIT_FAILED },
 };
 
 static const struct verb *find_verb(const char *name)
@@ -149,31 +154,38 @@ static int take_started(char **words, struct request *request)
 	return 1;
 }
 
+static void check_name(const struct verb *verb, const char *name)
+{
+	int64_t id;
+
+	if (verb->of == OVERLAY && !parse_id(name, &id))
+		die(EXIT_USAGE, 0, "'%s' is not the id of an overlay", name);
+	if (verb->of == INSTANCE && !valid_name(name))
+		die(EXIT_USAGE, 0, "'%s' is not the name of an instance", name);
+}
+
 /* Sets the rest of the request from the words after the options. */
 static const struct verb *parse_words(int count, char **words, struct request *request)
 {
 	const struct verb *verb;
-	int64_t id;
-	int taken;
+	int taken = 1;
 
-	if (count < 2)
+	if (count < 1)
 		die(EXIT_USAGE, 0, "a verb and its argument are needed; see --help");
 	verb = find_verb(words[0]);
-	taken = verb->run == verb_mount ? take_started(words + 1, request) : 0;
-	if (count < taken + 2)
+	if (verb->run == verb_mount)
+		taken += take_started(words + 1, request);
+	if (verb->of != NOTHING && count <= taken)
 		die(EXIT_USAGE, 0, "a verb and its argument are needed; see --help");
-	request->name = words[taken + 1];
-	request->layers = words + taken + 2;
-	request->count = count - taken - 2;
-	if (verb->for_overlay && !parse_id(request->name, &id))
-		die(EXIT_USAGE, 0, "'%s' is not the id of an overlay", request->name);
-	if (!verb->for_overlay && !valid_name(request->name))
-		die(EXIT_USAGE, 0, "'%s' is not the name of an instance", request->name);
+	if (verb->of != NOTHING)
+		check_name(verb, request->name = words[taken++]);
+	request->layers = words + taken;
+	request->count = count - taken;
 	if (verb->run == verb_mount)
 		check_layers(request);
 	else if (request->count > 0)
-		die(EXIT_USAGE, 0, "%s takes one argument", verb->name);
-	if (verb->for_overlay && request->dry_run)
+		die(EXIT_USAGE, 0, "%s takes %s", verb->name, verb->of == NOTHING ? "no argument" : "one argument");
+	if (verb->of != INSTANCE && request->dry_run)
 		die(EXIT_USAGE, 0, "%s has no dry run", verb->name);
 	return verb;
 }
@@ -194,6 +206,7 @@ int main(int argc, char **argv)
 	if (!valid_path(request.root))
 		die(EXIT_USAGE, 0, "'%s' is not an absolute, normalised path", request.root);
 	verb = parse_words(argc - words, argv + words, &request);
+	fail_with(verb->failure);
 	r = enter_host();
 	if (r < 0)
 		die(EXIT_FAILED, -r, "cannot enter PID 1's mount namespace");

@@ -11,8 +11,6 @@
 #include "overlay-say.h"
 #include "privileged.h"
 
-#define ANCHORS RUN_DIRECTORY "/server"
-
 /* Much less than TimeoutStopSec= of the server unit, which is 15 s. */
 enum { LOCK_SECONDS = 5 };
 
@@ -21,7 +19,12 @@ static struct {
 	int parent, anchor;
 } locked;
 
-static void check_own(int fd, const char *path, const char *name)
+static char *anchor_path(const char *kind, const char *name)
+{
+	return xasprintf(RUN_DIRECTORY "/%s/%s", kind, name);
+}
+
+void check_own(int fd, const char *path, const char *name)
 {
 	struct stat state;
 
@@ -56,16 +59,16 @@ int open_run_directory(void)
 	return open_own_directory(run, "/run", "left4me", 0755);
 }
 
-static void lock(int anchor, const char *name)
+void lock_directory(int fd, int operation, const char *path)
 {
 	int r;
 
 	deadline(LOCK_SECONDS);
-	r = flock(anchor, LOCK_EX);
+	r = flock(fd, operation);
 	if (r < 0 && errno == EINTR)
-		die(EXIT_FAILED, 0, "'" ANCHORS "/%s' is locked by another process", name);
+		die(EXIT_FAILED, 0, "'%s' is locked by another process", path);
 	if (r < 0)
-		die(EXIT_FAILED, errno, "cannot lock '" ANCHORS "/%s'", name);
+		die(EXIT_FAILED, errno, "cannot lock '%s'", path);
 	deadline(0);
 }
 
@@ -77,33 +80,72 @@ static bool is_removed(int anchor)
 	return fstat(anchor, &state) == 0 && state.st_nlink == 0;
 }
 
-/* Where an overlay is mounted, both calls fail and change nothing. */
-static void remove_unused(void)
+/* Where an overlay is mounted, both calls to unlinkat() fail and change nothing. */
+void release_anchor(void)
 {
+	if (!locked.name)
+		return;
 	(void) unlinkat(locked.anchor, MERGED, AT_REMOVEDIR);
 	(void) unlinkat(locked.parent, locked.name, AT_REMOVEDIR);
+	(void) close(locked.anchor);
+	(void) close(locked.parent);
+	locked.name = NULL;
 }
 
-int lock_anchor(const char *name)
+/* Locks locked.anchor. False if another process holds the lock, which is waited for unless `try`. */
+static bool lock(const char *path, bool try)
+{
+	if (!try)
+		lock_directory(locked.anchor, LOCK_EX, path);
+	else if (flock(locked.anchor, LOCK_EX | LOCK_NB) < 0)
+		return false;
+	return true;
+}
+
+int open_anchors(const char *kind)
 {
 	cleanup_close int run = open_run_directory();
 
-	locked.name = name;
-	locked.parent = open_own_directory(run, RUN_DIRECTORY, "server", 0700);
+	return open_own_directory(run, RUN_DIRECTORY, kind, 0700);
+}
+
+static int take_anchor(const char *kind, const char *name, bool try)
+{
+	cleanup_free char *path = anchor_path(kind, name), *parent = xasprintf(RUN_DIRECTORY "/%s", kind);
+	static bool registered;
+
+	if (!registered)
+		(void) atexit(release_anchor);
+	registered = true;
+	locked.parent = open_anchors(kind);
 	for (;;) {
-		locked.anchor = open_own_directory(locked.parent, ANCHORS, name, 0711);
-		lock(locked.anchor, name);
+		locked.anchor = open_own_directory(locked.parent, parent, name, 0711);
+		if (!lock(path, try)) {
+			(void) close(locked.anchor);
+			(void) close(locked.parent);
+			return -EWOULDBLOCK;
+		}
 		if (!is_removed(locked.anchor))
 			break;
 		(void) close(locked.anchor);
 	}
-	(void) atexit(remove_unused);
+	locked.name = name;
 	return locked.anchor;
 }
 
-int find_anchor(const char *name)
+int lock_anchor(const char *kind, const char *name)
 {
-	cleanup_free char *path = xasprintf(ANCHORS "/%s", name);
+	return take_anchor(kind, name, false);
+}
+
+int try_lock_anchor(const char *kind, const char *name)
+{
+	return take_anchor(kind, name, true);
+}
+
+int find_anchor(const char *kind, const char *name)
+{
+	cleanup_free char *path = anchor_path(kind, name);
 	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0 && errno != ENOENT)
@@ -125,7 +167,7 @@ int open_merged(int anchor, bool create)
 	return fd;
 }
 
-char *merged_path(const char *name)
+char *merged_path(const char *kind, const char *name)
 {
-	return xasprintf(ANCHORS "/%s/" MERGED, name);
+	return xasprintf(RUN_DIRECTORY "/%s/%s/" MERGED, kind, name);
 }

@@ -21,6 +21,12 @@
  *   fsmount              With nosuid and nodev. The mount is not attached yet, and goes if this process is killed.
  *   openat, renameat,    In overlay-state.c: /run/left4me/view/UNIT, which names the directories that the unit is to
  *   unlinkat             see, and /run/left4me/mounted/NAME, what the server was started with. Root alone can write there.
+ *   fchown               In overlay-generation.c: gives ROOT/overlays/.left4me/ID, which nobody else can have put into
+ *                        a directory of root's, to the owner of ROOT/overlays.
+ *   linkat, renameat2,   In overlay-link.c, overlay-generation.c and overlay-remove.c, for builds: with the rights of the
+ *   symlinkat, fchmod,   owner of ROOT/overlays and without capabilities, on single names below descriptors. Data is
+ *   utimensat,           written only where a file cannot be linked,
+ *   copy_file_range      to one that this process has made.
  *   move_mount           Attaches the mount to the anchor by descriptor, without looking up a path.
  *   umount2              With UMOUNT_NOFOLLOW, on a single name below a descriptor. libmount would follow a symbolic
  *                        link there unless it ran setuid (do_umount() in context_umount.c), and might execute
@@ -36,7 +42,6 @@
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -44,6 +49,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "overlay-owner.h"
 #include "overlay-say.h"
 
 #define FD_PATH "/proc/self/fd/%d"
@@ -57,30 +63,17 @@ int open_root(const char *path)
 	return fd;
 }
 
-/* setfsuid(2) and setfsgid(2) report no error; a call with -1 returns the present value. */
-static bool act_as(uid_t uid, gid_t gid)
-{
-	(void) setfsgid(gid);
-	(void) setfsuid(uid);
-	return (gid_t) setfsgid((gid_t) -1) == gid && (uid_t) setfsuid((uid_t) -1) == uid;
-}
-
 int make_beneath(int directory, const char *name, int like)
 {
 	const int flags = O_PATH | O_DIRECTORY;
 	int fd = open_beneath(directory, name, flags, 0), error = 0;
-	struct stat owner;
 
 	if (fd != -ENOENT)
 		return fd;
-	if (fstat(like, &owner) < 0)
-		return -errno;
-	if (!act_as(owner.st_uid, owner.st_gid))
-		error = EPERM;
-	else if (mkdirat(directory, name, 0755) < 0 && errno != EEXIST)
+	use_rights_of(like, 0);
+	if (mkdirat(directory, name, 0755) < 0 && errno != EEXIST)
 		error = errno;
-	if (!act_as(0, 0))
-		die(EXIT_FAILED, 0, "cannot become root again");
+	use_own_rights();
 	return error ? -error : open_beneath(directory, name, flags, 0);
 }
 
@@ -92,20 +85,6 @@ int make_beneath(int directory, const char *name, int like)
 #define COPY_UP_CAPABILITIES                                                                                     \
 	(BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH) | BIT(CAP_FOWNER) | BIT(CAP_FSETID) | \
 	 BIT(CAP_LINUX_IMMUTABLE) | BIT(CAP_MKNOD) | BIT(CAP_SETFCAP) | BIT(CAP_SYS_ADMIN))
-
-/* Makes these the effective capabilities, as far as they are permitted. Dies of an error. */
-static void set_capabilities(uint64_t wanted)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct sets[2];
-
-	if (syscall(SYS_capget, &header, sets) < 0)
-		die(EXIT_FAILED, errno, "cannot ask for the capabilities");
-	sets[0].effective = sets[0].permitted & (uint32_t) wanted;
-	sets[1].effective = sets[1].permitted & (uint32_t) (wanted >> 32);
-	if (syscall(SYS_capset, &header, sets) < 0)
-		die(EXIT_FAILED, errno, "cannot set the capabilities");
-}
 
 /* Puts the path in place of each /proc/self/fd/N in a message of the kernel's. */
 static void append_explained(struct text *log, const char *message)
@@ -207,17 +186,12 @@ static void configure_options(int context, const char *path)
 /* The overlay keeps the credentials that this process has at FSCONFIG_CMD_CREATE. */
 static void create(int context, const struct stack *stack, const char *path)
 {
-	struct stat owner;
 	int error = 0;
 
-	if (fstat(stack->owner, &owner) < 0 || !act_as(owner.st_uid, owner.st_gid))
-		die(EXIT_FAILED, 0, "cannot use the file system as the owner of runtime");
-	set_capabilities(COPY_UP_CAPABILITIES);         /* setfsuid(2) has taken most of them away */
+	use_rights_of(stack->owner, COPY_UP_CAPABILITIES);
 	if (fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		error = errno;
-	set_capabilities(UINT64_MAX);
-	if (!act_as(0, 0))
-		die(EXIT_FAILED, 0, "cannot become root again");
+	use_own_rights();
 	if (error)
 		die_explained(context, path, error);
 }
@@ -236,13 +210,12 @@ static void refuse_read_only(int mount, const char *path)
 
 int make_overlay(const struct stack *stack, const char *path)
 {
-	cleanup_free char *source = xasprintf(OVERLAY_SOURCE "%s", stack->name);
 	cleanup_close int context = fsopen("overlay", FSOPEN_CLOEXEC);
 	int mount;
 
 	if (context < 0)
 		die(EXIT_FAILED, errno, "the kernel has no overlay file system");
-	configure(context, path, "source", source);
+	configure(context, path, "source", stack->source);
 	for (size_t i = 0; i < stack->count; i++)
 		configure_directory(context, path, "lowerdir+", stack->layers[i]);
 	configure_directory(context, path, "upperdir", stack->upper);

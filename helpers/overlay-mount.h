@@ -12,6 +12,9 @@
 /* The source of our mounts is this and the instance's name. By it the mount table shows which overlays are ours. */
 #define OVERLAY_SOURCE "left4me:"
 
+/* The same for the mount of a build, with the overlay's id. */
+#define BUILD_SOURCE "left4me-build:"
+
 /*
  * Opens ROOT, O_PATH. `path` may contain symbolic links: what stands above ROOT is root's. Returns a descriptor,
  * which the caller closes; dies if there is no such directory.
@@ -24,9 +27,9 @@ int open_root(const char *path);
  */
 int make_beneath(int directory, const char *name, int like);
 
-/* What is to be mounted. All but the name are descriptors of directories. */
+/* What is to be mounted. All but the source are descriptors of directories. */
 struct stack {
-	const char *name;               /* of the instance */
+	const char *source;             /* what the mount table shows */
 	int layers[LAYERS_MAX];         /* topmost first */
 	size_t count;
 	int upper, work;

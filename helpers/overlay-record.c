@@ -8,7 +8,6 @@
 #include "privileged.h"
 #include "started.h"
 
-#define RECORDS "mounted"
 #define HOST_ENV "/etc/left4me/host.env"
 
 static void add_given(struct text *record, const char *started)

@@ -7,6 +7,9 @@
 
 #include "base.h"
 
+/* Their directory below /run/left4me, root's. */
+#define RECORDS "mounted"
+
 /*
  * Writes the record of the instance `name`: `started`, which may be NULL, and the layers with their open descriptors.
  * Dies of an error.

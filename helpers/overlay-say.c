@@ -15,7 +15,6 @@
 #include "escape.h"
 #include "name.h"
 
-#define PROGRAM "left4me-overlay"
 
 /* journald takes a datagram at once. If it hangs, a server's start must not hang with it. */
 enum { JOURNAL_SECONDS = 2 };
@@ -131,6 +130,13 @@ void say(const char *message_id, const char *format, ...)
 	(void) send_entry(LOG_INFO, message_id, line);
 }
 
+static int failure = EXIT_FAILED;
+
+void fail_with(int status)
+{
+	failure = status;
+}
+
 _Noreturn void die(int status, int error, const char *format, ...)
 {
 	cleanup_free char *message = NULL, *whole = NULL, *line = NULL;
@@ -146,5 +152,5 @@ _Noreturn void die(int status, int error, const char *format, ...)
 	freep(&message);
 	freep(&whole);
 	freep(&line);
-	exit(status);
+	exit(status == EXIT_FAILED ? failure : status);
 }

@@ -6,7 +6,13 @@
 
 #include "base.h"
 
+/* What every line on stderr begins with. */
+#define PROGRAM "left4me-overlay"
+
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+/* Of build, commit and discard instead of EXIT_FAILED, since their unit also runs a script. Above those of systemd.exec(5). */
+enum { EXIT_BUILD = 251, EXIT_COMMIT = 252, EXIT_DISCARD = 253 };
 
 /* MESSAGE_ID= of the journal entries. left4me-overlay(8) lists them, so they must not change. */
 #define MESSAGE_MOUNTED "d5195222da6b4f15b317c515c7d1cdab"
@@ -28,6 +34,9 @@ void say_to_journal(void);
 
 /* Writes one entry of level info to the journal, none elsewhere. Failure to write it is ignored. */
 void say(const char *message_id, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* From now on die(EXIT_FAILED, ...) exits with this status. */
+void fail_with(int status);
 
 /* Reports a failure in one line, which ends in the text of `error` (an errno value) unless that is 0; exits. */
 _Noreturn void die(int status, int error, const char *format, ...) PRINTF_LIKE(3, 4);

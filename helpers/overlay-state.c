@@ -33,7 +33,9 @@ void write_state(const char *directory, const char *name, const struct text *tex
 void remove_state(const char *directory, const char *name)
 {
 	cleanup_close int parent = open_state(directory);
+	cleanup_free char *temporary = xasprintf(".%s", name);
 
+	(void) unlinkat(parent, temporary, 0);          /* of a helper that was killed */
 	if (unlinkat(parent, name, 0) < 0 && errno != ENOENT)
 		die(EXIT_FAILED, errno, "cannot remove '" RUN_DIRECTORY "/%s/%s'", directory, name);
 }

@@ -77,9 +77,9 @@ static void check_ours(struct libmnt_fs *fs, const char *source)
 		    mnt_fs_get_target(fs), from ? from : "none", type ? type : "unknown");
 }
 
-bool mounted_by_us(const char *name, int anchor, int merged)
+bool mounted_by_us(const char *prefix, const char *name, int anchor, int merged)
 {
-	cleanup_free char *source = xasprintf(OVERLAY_SOURCE "%s", name);
+	cleanup_free char *source = xasprintf("%s%s", prefix, name);
 	uint64_t id = mount_id(merged);
 	cleanup(walk_done) struct walk walk = { NULL, NULL };
 	struct libmnt_fs *fs;
@@ -123,6 +123,24 @@ char *find_below_root(const char *name, int root, uint64_t *ret_id)
 		return xstrdup(below);
 	}
 	return NULL;
+}
+
+struct text mounted_instances(void)
+{
+	cleanup(walk_done) struct walk walk = walk_table();
+	const size_t length = strlen(OVERLAY_SOURCE);
+	struct text names = TEXT_EMPTY;
+	struct libmnt_fs *fs;
+
+	while ((fs = next_mount(&walk))) {
+		const char *type = mnt_fs_get_fstype(fs), *from = mnt_fs_get_source(fs);
+
+		if (!type || !from || strcmp(type, "overlay") != 0 || strncmp(from, OVERLAY_SOURCE, length) != 0)
+			continue;
+		if (valid_name(from + length))
+			text_append(&names, from + length, strlen(from + length) + 1);
+	}
+	return names;
 }
 
 char *find_nested(const char *path)

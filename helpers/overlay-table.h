@@ -7,20 +7,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base.h"
+
 /* Returns the id of the mount that `fd` lies in, the first column of proc_pid_mountinfo(5). Dies of an error. */
 uint64_t mount_id(int fd);
 
 /*
  * Returns whether `merged`, a descriptor of a directory in the open directory `anchor`, is the overlay that this
- * program mounted for the instance `name`. Dies if anything else is mounted there.
+ * program mounted with the source `prefix``name`. Dies if anything else is mounted there.
  */
-bool mounted_by_us(const char *name, int anchor, int merged);
+bool mounted_by_us(const char *prefix, const char *name, int anchor, int merged);
 
 /*
  * Returns the path, below the open directory `root`, of an overlay of the instance that is mounted below ROOT, as
  * earlier versions did; NULL if there is none. The caller frees it. *ret_id is the mount's id.
  */
 char *find_below_root(const char *name, int root, uint64_t *ret_id);
+
+/* Returns the names of all instances that have an overlay mounted, each ended by a NUL; the caller frees them. */
+struct text mounted_instances(void);
 
 /* Returns the path of a mount below the directory `path`, NULL if there is none. The caller frees it. */
 char *find_nested(const char *path);

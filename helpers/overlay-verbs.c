@@ -7,6 +7,7 @@
 
 #include "name.h"
 #include "overlay-anchor.h"
+#include "overlay-generation.h"
 #include "overlay-instance.h"
 #include "overlay-mount.h"
 #include "overlay-record.h"
@@ -18,7 +19,7 @@
 /* Takes over `merged`, which open_merged() returned. */
 static bool is_mounted(const struct request *request, int anchor, int merged)
 {
-	bool mounted = merged >= 0 && mounted_by_us(request->name, anchor, merged);
+	bool mounted = merged >= 0 && mounted_by_us(OVERLAY_SOURCE, request->name, anchor, merged);
 
 	closep(&merged);
 	return mounted;
@@ -72,8 +73,8 @@ static void print_mount(const struct request *request, const struct instance_dir
 /* What a dry run prints is all it does, so a full disk or a closed pipe is a failure. */
 static void print_state(const struct request *request)
 {
-	cleanup_free char *merged = merged_path(request->name);
-	cleanup_close int anchor = find_anchor(request->name);
+	cleanup_free char *merged = merged_path(ANCHOR_SERVER, request->name);
+	cleanup_close int anchor = find_anchor(ANCHOR_SERVER, request->name);
 	bool mounted = is_mounted(request, anchor, open_merged(anchor, false));
 
 	(void) printf("target=%s\nstate=%s\n", merged, mounted ? "mounted" : "not mounted");
@@ -141,15 +142,18 @@ static void note_view(const struct request *request, int root, int overlay)
 
 static void mount_instance(const struct request *request, const struct instance_directory *instance, int anchor)
 {
-	struct stack stack = { .name = request->name, .owner = instance->runtime };
-	cleanup_free char *path = merged_path(request->name);
-	cleanup_close int mount = -1, merged = -1;
+	cleanup_free char *source = xasprintf(OVERLAY_SOURCE "%s", request->name);
+	struct stack stack = { .source = source, .owner = instance->runtime };
+	cleanup_free char *path = merged_path(ANCHOR_SERVER, request->name);
+	cleanup_close int mount = -1, merged = -1, lock = -1;
 	bool create = !request->dry_run;
 
-	open_layers(request, instance->root, &stack);
 	stack.upper = open_part(instance, "upper", create);
 	stack.work = open_part(instance, "work", create);
 	check_upper(request, instance, stack.upper);
+	if (create)
+		lock = lock_layers(false);
+	open_layers(request, instance->root, &stack);
 	if (request->dry_run) {
 		print_mount(request, instance, &stack);
 		return;
@@ -166,7 +170,7 @@ static void mount_instance(const struct request *request, const struct instance_
 static void keep_mount(const struct request *request, int root, int overlay)
 {
 	cleanup_free char *unit = xasprintf(SERVER_UNIT "%s", request->name), *merged = merged_in_unit(request);
-	cleanup_free char *path = merged_path(request->name);
+	cleanup_free char *path = merged_path(ANCHOR_SERVER, request->name);
 
 	if (!view_may_have(unit, merged))
 		die(EXIT_FAILED, EBUSY, "'%s' is mounted already, for another root than '%s'", path, request->root);
@@ -185,7 +189,7 @@ void verb_mount(const struct request *request)
 	say_about(request->name, layers);
 	say_to_journal();
 	if (!request->dry_run)
-		anchor = lock_anchor(request->name);
+		anchor = lock_anchor(ANCHOR_SERVER, request->name);
 	open_instance(request->root, request->name, !request->dry_run, &instance);
 	if (request->dry_run) {
 		mount_instance(request, &instance, anchor);
@@ -194,7 +198,7 @@ void verb_mount(const struct request *request)
 	}
 	unmount_below_root(request, &instance);
 	merged = open_merged(anchor, false);
-	if (merged >= 0 && mounted_by_us(request->name, anchor, merged))
+	if (merged >= 0 && mounted_by_us(OVERLAY_SOURCE, request->name, anchor, merged))
 		keep_mount(request, instance.root, merged);
 	else
 		mount_instance(request, &instance, anchor);
@@ -221,7 +225,7 @@ _Noreturn static void die_busy(const char *path)
 
 static void unmount_anchor(const struct request *request, int anchor)
 {
-	cleanup_free char *path = merged_path(request->name);
+	cleanup_free char *path = merged_path(ANCHOR_SERVER, request->name);
 	bool mounted = is_mounted(request, anchor, open_merged(anchor, false));
 
 	if (!mounted)
@@ -243,7 +247,7 @@ static void unmount_instance(const struct request *request)
 	cleanup_free char *unit = xasprintf(SERVER_UNIT "%s", request->name);
 	cleanup(instance_done) struct instance_directory instance;
 
-	unmount_anchor(request, lock_anchor(request->name));
+	unmount_anchor(request, lock_anchor(ANCHOR_SERVER, request->name));
 	remove_view(unit);
 	remove_record(request->name);
 	open_instance(request->root, request->name, false, &instance);
@@ -259,25 +263,4 @@ void verb_umount(const struct request *request)
 		print_state(request);
 	else
 		unmount_instance(request);
-}
-
-void verb_build(const struct request *request)
-{
-	cleanup_free char *unit = xasprintf(BUILD_UNIT "%s", request->name);
-	cleanup_free char *path = xasprintf("overlays/%s", request->name);
-	cleanup_close int root = open_root(request->root);
-	cleanup_close int fd = open_beneath(root, path, O_PATH | O_DIRECTORY, 0);
-	cleanup_text struct text view = TEXT_EMPTY;
-
-	if (fd == -ENOENT)
-		die(EXIT_FAILED, ENOENT, "overlay %s has no directory: '%s/%s'", request->name, request->root, path);
-	view_add(&view, opened(fd, false, request->root, path), "/overlay");
-	write_view(unit, &view);
-}
-
-void verb_discard(const struct request *request)
-{
-	cleanup_free char *unit = xasprintf(BUILD_UNIT "%s", request->name);
-
-	remove_view(unit);
 }

@@ -9,7 +9,7 @@
 /* The command line, already checked. */
 struct request {
 	const char *root;       /* absolute and normalised */
-	const char *name;       /* of the instance; of `build` and `discard` the id of the overlay */
+	const char *name;       /* of the instance; of `build`, `commit` and `discard` the id of the overlay */
 	char **layers;          /* of `mount`: overlay ids, topmost first, then INSTALLATION */
 	int count;
 	const char *started;    /* of `mount`: what its unit says of the start, KEY=VALUE,KEY=VALUE, or NULL */
@@ -25,9 +25,3 @@ void verb_mount(const struct request *request);
 
 /* Unmounts the instance's overlay and removes what the kernel leaves in its work directory. */
 void verb_umount(const struct request *request);
-
-/* Notes what the unit that builds an overlay is to see. */
-void verb_build(const struct request *request);
-
-/* Removes that note. */
-void verb_discard(const struct request *request);

@@ -40,6 +40,7 @@ else
 		755 0:0 /run/left4me/sudoers.d
 		755 0:0 /run/left4me/root
 		700 0:0 /run/left4me/server
+		700 0:0 /run/left4me/overlay
 		755 0:0 /run/left4me/view
 		755 0:0 /run/left4me/mounted
 	END

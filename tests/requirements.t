@@ -148,7 +148,7 @@ pin S77 $build_hard RootDirectory=/run/left4me/root
 pin S77 $build_hard 'TemporaryFileSystem=/etc:ro /run:ro /var:ro'
 pin 'S78, S90' $build_hard BindReadOnlyPaths=/etc/left4me/sandbox-resolv.conf:/etc/resolv.conf
 pin 'S78, S79' $build_hard 'BindReadOnlyPaths=-/etc/ssl -/etc/ca-certificates -/etc/nsswitch.conf -/etc/alternatives'
-pin S80 $build_hard BindPaths=-/var/lib/left4me/overlays/%i:/overlay
+pin S80 $build_hard BindPaths=-/run/left4me/overlay/%i/merged:/overlay
 pin S80 $build WorkingDirectory=-/overlay
 pin S81 $build 'Environment=HOME=/tmp PATH=/usr/bin:/usr/sbin OVERLAY=/overlay'
 pin 'S10, S82' $build UMask=0022

@@ -24,6 +24,7 @@ static const struct {
 	{ "build.service", &template_build_service },
 	{ "check.service", &template_check_service },
 	{ "check.timer", &template_check_timer },
+	{ "collect.service", &template_collect_service },
 	{ "l4d2-build.slice", &template_l4d2_build_slice },
 	{ "l4d2-game.slice", &template_l4d2_game_slice },
 	{ "l4d2.slice", &template_l4d2_slice },

@@ -10,7 +10,7 @@ if [ "${1-}" = prepare ]; then
 	set -e
 	make_host
 	insert_overlay 10 'ls /overlay; echo built'
-	insert_overlay 11 'echo built'
+	insert_overlay 11 'echo built; echo built >built-by-11'
 	echo 'SECRET_KEY=verysecret' >/etc/left4me/web.env
 	# A server that says all that it finds of what it must not see.
 	mv "$STATE/installation/srcds_run" "$STATE/installation/game"
@@ -97,26 +97,27 @@ systemctl stop left4me-server@bare
 look_at_11() {
 	"$helper" build 11
 	install -d -m 750 -g left4me /run/left4me/build/11
-	put 444 /run/left4me/build/11/script <<<'echo built'
+	put 444 /run/left4me/build/11/script <<<'echo built; echo built >built-by-11'
 }
 look_at_11
 for target in "$STATE" "$STATE/runtime/beta" "$STATE/overlays/10" "$STATE/overlays" / /etc; do
 	as_left4me "mv overlays/11 kept && ln -s $target overlays/11"
 	mark
-	fails "overlays/11 -> $target after the look: not built" systemctl start build-overlay@11
-	like "$(refusal build-overlay@11)" "'/overlay' is not the directory of that name in this unit: it shows '/" \
+	fails "overlays/11 -> $target after the look: nothing is exchanged" systemctl start build-overlay@11
+	like "$(refusal build-overlay@11)" "'$STATE/overlays/11' is a symbolic link, which is not followed" \
 		"overlays/11 -> $target: it is said why"
+	fails "nothing is made where the link leads" test -e "$target/built-by-11"
 	as_left4me "rm overlays/11 && mv kept overlays/11"
 	look_at_11
 done
-unlike "$(journal build-overlay@11)" "^built" "nothing was built"
+is "$(cd "$STATE/overlays/11" && echo built*)" "built*" "nor in the present generation"
 systemctl reset-failed build-overlay@11
 mark
 ok "in its place it is built" systemctl start build-overlay@11
 like "$(refusal build-overlay@11)" "^built" "by the script"
 as_left4me "mv overlays/10 kept && ln -s $STATE overlays/10"
 fails "overlays/10 -> the state directory: not built" systemctl start build-overlay@10
-like "$(journal build-overlay@10 | tail -n 6)" "'$STATE/overlays/10' leads through a symbolic link" "and it is said why"
+like "$(journal build-overlay@10 | tail -n 6)" "'$STATE/overlays/10' is a symbolic link" "and it is said why"
 as_left4me "rm overlays/10"
 fails "overlays/10 is missing: not built" systemctl start build-overlay@10
 like "$(journal build-overlay@10 | tail -n 6)" "overlay 10 has no directory: '$STATE/overlays/10'" "and it is said why"

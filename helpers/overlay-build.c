@@ -1,0 +1,233 @@
+#include "overlay-build.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "name.h"
+#include "overlay-anchor.h"
+#include "overlay-generation.h"
+#include "overlay-instance.h"
+#include "overlay-link.h"
+#include "overlay-mount.h"
+#include "overlay-owner.h"
+#include "overlay-say.h"
+#include "overlay-table.h"
+#include "overlay-view.h"
+
+/* A symbolic link beside upper and work whose text is the device and inode number of the generation below them. */
+#define BASE "base"
+
+static char *describe(int directory, const char *path)
+{
+	struct stat state;
+
+	if (fstat(directory, &state) < 0)
+		die(EXIT_FAILED, errno, "cannot look at '%s'", path);
+	return xasprintf("%u:%u %" PRIu64, major(state.st_dev), minor(state.st_dev), (uint64_t) state.st_ino);
+}
+
+/* Returns a readable descriptor of ROOT/overlays/ID, which the caller closes. */
+static int open_present(const struct generations *generations)
+{
+	int fd = open_beneath(generations->overlays, generations->id, O_RDONLY | O_DIRECTORY, 0);
+
+	if (fd == -ENOENT)
+		die(EXIT_FAILED, ENOENT, "overlay %s has no directory: '%s'", generations->id, generations->overlay_path);
+	if (fd == -ELOOP)
+		die(EXIT_FAILED, ELOOP, "'%s' is a symbolic link, which is not followed", generations->overlay_path);
+	if (fd < 0)
+		die(EXIT_FAILED, -fd, "cannot open '%s'", generations->overlay_path);
+	if (mount_id(fd) != mount_id(generations->overlays))
+		die(EXIT_FAILED, 0, "'%s' is a mount point, which cannot be exchanged for a new generation: mount the disk on "
+		    "the directory above, or unmount it", generations->overlay_path);
+	return fd;
+}
+
+/* Returns a readable descriptor of a directory that is made, with the owner's rights. */
+static int make_part(const struct generations *generations, const char *name)
+{
+	int fd;
+
+	if (mkdirat(generations->own, name, 0700) < 0)
+		die(EXIT_FAILED, errno, "cannot make '%s/%s'", generations->own_path, name);
+	fd = open_beneath(generations->own, name, O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		die(EXIT_FAILED, -fd, "cannot open '%s/%s'", generations->own_path, name);
+	return fd;
+}
+
+/* Returns whether the overlay of a build is mounted on the anchor. */
+static bool is_building(const char *id, int anchor)
+{
+	cleanup_close int merged = open_merged(anchor, false);
+
+	return merged >= 0 && mounted_by_us(BUILD_SOURCE, id, anchor, merged);
+}
+
+static void unmount_build(const char *id, int anchor)
+{
+	cleanup_free char *path = merged_path(ANCHOR_BUILD, id);
+	int r = 0;
+
+	while (r == 0 && is_building(id, anchor))
+		r = unmount_in(anchor, MERGED);
+	if (r < 0)
+		die(EXIT_FAILED, -r, "cannot unmount '%s'", path);
+}
+
+static void say_base(const struct generations *generations, int present)
+{
+	char when[64] = "an unknown time";
+	struct statx state;
+	struct tm tm;
+	time_t born;
+
+	if (statx(present, "", AT_EMPTY_PATH, STATX_BTIME | STATX_MTIME, &state) == 0) {
+		born = (time_t) (state.stx_mask & STATX_BTIME ? state.stx_btime.tv_sec : state.stx_mtime.tv_sec);
+		if (gmtime_r(&born, &tm))
+			(void) strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &tm);
+	}
+	(void) fprintf(stderr, PROGRAM ": the build stands on the generation of %s in '%s'\n", when,
+		       generations->overlay_path);
+}
+
+static void mount_build(const struct generations *generations, int present, int anchor)
+{
+	cleanup_free char *source = xasprintf(BUILD_SOURCE "%s", generations->id), *base = NULL;
+	cleanup_free char *path = merged_path(ANCHOR_BUILD, generations->id), *unit = NULL;
+	cleanup_close int upper = -1, work = -1, mount = -1, merged = -1;
+	cleanup_text struct text view = TEXT_EMPTY;
+
+	base = describe(present, generations->overlay_path);
+	use_rights_of(generations->overlays, 0);
+	upper = make_part(generations, "upper");
+	work = make_part(generations, "work");
+	copy_attributes(present, upper, generations->overlay_path);
+	if (symlinkat(base, generations->own, BASE) < 0)
+		die(EXIT_FAILED, errno, "cannot make '%s/" BASE "'", generations->own_path);
+	use_own_rights();
+	merged = open_merged(anchor, true);
+	mount = make_overlay(&(const struct stack){ .source = source, .layers = { present }, .count = 1, .upper = upper,
+			     .work = work, .owner = generations->overlays }, path);
+	unit = xasprintf(BUILD_UNIT "%s", generations->id);
+	view_add(&view, mount, "/overlay");
+	write_view(unit, &view);
+	attach_overlay(mount, merged, path);
+}
+
+void verb_build(const struct request *request)
+{
+	cleanup(generations_done) struct generations generations;
+	cleanup_close int present = -1;
+	int anchor = lock_anchor(ANCHOR_BUILD, request->name);
+
+	unmount_build(request->name, anchor);
+	open_generations(request->root, request->name, true, &generations);
+	present = open_present(&generations);
+	collect_generations(&generations, false);
+	mount_build(&generations, present, anchor);
+	say_base(&generations, present);
+}
+
+/* The present generation must be the one that the script saw. */
+static int open_base(const struct generations *generations)
+{
+	int present = open_present(generations);
+	cleanup_free char *now = describe(present, generations->overlay_path);
+	char base[64] = "";
+	ssize_t length = readlinkat(generations->own, BASE, base, sizeof(base) - 1);
+
+	if (length < 0)
+		die(EXIT_FAILED, errno, "cannot read '%s/" BASE "'", generations->own_path);
+	if (strcmp(now, base) != 0)
+		die(EXIT_FAILED, 0, "'%s' was replaced during its build", generations->overlay_path);
+	return present;
+}
+
+static void say_tally(const struct generations *generations, const struct tally *tally)
+{
+	(void) fprintf(stderr, PROGRAM ": '%s' has a new generation: files added %" PRIu64 ", changed %" PRIu64
+		       ", removed %" PRIu64 "; %" PRIu64 " bytes\n", generations->overlay_path, tally->added, tally->changed,
+		       tally->removed, tally->bytes);
+	if (tally->copied > 0)
+		(void) fprintf(stderr, PROGRAM ": files copied since no hard link to them may be made: %" PRIu64 "\n",
+			       tally->copied);
+}
+
+static int open_upper(const struct generations *generations)
+{
+	int fd = open_beneath(generations->own, "upper", O_RDONLY | O_DIRECTORY, 0);
+
+	if (fd < 0)
+		die(EXIT_FAILED, -fd, "cannot open '%s/upper'", generations->own_path);
+	return fd;
+}
+
+void verb_commit(const struct request *request)
+{
+	cleanup(generations_done) struct generations generations;
+	cleanup_close int upper = -1, lower = -1, merged = -1, made = -1;
+	int anchor = lock_anchor(ANCHOR_BUILD, request->name);
+	struct tally tally = { 0 };
+
+	if (!is_building(request->name, anchor))
+		die(EXIT_FAILED, 0, "no build of overlay %s is in progress", request->name);
+	open_generations(request->root, request->name, false, &generations);
+	lower = open_base(&generations);
+	upper = open_upper(&generations);
+	merged = open_beneath(anchor, MERGED, O_RDONLY | O_DIRECTORY, 0);
+	if (merged < 0)
+		die(EXIT_FAILED, -merged, "cannot open the overlay of the build");
+	use_rights_of(generations.overlays, 0);
+	made = make_part(&generations, "new");
+	link_generation(&(const struct layered){ merged, upper, lower }, made, generations.overlay_path, &tally);
+	use_own_rights();
+	exchange_generation(&generations, lower);
+	say_tally(&generations, &tally);
+}
+
+void verb_discard(const struct request *request)
+{
+	cleanup_free char *unit = xasprintf(BUILD_UNIT "%s", request->name);
+	cleanup(generations_done) struct generations generations;
+	int anchor = lock_anchor(ANCHOR_BUILD, request->name);
+
+	remove_view(unit);
+	unmount_build(request->name, anchor);
+	open_generations(request->root, request->name, false, &generations);
+	if (generations.own >= 0)
+		collect_generations(&generations, false);
+}
+
+/* Leaves alone what a build, or its end, is at work on right now. */
+static void collect_one(const struct request *request, const char *id)
+{
+	cleanup(generations_done) struct generations generations;
+	int anchor = try_lock_anchor(ANCHOR_BUILD, id);
+
+	if (anchor < 0)
+		return;
+	open_generations(request->root, id, false, &generations);
+	if (generations.own >= 0)
+		collect_generations(&generations, is_building(id, anchor));
+	remove_empty(&generations);
+	release_anchor();
+}
+
+void verb_collect(const struct request *request)
+{
+	struct text ids = list_generations(request->root);
+	int64_t id;
+
+	for (char *name = ids.data; name && name < ids.data + ids.length; name += strlen(name) + 1)
+		if (parse_id(name, &id))
+			collect_one(request, name);
+	text_done(&ids);
+}

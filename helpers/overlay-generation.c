@@ -1,0 +1,227 @@
+#include "overlay-generation.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base.h"
+#include "overlay-anchor.h"
+#include "overlay-instance.h"
+#include "overlay-mount.h"
+#include "overlay-owner.h"
+#include "overlay-pins.h"
+#include "overlay-remove.h"
+#include "overlay-say.h"
+#include "overlay-table.h"
+
+#define NEW "new"
+#define OLD "old-"
+
+void generations_done(struct generations *generations)
+{
+	closep(&generations->overlays);
+	closep(&generations->top);
+	closep(&generations->own);
+	freep(&generations->overlay_path);
+	freep(&generations->own_path);
+}
+
+/* In a directory that only root may change nothing else can take its place. */
+static void give_to_owner_of(int overlays, int own, const char *path)
+{
+	struct stat owner, state;
+
+	if (fstat(overlays, &owner) < 0 || fstat(own, &state) < 0)
+		die(EXIT_FAILED, errno, "cannot look at '%s'", path);
+	if ((state.st_uid != owner.st_uid || state.st_gid != owner.st_gid) && fchown(own, owner.st_uid, owner.st_gid) < 0)
+		die(EXIT_FAILED, errno, "cannot give '%s' to its user", path);
+}
+
+static int make_own(const struct generations *generations)
+{
+	int own;
+
+	if (mkdirat(generations->top, generations->id, 0700) < 0 && errno != EEXIST)
+		die(EXIT_FAILED, errno, "cannot make '%s'", generations->own_path);
+	own = open_beneath(generations->top, generations->id, O_RDONLY | O_DIRECTORY, 0);
+	if (own < 0)
+		die(EXIT_FAILED, -own, "cannot open '%s'", generations->own_path);
+	give_to_owner_of(generations->overlays, own, generations->own_path);
+	return own;
+}
+
+static void make_directories(struct generations *generations, const char *overlays)
+{
+	generations->top = open_own_directory(generations->overlays, overlays, GENERATIONS, 0700);
+	generations->own = make_own(generations);
+}
+
+static void find_directories(struct generations *generations, const char *overlays)
+{
+	const int flags = O_RDONLY | O_DIRECTORY;
+
+	generations->top = opened(open_beneath(generations->overlays, GENERATIONS, flags, 0), true, overlays, GENERATIONS);
+	if (generations->top < 0)
+		return;
+	check_own(generations->top, overlays, GENERATIONS);
+	generations->own = opened(open_beneath(generations->top, generations->id, flags, 0), true, overlays, GENERATIONS);
+}
+
+void open_generations(const char *root, const char *id, bool create, struct generations *ret_generations)
+{
+	cleanup_free char *overlays = xasprintf("%s/overlays", root);
+	cleanup_close int root_fd = open_root(root);
+
+	*ret_generations = (struct generations){
+		.id = id,
+		.overlays = opened(open_beneath(root_fd, "overlays", O_RDONLY | O_DIRECTORY, 0), !create, root, "overlays"),
+		.top = -ENOENT,
+		.own = -ENOENT,
+		.overlay_path = xasprintf("%s/%s", overlays, id),
+		.own_path = xasprintf("%s/" GENERATIONS "/%s", overlays, id),
+	};
+	if (ret_generations->overlays < 0)
+		return;
+	if (create)
+		make_directories(ret_generations, overlays);
+	else
+		find_directories(ret_generations, overlays);
+}
+
+struct text list_generations(const char *root)
+{
+	cleanup(generations_done) struct generations generations;
+	struct text list = TEXT_EMPTY;
+	const struct dirent *entry;
+	DIR *directory;
+	int copy;
+
+	open_generations(root, ".", false, &generations);
+	copy = generations.top < 0 ? -1 : openat(generations.top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	directory = copy < 0 ? NULL : fdopendir(copy);
+	if (generations.top >= 0 && !directory)
+		die(EXIT_FAILED, errno, "cannot read '%s'", generations.own_path);
+	while (directory && (entry = readdir(directory)))
+		text_append(&list, entry->d_name, strlen(entry->d_name) + 1);
+	if (directory)
+		(void) closedir(directory);
+	return list;
+}
+
+void remove_empty(const struct generations *generations)
+{
+	if (generations->top >= 0)
+		(void) unlinkat(generations->top, generations->id, AT_REMOVEDIR);
+}
+
+int lock_layers(bool exclusive)
+{
+	int fd = open_anchors(ANCHOR_BUILD);
+
+	lock_directory(fd, exclusive ? LOCK_EX : LOCK_SH, RUN_DIRECTORY "/" ANCHOR_BUILD);
+	return fd;
+}
+
+/* --- old generations ------------------------------------------------------------------------------------- */
+
+/* Renames `new` to old-N, where N is its inode number: a server may have it mounted. */
+static void retire(const struct generations *generations)
+{
+	cleanup_free char *name = NULL;
+	struct stat state;
+
+	if (fstatat(generations->own, NEW, &state, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	name = xasprintf(OLD "%ju", (uintmax_t) state.st_ino);
+	if (renameat(generations->own, NEW, generations->own, name) < 0)
+		die(EXIT_FAILED, errno, "cannot rename '%s/" NEW "'", generations->own_path);
+}
+
+static bool is_old(const char *name)
+{
+	return strncmp(name, OLD, strlen(OLD)) == 0;
+}
+
+static bool may_go(const struct generations *generations, const struct pins *pins, const char *name, bool building)
+{
+	struct stat state;
+
+	if (!is_old(name))
+		return !building && name[0] != '.';
+	return fstatat(generations->own, name, &state, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       !is_pinned(pins, state.st_dev, state.st_ino);
+}
+
+static char **list_garbage(const struct generations *generations, const struct pins *pins, bool building)
+{
+	int copy = openat(generations->own, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = copy < 0 ? NULL : fdopendir(copy);
+	const struct dirent *entry;
+	char **list = NULL;
+	size_t count = 0;
+
+	while (directory && (entry = readdir(directory))) {
+		if (!may_go(generations, pins, entry->d_name, building))
+			continue;
+		list = grow_array(list, count, sizeof(*list));
+		list[count++] = xstrdup(entry->d_name);
+	}
+	if (directory)
+		(void) closedir(directory);
+	list = grow_array(list, count, sizeof(*list));
+	list[count] = NULL;
+	return list;
+}
+
+/* While the lock is held no server mounts an old generation, and afterwards none can find it. */
+static char **choose_garbage(const struct generations *generations, bool building)
+{
+	cleanup_close int lock = lock_layers(true);
+	cleanup(pins_done) struct pins pins = read_pins();
+	char **list;
+
+	use_rights_of(generations->overlays, 0);
+	if (!building)
+		retire(generations);
+	list = list_garbage(generations, &pins, building);
+	use_own_rights();
+	return list;
+}
+
+void collect_generations(const struct generations *generations, bool building)
+{
+	char **garbage = choose_garbage(generations, building);
+
+	use_rights_of(generations->overlays, 0);
+	for (char **name = garbage; *name; name++) {
+		int r = remove_tree(generations->own, *name);
+
+		if (r < 0)
+			(void) fprintf(stderr, PROGRAM ": cannot remove '%s/%s': %s\n", generations->own_path, *name,
+				       strerror(-r));
+		free(*name);
+	}
+	use_own_rights();
+	free(garbage);
+}
+
+void exchange_generation(const struct generations *generations, int present)
+{
+	cleanup_close int lock = lock_layers(true);
+	struct stat now, then;
+
+	if (fstat(present, &then) < 0 || fstatat(generations->overlays, generations->id, &now, AT_SYMLINK_NOFOLLOW) < 0)
+		die(EXIT_FAILED, errno, "cannot look at '%s'", generations->overlay_path);
+	if (now.st_dev != then.st_dev || now.st_ino != then.st_ino)
+		die(EXIT_FAILED, 0, "'%s' was replaced during its build", generations->overlay_path);
+	use_rights_of(generations->overlays, 0);
+	if (renameat2(generations->own, NEW, generations->overlays, generations->id, RENAME_EXCHANGE) < 0)
+		die(EXIT_FAILED, errno, "cannot exchange '%s' for its new generation", generations->overlay_path);
+	retire(generations);
+	use_own_rights();
+}

@@ -100,7 +100,7 @@ make_conf() { # LIBEXECDIR: as make install does it, out of the list of keys
 	cat "$SCRATCH/make/text/etc/left4me/left4me.conf"
 }
 conf=$SCRATCH/left4me.conf
-libexecdir=$(cat "$build/libexecdir" 2>/dev/null || echo /usr/local/libexec/left4me)
+libexecdir=$(cut -d" " -f1 "$build/libexecdir" 2>/dev/null || echo /usr/local/libexec/left4me)
 make_conf "$libexecdir" >"$conf"
 
 # The same list as the compiler reads it: SECTION, KEY and default, NULL where it follows from something else.

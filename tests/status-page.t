@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.." || exit 1
 . tests/tap.sh
 
 page=deploy/man/left4me-generator.8
-status=$(sed -n '/^\.Ss status$/,/^\.Sh /p' "$page")
+status=$(sed -n '/^\.Ss status$/,/^\.S[hs] /p' "$page")
 names=$(grep -o "'[a-z_]*'," generator/status-json.c | tr -d "'," | grep -vx true | sort -u)
 ok "the document has names" test "$(wc -w <<<"$names")" -ge 25
 documented=$(sed -n 's/^\.\(It \)\{0,1\}Sy //p' <<<"$status" | tr -s ' ,;' '\n' | grep -x '[a-z_]*' | sort -u)

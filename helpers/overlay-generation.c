@@ -181,7 +181,7 @@ static char **list_garbage(const struct generations *generations, const struct p
 /* While the lock is held no server mounts an old generation, and afterwards none can find it. */
 static char **choose_garbage(const struct generations *generations, bool building)
 {
-	cleanup_close int lock = lock_layers(true);
+	int lock = lock_layers(true);
 	cleanup(pins_done) struct pins pins = read_pins();
 	char **list;
 
@@ -190,6 +190,7 @@ static char **choose_garbage(const struct generations *generations, bool buildin
 		retire(generations);
 	list = list_garbage(generations, &pins, building);
 	use_own_rights();
+	closep(&lock);
 	return list;
 }
 
@@ -212,7 +213,7 @@ void collect_generations(const struct generations *generations, bool building)
 
 void exchange_generation(const struct generations *generations, int present)
 {
-	cleanup_close int lock = lock_layers(true);
+	int lock = lock_layers(true);
 	struct stat now, then;
 
 	if (fstat(present, &then) < 0 || fstatat(generations->overlays, generations->id, &now, AT_SYMLINK_NOFOLLOW) < 0)
@@ -224,4 +225,5 @@ void exchange_generation(const struct generations *generations, int present)
 		die(EXIT_FAILED, errno, "cannot exchange '%s' for its new generation", generations->overlay_path);
 	retire(generations);
 	use_own_rights();
+	closep(&lock);
 }

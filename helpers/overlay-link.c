@@ -187,12 +187,12 @@ static void copy_file(const struct walk *walk, int from, const char *name, int t
 /* A symbolic link of somebody else's, which may not be linked where fs.protected_hardlinks is set. */
 static void copy_link(const struct walk *walk, int from, const char *name, int to)
 {
-	char target[PATH_MAX];
-	ssize_t length = readlinkat(from, name, target, sizeof(target));
+	char target[PATH_MAX] = "";
 
-	if (length < 0 || (size_t) length == sizeof(target))
-		die_at(walk, name, length < 0 ? errno : ENAMETOOLONG, "read");
-	target[length] = '\0';
+	if (readlinkat(from, name, target, sizeof(target)) < 0)
+		die_at(walk, name, errno, "read");
+	if (target[sizeof(target) - 1])
+		die_at(walk, name, ENAMETOOLONG, "read");
 	if (symlinkat(target, to, name) < 0)
 		die_at(walk, name, errno, "make a copy of");
 	walk->tally->copied++;

@@ -35,12 +35,12 @@ void escape_value(struct text *out, const char *value)
 	text_puts(out, value);
 }
 
-/* A word in double quotes. `special` are the characters to escape: '%' by doubling it, the others by a backslash. */
-static void quote(struct text *out, const char *word, size_t length, const char *special)
+/* In double quotes, within which '\\', '"' and '%' have a meaning to take away. */
+static void quote(struct text *out, const char *word, size_t length)
 {
 	text_putc(out, '"');
 	while (length > 0) {
-		size_t plain = strcspn(word, special), n = plain < length ? plain : length;
+		size_t plain = strcspn(word, "\\\"%"), n = plain < length ? plain : length;
 
 		text_append(out, word, n);
 		if (n < length) {
@@ -53,28 +53,26 @@ static void quote(struct text *out, const char *word, size_t length, const char 
 	text_putc(out, '"');
 }
 
-void escape_word(struct text *out, const char *word)
+static void put_word(struct text *out, const char *word, size_t length)
 {
-	size_t length = strlen(word);
-
-	if (length > 0 && plain_length(word) == length)
+	if (length > 0 && plain_length(word) >= length)
 		text_append(out, word, length);
 	else
-		quote(out, word, length, "\\\"%");
+		quote(out, word, length);
+}
+
+void escape_word(struct text *out, const char *word)
+{
+	put_word(out, word, strlen(word));
 }
 
 void escape_arguments(struct text *out, const char *arguments)
 {
-	const char *separator = "";
-
-	for (const char *word = arguments; *(word += strspn(word, " ")); separator = " ") {
+	for (const char *word = arguments; *(word += strspn(word, " "));) {
 		size_t length = strcspn(word, " ");
 
-		text_puts(out, separator);
-		if (plain_length(word) == length)
-			text_append(out, word, length);
-		else
-			quote(out, word, length, "\\\" ");
+		text_putc(out, ' ');
+		put_word(out, word, length);
 		word += length;
 	}
 }

@@ -13,16 +13,13 @@
 void escape_value(struct text *out, const char *value);
 
 /*
- * For one word of a line that systemd splits into words (Exec*=, Environment=; systemd.syntax(7) "Quoting",
- * then specifiers): in double quotes with '\', '"' and '%' escaped, or bare where nothing needs them. '$' stays:
- * Environment= knows none, and Exec lines that take such words begin with ':'.
+ * For one word of a command line (Exec*=; systemd.syntax(7) "Quoting", then specifiers): in double quotes with '\', '"'
+ * and '%' escaped, or bare where nothing needs them. '$' stays: lines that take such words begin with ':'.
  */
 void escape_word(struct text *out, const char *word);
 
 /*
- * Arguments, separated by blanks, as the value of a variable that a command line names as $VARIABLE:
- * systemd.service(5) splits it into words and removes quotes, but expands no specifier. The result goes
- * through escape_word() once more as part of NAME=VALUE.
+ * Arguments, separated by blanks, for the end of a command line: each as by escape_word(), with a blank before it.
  */
 void escape_arguments(struct text *out, const char *arguments);
 

@@ -8,14 +8,12 @@
 #include "variables.h"
 
 /* A rendering under way; texts of one unit are used again for the next. */
-enum { ASSIGNMENTS = 3 };
 struct rendering {
 	const struct picture *picture;
 	struct sink *sink;
 	struct variables variables;
-	struct text name, description, assignment, words[ASSIGNMENTS];
+	struct text name, description, reason, arguments, layers;
 	struct text started, groups;           /* --started=, and what of it all servers have in common */
-	const char *environment[ASSIGNMENTS];
 };
 
 /* --- the table of outputs -------------------------------------------------------------------------------- */
@@ -192,7 +190,9 @@ static void set_unit(struct rendering *rendering)
 	set(rendering, VAR_FALSE, NULL);
 	set(rendering, VAR_COLLECT, NULL);
 	set(rendering, VAR_STARTED, NULL);
-	set_list(rendering, VAR_ENVIRONMENT, NULL, 0);
+	set(rendering, VAR_LAYERS, NULL);
+	set(rendering, VAR_PORT, "0");
+	set(rendering, VAR_ARGUMENTS, "");
 }
 
 /* What makes the unit of a refused row, and the fallback template, out of a good one: it says why, and fails. */
@@ -203,7 +203,6 @@ static void set_refusal(struct rendering *rendering, const char *reason)
 	set(rendering, VAR_RESTART, "no");
 	set(rendering, VAR_MOUNT, NULL);
 	set(rendering, VAR_FETCH, NULL);
-	set_list(rendering, VAR_ENVIRONMENT, NULL, 0);
 }
 
 /* The template of a kind of unit serves instances that have no unit of their own, as those of a vanished row. */
@@ -225,9 +224,9 @@ static void describe(struct rendering *rendering, const char *what, const char *
 	if (refused) {
 		text_puts(&rendering->description, ", refused: ");
 		escape_value(&rendering->description, refused);
-		text_clear(&rendering->words[0]);
-		escape_word(&rendering->words[0], refused);
-		set_refusal(rendering, rendering->words[0].data);
+		text_clear(&rendering->reason);
+		escape_word(&rendering->reason, refused);
+		set_refusal(rendering, rendering->reason.data);
 	}
 }
 
@@ -240,29 +239,17 @@ static void put_layers(struct text *out, const struct model *model, const struct
 	text_puts(out, INSTALLATION);
 }
 
-/* The assignment that was put together becomes a word of Environment=. */
-static void end_assignment(struct rendering *rendering, size_t number)
+/* What the command lines say of the row. */
+static void set_words(struct rendering *rendering, const struct instance *instance)
 {
-	text_clear(&rendering->words[number]);
-	escape_word(&rendering->words[number], rendering->assignment.data);
-	rendering->environment[number] = rendering->words[number].data;
-	text_clear(&rendering->assignment);
-}
-
-/* The arguments have a layer of quotes of their own within (escape.h). */
-static void set_environment(struct rendering *rendering, const struct instance *instance)
-{
-	text_clear(&rendering->assignment);
-	text_puts(&rendering->assignment, "L4D2_PORT=");
-	text_puts(&rendering->assignment, instance->port_text);
-	end_assignment(rendering, 0);
-	text_puts(&rendering->assignment, "L4D2_ARGS=");
-	escape_arguments(&rendering->assignment, instance->arguments);
-	end_assignment(rendering, 1);
-	text_puts(&rendering->assignment, "L4D2_LAYERS=");
-	put_layers(&rendering->assignment, rendering->picture->model, instance);
-	end_assignment(rendering, 2);
-	set_list(rendering, VAR_ENVIRONMENT, rendering->environment, ASSIGNMENTS);
+	text_clear(&rendering->arguments);
+	text_puts(&rendering->arguments, "");
+	escape_arguments(&rendering->arguments, instance->arguments);
+	text_clear(&rendering->layers);
+	put_layers(&rendering->layers, rendering->picture->model, instance);
+	set(rendering, VAR_PORT, instance->port_text);
+	set(rendering, VAR_ARGUMENTS, rendering->arguments.data);
+	set(rendering, VAR_LAYERS, rendering->layers.data);
 }
 
 /* Appends what all servers have in common of a template: the key and the hash. */
@@ -304,7 +291,7 @@ static int put_server(struct rendering *rendering, const struct output *output, 
 	set_unit(rendering);
 	describe(rendering, "Left 4 Dead 2 server ", instance->name, instance->refused);
 	if (!instance->refused) {
-		set_environment(rendering, instance);
+		set_words(rendering, instance);
 		set_started(rendering, instance);
 	}
 	set(rendering, VAR_DESCRIPTION, rendering->description.data);
@@ -421,19 +408,19 @@ static void rendering_done(struct rendering *rendering)
 	variables_done(&rendering->variables);
 	text_done(&rendering->name);
 	text_done(&rendering->description);
-	text_done(&rendering->assignment);
+	text_done(&rendering->reason);
+	text_done(&rendering->arguments);
+	text_done(&rendering->layers);
 	text_done(&rendering->started);
 	text_done(&rendering->groups);
-	for (size_t i = 0; i < ASSIGNMENTS; i++)
-		text_done(&rendering->words[i]);
 }
 
 static int render(const struct picture *picture, enum part part, struct sink *sink)
 {
 	cleanup(rendering_done) struct rendering rendering = {
 		.picture = picture, .sink = sink,
-		.name = TEXT_EMPTY, .description = TEXT_EMPTY, .assignment = TEXT_EMPTY, .started = TEXT_EMPTY, .groups = TEXT_EMPTY,
-		.words = { TEXT_EMPTY, TEXT_EMPTY, TEXT_EMPTY },
+		.name = TEXT_EMPTY, .description = TEXT_EMPTY, .reason = TEXT_EMPTY, .arguments = TEXT_EMPTY, .layers = TEXT_EMPTY,
+		.started = TEXT_EMPTY, .groups = TEXT_EMPTY,
 	};
 	int r = 0;
 

@@ -186,7 +186,7 @@ bool started_read_record(const char *path, struct started *ret_started)
 	return true;
 }
 
-/* The ids are digits and end in the word for the installation, whatever stands behind it. */
+/* The last words of the mount's line: the ids are digits and end in the word for the installation. */
 static void add_layers(struct started *started, const char *ids)
 {
 	size_t length;
@@ -214,14 +214,12 @@ static const char *find_in_line(const char *text, const char *start, const char 
 void started_of_unit(const char *text, struct started *ret_started)
 {
 	const char *started = find_in_line(text, "ExecStartPre=+", " --started=");
-	const char *layers = find_in_line(text, "Environment=\"L4D2_LAYERS=", "=\"L4D2_LAYERS=");
+	const char *layers = find_in_line(text, "ExecStartPre=+", " %i ");
 
 	*ret_started = STARTED_EMPTY;
 	if (!started)
 		return;
 	add_all(ret_started, started, strcspn(started, " \n"), ',');
-	if (!layers)
-		layers = find_in_line(text, "Environment=L4D2_LAYERS=", "=L4D2_LAYERS=");
 	if (layers)
 		add_layers(ret_started, layers);
 }

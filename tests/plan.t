@@ -56,10 +56,10 @@ is "$(plan)" '~ alpha         port 27015 -> 27100, arguments: at its next start
 status 1' "rows"
 is "$(plan --commands)" "systemctl daemon-reload  # takes the units in, changes nothing that runs
 status 1" "nothing runs, so a reload is all"
-is "$(plan --diff | sed -n '/^left4me-server@gamma.service$/,/^[^-+]/p' | sed 's/--started=[^ ]*/X/' | head -n 3)" \
+is "$(plan --diff | sed -n '/^left4me-server@gamma.service$/,/^[^-+]/p' | sed 's/=.*--started=[^ ]*/=X/' | head -n 3)" \
 	'left4me-server@gamma.service
--Environment=L4D2_LAYERS=installation
-+Environment="L4D2_LAYERS=4 installation"' "the lines of a unit"
+-ExecStartPre=X %i installation
++ExecStartPre=X %i 4 installation' "the lines of a unit"
 like "$(plan --diff)" $'\n'"left4me.target.wants/left4me-server@gamma.service \(new\)"$'\n' "and what is wanted"
 reload
 

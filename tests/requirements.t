@@ -60,13 +60,12 @@ pin S1 $server User=left4me
 pin S1 $server Group=left4me
 # srcds looks for ~/.steam; passwd has no home
 line F5 $server Environment=HOME=/var/lib/left4me
-ok "S22, S24: mounts as root" grep -Exq 'ExecStartPre=\+/usr/local/libexec/left4me/left4me-overlay mount --started=[a-z0-9=,]+ %i \$L4D2_LAYERS' "$work/pinned/systemd/generator/$server"
+ok "S22, S24, S40: mounts the row's layers as root" grep -Exq 'ExecStartPre=\+/usr/local/libexec/left4me/left4me-overlay mount --started=[a-z0-9=,]+ %i 7 installation' "$work/pinned/systemd/generator/$server"
 line S25 $server 'ExecStopPost=+/usr/local/libexec/left4me/left4me-overlay umount %i'
 forbid S25 $server ExecStop=
 pin S27 $server TimeoutStopSec=15s
 pin S31 $server WorkingDirectory=-/var/lib/left4me/runtime/%i/merged/left4dead2
-line S32 $server 'ExecStart=/usr/local/libexec/left4me/left4me-overlay enter %N -- /var/lib/left4me/runtime/%i/merged/srcds_run -game left4dead2 +ip 0.0.0.0 +hostport ${L4D2_PORT} $L4D2_ARGS'
-line S40 $server 'Environment="L4D2_LAYERS=7 installation"'
+line S32 $server 'ExecStart=:/usr/local/libexec/left4me/left4me-overlay enter %N -- /var/lib/left4me/runtime/%i/merged/srcds_run -game left4dead2 +ip 0.0.0.0 +hostport 27015 +map c1m1_hotel'
 pin S54 $server Restart=on-failure
 for unit in "$server" "$web"; do
 	pin S54 "$unit" StartLimitBurst=10
@@ -81,7 +80,7 @@ pin S57 l4d2-game.slice CPUWeight=1000
 pin S57 l4d2-build.slice CPUWeight=10
 pin S57 l4d2-game.slice IOWeight=1000
 pin S57 l4d2-build.slice IOWeight=10
-line F6 $server 'ExecStart=/usr/local/libexec/left4me/left4me-overlay enter %N -- /var/lib/left4me/runtime/%i/merged/srcds_run -game left4dead2 +ip 0.0.0.0 +hostport ${L4D2_PORT} $L4D2_ARGS'
+line F6 $server 'ExecStart=:/usr/local/libexec/left4me/left4me-overlay enter %N -- /var/lib/left4me/runtime/%i/merged/srcds_run -game left4dead2 +ip 0.0.0.0 +hostport 27015 +map c1m1_hotel'
 forbid F6 $server sv_lan
 for setting in MemoryHigh=1.5G MemoryMax=2G TasksMax=256 LimitNOFILE=65536 Nice=-5 IOSchedulingClass=best-effort \
 	IOSchedulingPriority=4 KillSignal=SIGINT LogRateLimitIntervalSec=5min LogRateLimitBurst=5000; do

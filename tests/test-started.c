@@ -36,10 +36,9 @@ static void test_hash(void)
 
 /* A unit as the generator makes it, whose row would like to say more. */
 static const char made[] =
-	"[Service]\nEnvironment=L4D2_PORT=27015\nEnvironment=\"L4D2_ARGS=\\\"ExecStartPre=+\\\" \\\"--started=port=1\\\" L4D2_LAYERS=9\"\n"
-	"Environment=\"L4D2_LAYERS=4 7 installation\"\n"
-	"ExecStartPre=+/helper mount --started=port=27115,arguments=3" GROUPS ",50-a.conf=5 %i $L4D2_LAYERS\n"
-	"ExecStart=/x --started=port=2\n";
+	"[Service]\nEnvironment=HOME=/\n"
+	"ExecStartPre=+/helper mount --started=port=27115,arguments=3" GROUPS ",50-a.conf=5 %i 4 7 installation\n"
+	"ExecStart=:/x +hostport 27115 ExecStartPre=+ --started=port=1 \"%%i\" 9 installation\n";
 
 static const struct {
 	const char *record, *words;
@@ -79,7 +78,7 @@ static void test_compare(void)
 		is_str(text_string(&words), differences[i].words, "in words");
 	}
 	started_done(&now);
-	started_of_unit("[Service]\nEnvironment=L4D2_LAYERS=installation\nExecStartPre=:/bin/echo \"--started=port=3\"\n", &now);
+	started_of_unit("[Service]\nExecStartPre=:/bin/echo \"--started=port=3\"\nExecStart=:/x +hostport 0\n", &now);
 	is_int((long) now.count, 0, "a refused unit says nothing");
 	started_done(&now);
 }

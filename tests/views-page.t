@@ -21,9 +21,9 @@ commands=$(examples | sed -n 's/^[$>] //p')
 ok "the page has a session" test "$(examples | grep -c '^\$ ')" -ge 8
 is "$(cd "$SCRATCH" && bash -c "$commands" 2>&1)" "$(examples | grep -Ev "^[\$>] |$is_row")" "it prints what the page says"
 
-is_there() { # FILE-OR-LINE: below the units, or in that of the first server
+is_there() { # FILE-OR-WORDS: below the units, or in that of the first server
 	local units=$SCRATCH/tree/systemd/generator
-	test -e "$units/$1" || grep -qxF -- "$1" "$units/left4me-server@a.service"
+	test -e "$units/$1" || sed 's/.*/ & /' "$units/left4me-server@a.service" | grep -qF -- " $1 "
 }
 while read -r column became; do
 	ok "$column becomes $became" is_there "$became"

@@ -38,7 +38,7 @@ render() { # DATABASE: what the generator makes of it; its status
 	rm -rf "$SCRATCH/tree"
 	"$build/left4me-generator" render --config="$SCRATCH/left4me.conf" --database="$1" --format=tree --output="$SCRATCH/tree" 2>&1
 }
-has() { like "$(grep -s ^Environment "$units/left4me-server@$1.service")" "$2" "$3"; } # SERVER EXTENDED-REGEX NAME
+has() { like "$(grep -s '^ExecStart' "$units/left4me-server@$1.service")" "$2" "$3"; } # SERVER EXTENDED-REGEX NAME
 
 for first in 0 1; do
 	db=$SCRATCH/$first.db
@@ -52,12 +52,12 @@ for first in 0 1; do
 	is "$(cd "$units" && echo left4me-server@*.service)" \
 		"left4me-server@.service left4me-server@10.service left4me-server@2.service left4me-server@7.service left4me-server@8.service" \
 		"an instance is called after its row's id"
-	has 10 '^Environment=.*L4D2_LAYERS=12 4 3 installation"' "its layers, topmost first"
-	has 2 '^Environment=.*L4D2_LAYERS=12 4 3 installation"' "the same for another server of the blueprint"
-	has 7 '^Environment=.*L4D2_LAYERS=installation$' "a blueprint without overlays"
-	has 8 '^Environment=.*L4D2_LAYERS=installation$' "a server without a blueprint"
-	has 10 '^Environment=.*L4D2_PORT=27010' "its port"
-	has 10 '^Environment=.*\+map.* .*c1m1_hotel.* .*\+sv_tags' "the blueprint's arguments, two lines as one"
+	has 10 '^ExecStartPre=.* %i 12 4 3 installation' "its layers, topmost first"
+	has 2 '^ExecStartPre=.* %i 12 4 3 installation' "the same for another server of the blueprint"
+	has 7 '^ExecStartPre=.* %i installation' "a blueprint without overlays"
+	has 8 '^ExecStartPre=.* %i installation' "a server without a blueprint"
+	has 10 '^ExecStart=.* \+hostport 27010' "its port"
+	has 10 '^ExecStart=.*\+map.* .*c1m1_hotel.* .*\+sv_tags' "the blueprint's arguments, two lines as one"
 	is "$(cd "$units/left4me.target.wants" && echo left4me-server@*)" "left4me-server@10.service left4me-server@8.service" \
 		"wanted are those that should run; not stopped, not NULL"
 	is "$(cd "$units" && echo build-overlay@*.service)" "build-overlay@.service build-overlay@3.service" \
@@ -76,8 +76,8 @@ sqlite3 "$SCRATCH/json.db" "UPDATE blueprints SET arguments = '[\"+map\", \"c1m1
 json=$(sed -n 's/^--  *\((SELECT group_concat.*)\)$/\1/p' "$views")
 awk -v json="$json" '/AS arguments,$/ { sub("blueprints.arguments", json) } 1' "$views" | sqlite3 -bail "$SCRATCH/json.db"
 is "$(render "$SCRATCH/json.db")/$?" /0 "arguments that are a JSON list"
-has 10 '^Environment=.*\+map.* .*c1m1_hotel' "become words"
-has 8 '^Environment=.*L4D2_PORT=27008' "and none where there is no blueprint"
+has 10 '^ExecStart=.*\+map.* .*c1m1_hotel' "become words"
+has 8 '^ExecStart=.* \+hostport 27008' "and none where there is no blueprint"
 
 # --- the cost -------------------------------------------------------------------------------------------------------------
 

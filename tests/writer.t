@@ -101,9 +101,9 @@ def shown():
             overlays += 1
         else:
             servers.add(match.group(2))
-            numbers.add(number_in(r"L4D2_ARGS=.*?\+n (\d+)", text))
+            numbers.add(number_in(r"\+hostport .*?\+n (\d+)", text))
             if match.group(2) != "odd":
-                numbers.add(number_in(r"L4D2_LAYERS=(\d+)", text) // 1000)
+                numbers.add(number_in(r"ExecStartPre=\+.* %i (\d+)", text) // 1000)
     return numbers, servers, overlays
 
 

@@ -6,17 +6,6 @@
 #include "fuzz.h"
 #include "systemd.h"
 
-static char *environment(const char *arguments)
-{
-	cleanup_text struct text assignment = TEXT_EMPTY;
-	struct text line = TEXT_EMPTY;
-
-	text_puts(&assignment, "L4D2_ARGS=");
-	escape_arguments(&assignment, arguments);
-	escape_word(&line, assignment.data);
-	return line.data;
-}
-
 /* Exactly one entry with these values comes of the line in a unit's text; returns its value. */
 static char *in_a_unit(const char *key, const char *value, const char *behind)
 {
@@ -46,19 +35,22 @@ static char *one_word(const char *line)
 
 static void check_arguments(const char *arguments)
 {
-	cleanup_free char *line = environment(arguments);
-	cleanup_free char *read = in_a_unit("Environment", line, "");
-	cleanup_free char *assignment = one_word(read);
-	cleanup_free char *copy = xstrdup(arguments);
+	cleanup_text struct text line = TEXT_EMPTY;
+	cleanup_free char *read = NULL, *copy = xstrdup(arguments);
 	struct words words;
 	char *rest = NULL, *word = strtok_r(copy, " ", &rest);
 
-	EXPECT(strncmp(assignment, "L4D2_ARGS=", 10) == 0, "another variable: %s", assignment);
-	(void) words_split(assignment + 10, WORDS_OF_VARIABLE, &words);
-	for (size_t i = 0; i < words.count; i++, word = strtok_r(NULL, " ", &rest))
-		EXPECT(word && strcmp(word, words.of[i]) == 0, "word %zu is '%s', not '%s', by %s", i, words.of[i],
-		       word ? word : "", line);
-	EXPECT(!word, "no word '%s' by %s", word, line);
+	text_puts(&line, ":/x");
+	escape_arguments(&line, arguments);
+	read = in_a_unit("ExecStart", line.data, "");
+	EXPECT(words_split(read, WORDS_OF_LINE, &words) && words.count > 0, "not words: %s", read);
+	for (size_t i = 1; i < words.count; i++, word = strtok_r(NULL, " ", &rest)) {
+		cleanup_free char *got = specifiers_expand(words.of[i], "INSTANCE");
+
+		EXPECT(word && got && strcmp(word, got) == 0, "word %zu is '%s', not '%s', by %s", i, got ? got : "a specifier",
+		       word ? word : "", read);
+	}
+	EXPECT(!word, "no word '%s' by %s", word, read);
 	words_done(&words);
 }
 

@@ -195,19 +195,22 @@ static char *one_word(const char *line, const char *instance)
 	return word;
 }
 
-static void check_arguments(const char *value, const char *arguments)
+/* The words behind +hostport are the row's: its port, and its arguments, which are split at blanks. */
+static void check_arguments(const char *line, const struct want_instance *want)
 {
-	const char *next = arguments;
+	const char *next = want->arguments;
 	struct words words;
 
-	EXPECT(words_split(value, WORDS_OF_VARIABLE, &words), "not words: %s", value);
-	for (size_t i = 0; i < words.count; i++) {
+	EXPECT(words_split(line, WORDS_OF_LINE, &words) && words.count > 0, "not words: %s", line);
+	EXPECT(strcmp(words.of[0], want->port) == 0, "port: %s", line);
+	for (size_t i = 1; i < words.count; i++) {
+		cleanup_free char *word = specifiers_expand(words.of[i], want->name);
 		size_t length;
 
 		next += strspn(next, " ");
 		length = strcspn(next, " ");
-		EXPECT(*next && strncmp(words.of[i], next, length) == 0 && !words.of[i][length],
-		       "word %zu is '%s', not what stands in '%s'", i, words.of[i], arguments);
+		EXPECT(*next && word && strncmp(word, next, length) == 0 && !word[length],
+		       "word %zu is '%s', not what stands in '%s'", i, words.of[i], want->arguments);
 		next += length;
 	}
 	EXPECT(!next[strspn(next, " ")], "after %zu words arguments are left: '%s'", words.count, next);
@@ -225,23 +228,6 @@ static void check_layers(const char *value, const struct want_instance *want)
 	EXPECT(strcmp(value, "installation") == 0, "layers end with: %s", value);
 }
 
-static void check_environment(const char *line, const struct want_instance *want, unsigned *seen)
-{
-	cleanup_free char *word = one_word(line, want->name);
-
-	if (strncmp(word, "L4D2_PORT=", 10) == 0) {
-		EXPECT(strcmp(word + 10, want->port) == 0, "port: %s", word);
-		*seen |= 1;
-	} else if (strncmp(word, "L4D2_ARGS=", 10) == 0) {
-		check_arguments(word + 10, want->arguments);
-		*seen |= 2;
-	} else if (strncmp(word, "L4D2_LAYERS=", 12) == 0) {
-		check_layers(word + 12, want);
-		*seen |= 4;
-	} else
-		fuzz_fail(__FILE__, __LINE__, "Environment=%s", line);
-}
-
 /* What systemd shows as the description is `start` and, of a refused row, its reason; the same reason is in the log. */
 static void check_refusal(const char *shown, const char *start, const char *reason)
 {
@@ -255,16 +241,18 @@ static void check_refusal(const char *shown, const char *start, const char *reas
 /* Where the unit differs from one of a harmless row: the three places that hold what a user wrote. */
 struct places {
 	char *description, *reason;
-	const char *environment[3];
-	size_t assignments;
+	const char *layers, *game;     /* what stands behind "%i" and behind "+hostport" */
 };
 
-/* What the unit says of a start is hashes, and the same as in others but for the row's port and arguments. */
-static void compare_started(const char *value, const char *known)
+/*
+ * What the unit says of a start is hashes, and the same as in others but for the row's port and arguments. Returns the
+ * layers, which stand behind it.
+ */
+static const char *compare_started(const char *value, const char *known)
 {
-	static const char option[] = " --started=port=", arguments[] = ",arguments=";
+	static const char option[] = " --started=port=", arguments[] = ",arguments=", instance[] = " %i ";
 	const char *a = strstr(value, option), *b = strstr(known, option);
-	size_t port, digits;
+	size_t port, digits, common;
 
 	EXPECT(a && b && a - value == b - known && strncmp(value, known, (size_t) (a - value)) == 0, "%s", value);
 	a += strlen(option);
@@ -274,7 +262,20 @@ static void compare_started(const char *value, const char *known)
 	a += port + strlen(arguments);
 	b += strspn(b, "0123456789") + strlen(arguments);
 	digits = strspn(a, "0123456789abcdef");
-	EXPECT(digits == 16 && strcmp(a + digits, b + digits) == 0, "%s, known is %s", value, known);
+	common = (size_t) (strstr(b, instance) - b) + strlen(instance);
+	EXPECT(digits == 16 && strncmp(a + digits, b + digits, common - digits) == 0, "%s, known is %s", value, known);
+	return a + common;
+}
+
+/* What stands behind "+hostport" in a line of ExecStart= that is the same as others' before; NULL in another line. */
+static const char *behind_hostport(const char *value, const char *known)
+{
+	static const char option[] = " +hostport ";
+	const char *found = strstr(known, option);
+	size_t length = found ? (size_t) (found - known) + strlen(option) : 0;
+
+	EXPECT(!found || (value[0] == ':' && strncmp(value, known, length) == 0), "%s, known is %s", value, known);
+	return found ? value + length : NULL;
 }
 
 static void compare_unit(const struct unit *unit, const struct unit *known, const char *instance, struct places *places)
@@ -290,10 +291,10 @@ static void compare_unit(const struct unit *unit, const struct unit *known, cons
 		if (strcmp(a->key, "Description") == 0) {
 			places->description = specifiers_expand(a->value, instance);
 			EXPECT(places->description, "a specifier in: %s", a->value);
-		} else if (strcmp(a->key, "Environment") == 0 && strncmp(b->value, "L4D2_", 5) == 0)
-			places->environment[places->assignments++] = a->value;
+		} else if (strcmp(a->key, "ExecStart") == 0 && strstr(b->value, " +hostport "))
+			places->game = behind_hostport(a->value, b->value);
 		else if (strstr(b->value, " --started="))
-			compare_started(a->value, b->value);
+			places->layers = compare_started(a->value, b->value);
 		else if (strncmp(b->value, echo, strlen(echo)) == 0) {
 			EXPECT(strncmp(a->value, echo, strlen(echo)) == 0, "%s=%s", a->key, a->value);
 			places->reason = one_word(a->value + strlen(echo), instance);
@@ -308,16 +309,18 @@ static void check_server(const struct host *host, const struct kept *file, const
 	cleanup_free char *start = xasprintf("Left 4 Dead 2 server %s", want->name);
 	struct places places = { 0 };
 	struct unit unit;
-	unsigned seen = 0;
 
 	parse(file, &unit);
 	compare_unit(&unit, want->refused ? &host->refused_server : &host->server, want->name, &places);
-	for (size_t i = 0; i < places.assignments; i++)
-		check_environment(places.environment[i], want, &seen);
-	if (want->refused)
+	EXPECT(places.game && !places.layers == want->refused, "a line is missing in '%s'", places.description);
+	if (want->refused) {
+		EXPECT(strcmp(places.game, "0") == 0, "a refused server's port: %s", places.game);
 		check_refusal(places.description, start, places.reason);
-	else
-		EXPECT(strcmp(places.description, start) == 0 && seen == 7, "'%s', %u", places.description, seen);
+	} else {
+		EXPECT(strcmp(places.description, start) == 0, "'%s'", places.description);
+		check_arguments(places.game, want);
+		check_layers(places.layers, want);
+	}
 	free(places.description);
 	free(places.reason);
 	unit_done(&unit);

@@ -12,7 +12,7 @@ SERVER, BUILD_UNIT = "left4me-server@%s.service", "build-overlay@%s.service"
 VERBS = {SERVER: ("start", "stop", "restart", "reset-failed"), BUILD_UNIT: ("start", "stop")}
 FIXED_SUDO = {("left4me", ("/usr/bin/systemctl", "restart", "left4me-reload.service")),
               ("left4me", ("/usr/bin/systemctl", "start", "left4me-check.service"))}
-FREE = {("Unit", "Description"), ("Service", "Environment")}     # the lines of a unit that carry what the row says
+FREE = {("Unit", "Description")}      # the line of a unit that carries nothing but what the row says
 
 
 def sudo_rules(unit, verbs):
@@ -45,8 +45,9 @@ def refused_problems(parsed, kind, name, fallback):
 
 
 def without_row(value):
-    """A line without what it says of the row in --started=, which server_problems looks at."""
-    return re.sub(r" --started=port=\d+,arguments=[0-9a-f]{16},", " --started=", value)
+    """A line without what it says of the row: --started=, layers, port and arguments, which server_problems looks at."""
+    value = re.sub(r" --started=port=\d+,arguments=[0-9a-f]{16},(\S+ \S+)(?: \d+)* installation(?!\S)", r" --started=\1", value)
+    return re.sub(r"^(:\S+ enter .* \+hostport )[1-9].*", r"\1", value)
 
 
 def fnv(text):
@@ -90,7 +91,9 @@ def server_problems(parsed, name, port, arguments, layers):
         got = expand(*command(values(parsed[path], key)[0], unit), variables)
         if got != argv:
             problems.append("%s: %s is %r, meant %r" % (unit, key, got, argv))
-    if set(variables) != {"HOME", "L4D2_PORT", "L4D2_ARGS", "L4D2_LAYERS"}:
+    if ":" not in command(values(parsed[path], "ExecStart")[0], unit)[0]:
+        problems.append("%s: variables of ExecStart= are expanded" % unit)
+    if set(variables) != {"HOME"}:
         problems.append("%s: environment %r" % (unit, sorted(variables)))
     return problems
 

@@ -7,14 +7,21 @@
 mkdir /run/dump
 chmod 777 /run/dump
 cat >dump.pl <<'END'
+#!/usr/bin/perl
 my $name = shift;
+# As left4me-overlay, which is given the unit and what to become.
+splice @ARGV, 0, 8 if $name eq 'enter' and $ARGV[0] =~ /^left4me-server@(.*)/ and $name = $1;
 open my $file, '>', "/run/dump/$name" or die;
 print $file join("\0", defined $ENV{X} ? "=$ENV{X}" : '-', @ARGV), "\0";
 END
 
 make_database
 python3 arguments.py insert "$DATABASE" || exit 1
-# The real unit's Environment=, but the stand-in for the game, without a mount or hardening: those take their time.
+# The real unit's ExecStart=, but the stand-in for the helper, without a mount or hardening: those take their time.
+chmod 755 dump.pl
+mount --bind dump.pl /usr/local/libexec/left4me/left4me-overlay
+# No variable of the operator's changes what is in the row.
+printf 'L4D2_PORT=1\nL4D2_ARGS=-variable\nL4D2_LAYERS=9\nHOME=/variable\n' >/etc/left4me/host.env
 dropins=/etc/systemd/system/left4me-server@.service.d
 mkdir -p "$dropins"
 : >"$dropins/10-hardening.conf"
@@ -27,8 +34,6 @@ StandardOutput=null
 Restart=no
 Nice=0
 ExecStartPre=
-ExecStart=
-ExecStart=/usr/bin/perl /opt/system-test/files/dump.pl %i $L4D2_ARGS
 ExecStopPost=
 END
 cp units/*.service /run/systemd/system/

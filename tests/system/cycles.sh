@@ -115,7 +115,7 @@ for call in fsopen:1 fsconfig:1 fsmount:1 move_mount:1 sendmsg:1 exit_group:1; d
 	cat >"$conf" <<END
 [Service]
 ExecStartPre=
-ExecStartPre=+/usr/bin/strace -qq -e trace=${call%:*} -e inject=${call%:*}:signal=KILL:when=${call#*:} /usr/local/libexec/left4me/left4me-overlay mount %i \$L4D2_LAYERS
+ExecStartPre=+/usr/bin/strace -qq -e trace=${call%:*} -e inject=${call%:*}:signal=KILL:when=${call#*:} /usr/local/libexec/left4me/left4me-overlay mount %i 1 installation
 Restart=no
 END
 	systemctl daemon-reload

@@ -2,7 +2,7 @@
 """
 In a guest: the first 200 databases of tests/lib/hostile.py, one after the other in place of the web application's, each with
 a daemon-reload. Judges are PID 1, by what it has loaded, systemd-analyze and both visudo: no unit has a property beyond those
-of another row's unit, commands and environment are the row's word for word, nobody complains.
+of another row's unit, commands are the row's word for word, nobody complains.
 """
 
 import json
@@ -25,7 +25,7 @@ DATABASE = "/var/lib/left4me/left4me.db"
 UNITS = "/run/systemd/generator/"
 SUDOERS = "/run/left4me/sudoers.d/left4me"
 # What differs between two units of one kind because of the row, and is looked at word by word below; and what is of the moment.
-OF_THE_ROW = re.compile(r"Description|Environment|(StateChange|Active|Inactive|Condition|Assert)\w*Timestamp\w*"
+OF_THE_ROW = re.compile(r"Description|ExecStart(Ex)?|(StateChange|Active|Inactive|Condition|Assert)\w*Timestamp\w*"
                         r"|(Condition|Assert)Result|Asserts|(Effective)?(Memory|CPUs|Tasks)\w*|ExecMain\w+|InvocationID|Perpetual|UnitFileState|UnitFilePreset")
 
 tap = unitfile.Tap()
@@ -75,13 +75,13 @@ def bus_path(unit):
     return "/org/freedesktop/systemd1/unit/" + re.sub("[^A-Za-z0-9]", lambda match: "_%02x" % ord(match.group()), unit)
 
 
-def environment_of(unit):
-    """As PID 1 has it: `systemctl show` quotes."""
+def commands_of(unit, key):
+    """(words, flags) of each, as PID 1 has it: `systemctl show` does not tell one word with a blank from two."""
     status, said = run("busctl", "--json=short", "get-property", "org.freedesktop.systemd1", bus_path(unit),
-                       "org.freedesktop.systemd1.Service", "Environment")
+                       "org.freedesktop.systemd1.Service", key)
     if status:
         raise unitfile.Malformed("%s: %s" % (unit, said))
-    return dict(assignment.partition("=")[::2] for assignment in json.loads(said)["data"])
+    return [(command_[1], command_[2]) for command_ in json.loads(said)["data"]]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -147,20 +147,22 @@ def unit_problems(kind, name, row, properties, files):
 
 
 def row_problems(kind, name, row, properties, want):
-    """Description and environment, word for word."""
+    """Description and commands, word for word."""
     unit, description = kind % name, properties["Description"]
     if row is None:
-        return [] if reason_of(description) else ["%s: Description %r" % (unit, description)]
+        good = reason_of(description) and properties["ExecStart"] == want["ExecStart"].replace(want["Id"], unit)
+        return [] if good else ["%s: Description %r" % (unit, description)]
     if kind == BUILD_UNIT:
         good = description == 'Build of overlay %d, "%s"' % (name, row) and properties["Environment"] == want["Environment"]
         return [] if good else ["%s: Description %r, Environment %r" % (unit, description, properties["Environment"])]
-    environment = environment_of(unit)
-    words = unitfile.split_words(environment.pop("L4D2_ARGS"), c_escapes=False, relaxed=True)
-    layers = " ".join([*map(str, row[2]), "installation"])
-    got = description, environment, words
-    meant_ = ("Left 4 Dead 2 server %s" % name, {"HOME": "/var/lib/left4me", "L4D2_PORT": str(row[0]),
-                                                                            "L4D2_LAYERS": layers},
-              [word for word in row[1].split(" ") if word])
+    (start, flags), = commands_of(unit, "ExecStartEx")
+    (mount, _), = commands_of(unit, "ExecStartPreEx")
+    merged = "/var/lib/left4me/runtime/%s/merged" % name
+    got = description, start[1:], flags, mount[3:]
+    meant_ = ("Left 4 Dead 2 server %s" % name,
+              ["enter", unit.removesuffix(".service"), "--", merged + "/srcds_run", "-game", "left4dead2", "+ip", "0.0.0.0",
+               "+hostport", str(row[0]), *(word for word in row[1].split(" ") if word)], ["no-env-expand"],
+              [name, *map(str, row[2]), "installation"])
     return [] if got == meant_ else ["%s: loaded is %r, meant %r" % (unit, got, meant_)]
 
 

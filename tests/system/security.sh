@@ -201,5 +201,5 @@ is "$(run_log off | grep '^netlink' | paste -sd,)" \
 worker /usr/bin/systemctl stop left4me-server@off.service
 as_left4me "mv game installation/srcds_run"
 
-like "$(as_other "cat /run/systemd/generator/left4me-server@alpha.service")" "L4D2_ARGS=.map c1m1_hotel" "limit: everybody reads a server's arguments"
+like "$(as_other "cat /run/systemd/generator/left4me-server@alpha.service")" "hostport [0-9]+ .map c1m1_hotel" "limit: everybody reads a server's arguments"
 done_testing

@@ -174,6 +174,14 @@ static void set_port_last(struct loader *loader, const char *key, const char *va
 	set_env_port(loader, key, value, where, &loader->env_port_last);
 }
 
+/* Servers were given these by variables once. */
+static void warn_of_row(struct loader *loader, const char *key, const char *value, const char *where)
+{
+	(void) value;
+	report_warning(loader->report, where, "%s has no effect on any server: port, arguments and layers are those of its row; "
+		       "remove it", key);
+}
+
 static void set_from_env(void *userdata, const char *written, const char *value, const char *where)
 {
 	static const struct {
@@ -182,6 +190,7 @@ static void set_from_env(void *userdata, const char *written, const char *value,
 	} variables[] = {
 		{ "LEFT4ME_ROOT", set_root }, { "DATABASE_URL", set_database_url },
 		{ "LEFT4ME_PORT_RANGE_START", set_port_first }, { "LEFT4ME_PORT_RANGE_END", set_port_last },
+		{ "L4D2_PORT", warn_of_row }, { "L4D2_ARGS", warn_of_row }, { "L4D2_LAYERS", warn_of_row },
 	};
 	struct loader *loader = userdata;
 	const char *prefix, *key = without_prefix(written, &prefix);

@@ -49,7 +49,7 @@
 	    "Processes of gunicorn; the application claims jobs in one process, so leave it at 1.") \
 	KEY(web, threads, TYPE_WORKERS, "32", WEB_THREADS, "", \
 	    "Threads of each; every open live log holds one.") \
-	KEY(web, memory_max, TYPE_SIZE, "1G", WEB_MEMORY_MAX, "", \
+	KEY(web, memory_max, TYPE_LIMIT, "1G", WEB_MEMORY_MAX, "", \
 	    "Memory of the web application with its live logs; above it something of it is killed. The workshop refresh has as much.")
 
 #define GAME_KEYS(KEY) \
@@ -59,14 +59,14 @@
 	    "yes: servers can bind nothing outside of ports; needs libbpf1, and Steam's own ports must be inside.") \
 	KEY(game, memory_high, TYPE_SIZE, "1.5G", GAME_MEMORY_HIGH, "", \
 	    "Memory of one server: slowed down above high, killed above max.") \
-	KEY(game, memory_max, TYPE_SIZE, "2G", GAME_MEMORY_MAX, "", "") \
+	KEY(game, memory_max, TYPE_LIMIT, "2G", GAME_MEMORY_MAX, "", "") \
 	KEY(game, tasks_max, TYPE_TASKS, "256", GAME_TASKS_MAX, "", \
 	    "Threads and processes of one server.") \
 	KEY(game, nice, TYPE_NICE, "-5", GAME_NICE, "", \
 	    "Scheduling priority of servers, -20 (first) to 19.")
 
 #define BUILD_KEYS(KEY) \
-	KEY(build, memory_max, TYPE_SIZE, "4G", BUILD_MEMORY_MAX, "", \
+	KEY(build, memory_max, TYPE_LIMIT, "4G", BUILD_MEMORY_MAX, "", \
 	    "Limits of one overlay build. Its /tmp counts as memory; large files belong into /overlay.") \
 	KEY(build, tasks_max, TYPE_TASKS, "512", BUILD_TASKS_MAX, "", "") \
 	KEY(build, cpu_quota, TYPE_QUOTA, "200%", BUILD_CPU_QUOTA, "", "") \

@@ -1,3 +1,4 @@
+#include "advice.h"
 #include "host.h"
 #include "manager.h"
 #include "run.h"
@@ -66,6 +67,7 @@ int mode_check(const struct options *options)
 	if (!options->no_database)
 		(void) run_read_rows(&run, options, options->database ? NULL : last_good);
 	run_build_model(&run);
+	advice_give(&run.config, &run.model, &run.report);
 	if (on_host && host_is_running())
 		check_host(&run);
 	run_print_report(&run, stdout);

@@ -46,11 +46,16 @@ static char *place_of(const struct refusal *refusal)
 	return xasprintf("%s, row %zu, %s", refusal->view, refusal->row, refusal->column);
 }
 
+void report_row(struct report *report, const struct refusal *place)
+{
+	cleanup_free char *where = place_of(place);
+
+	report_problem(report, where, "%s", place->reason);
+}
+
 void report_refusal(struct report *report, const struct refusal *refusal)
 {
-	cleanup_free char *place = place_of(refusal);
-
-	report_problem(report, place, "%s", refusal->reason);
+	report_row(report, refusal);
 	if (report->refusal_count == REPORT_LINES_MAX)
 		return;
 	report->refusals = grow_array(report->refusals, report->refusal_count, sizeof(*report->refusals));

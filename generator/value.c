@@ -1,6 +1,7 @@
 #include "value.h"
 
 #include <arpa/inet.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,16 +41,17 @@ static size_t leading_digits(const char *s, size_t max)
 	return n <= max ? n : 0;
 }
 
-/* systemd refuses a limit of 0 or from 2^63 on with a warning and then has none (systemd.resource-control(5)). */
-static bool is_size(const char *value)
+bool value_size(const char *value, double *ret_bytes)
 {
 	static const char units[] = "KMGT";
 	size_t whole, fraction;
 	const char *unit;
 	double bytes = 0, digit = 1;
 
-	if (strcmp(value, "infinity") == 0)
+	if (strcmp(value, "infinity") == 0) {
+		*ret_bytes = HUGE_VAL;
 		return true;
+	}
 	whole = leading_digits(value, 18);
 	for (size_t i = 0; i < whole; i++)
 		bytes = bytes * 10 + (value[i] - '0');
@@ -65,7 +67,24 @@ static bool is_size(const char *value)
 	unit = *value ? strchr(units, *value) : NULL;
 	for (const char *u = units; unit && u <= unit; u++)
 		bytes *= 1024;
+	*ret_bytes = bytes;
 	return whole > 0 && (*value == '\0' || (unit && value[1] == '\0')) && bytes >= 1 && bytes < 9e18;
+}
+
+/* systemd refuses a limit of 0 or from 2^63 on with a warning and then has none (systemd.resource-control(5)). */
+static bool is_size(const char *value)
+{
+	double bytes;
+
+	return value_size(value, &bytes);
+}
+
+/* Of less nothing comes up that is limited so: most often a unit was forgotten. */
+static bool is_limit(const char *value)
+{
+	double bytes;
+
+	return value_size(value, &bytes) && bytes >= 64.0 * 1024 * 1024;
 }
 
 static bool is_time(const char *value)
@@ -233,6 +252,7 @@ static const struct {
 	[TYPE_WORKERS] = { NULL, 1, 1024, "a number from 1 to 1024" },
 	[TYPE_PORTS] = { is_ports, 0, 0, "a range of ports such as 27000-27999, within 1024 to 65535" },
 	[TYPE_SIZE] = { is_size, 0, 0, "a size such as 512M, 1.5G or infinity" },
+	[TYPE_LIMIT] = { is_limit, 0, 0, "a size of at least 64M, such as 512M or 1.5G, or infinity" },
 	[TYPE_MEMORY] = { is_memory, 0, 0, "a size such as 12G, a percentage such as 85%, or infinity" },
 	[TYPE_TASKS] = { NULL, 1, 4194304, "a number from 1 to 4194304" },
 	[TYPE_NICE] = { NULL, -20, 19, "a number from -20 to 19" },

@@ -19,6 +19,7 @@ enum value_grammar {
 	TYPE_WORKERS,
 	TYPE_PORTS,            /* FIRST-LAST within 1024 to 65535 */
 	TYPE_SIZE,             /* bytes: 512M, 1.5G, infinity; at least 1 */
+	TYPE_LIMIT,            /* a size from 64M on */
 	TYPE_MEMORY,           /* a size, or 1% to 100% of what the target has */
 	TYPE_TASKS,            /* up to the kernel's own limit of PIDs */
 	TYPE_NICE,
@@ -35,6 +36,9 @@ const char *value_what(enum value_grammar grammar);
 
 /* Of a value of TYPE_YES_OR_NO: whether it is the former. */
 bool value_is_yes(const char *value);
+
+/* Whether the value is of TYPE_SIZE, and how many bytes that is; HUGE_VAL for infinity. */
+bool value_size(const char *value, double *ret_bytes);
 
 /* Splits a value of TYPE_PORTS. */
 void value_split_ports(const char *value, unsigned *ret_first, unsigned *ret_last);

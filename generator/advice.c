@@ -1,0 +1,82 @@
+#include "advice.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "value.h"
+
+/* An infinite memory_high is none. */
+static void advise_memory(const struct config *config, struct report *report)
+{
+	double high, max;
+
+	if (value_size(config->game.memory_high, &high) && value_size(config->game.memory_max, &max) && high > max && high < HUGE_VAL)
+		report_problem(report, "[game] memory_high", "%s is above memory_max, which is %s: a server is killed before it is "
+			       "slowed down; set memory_high to less, or memory_max to more",
+			       config->game.memory_high, config->game.memory_max);
+}
+
+static void advise_instance(const struct instance *instance, struct report *report, char *reason)
+{
+	const struct refusal place = {
+		.view = views[VIEW_INSTANCES].name, .column = views[VIEW_INSTANCES].columns[INSTANCE_ARGUMENTS].name,
+		.row = instance->row, .instance = instance->name, .reason = reason,
+	};
+
+	report_row(report, &place);
+}
+
+/* Whether the word, of `length` bytes, sets what the row's port and the unit set already. */
+static bool sets_address(const char *word, size_t length)
+{
+	static const char *const options[] = { "-port", "+port", "+hostport", "-ip", "+ip" };
+
+	for (size_t i = 0; i < ELEMENTS(options); i++)
+		if (strlen(options[i]) == length && memcmp(options[i], word, length) == 0)
+			return true;
+	return false;
+}
+
+static void advise_arguments(const struct instance *instance, struct report *report)
+{
+	static char quoted[] = "a quote is part of its word and holds no words together, since arguments are separated by blanks: "
+			       "what has a blank belongs into a file of the server's cfg directory";
+
+	for (const char *word = instance->arguments; *(word += strspn(word, " "));) {
+		size_t length = strcspn(word, " ");
+
+		if (sets_address(word, length)) {
+			cleanup_free char *reason = xasprintf("%.*s competes with +ip 0.0.0.0 +hostport %s, which each server is "
+							      "given for its row: remove it",
+							      (int) length, word, instance->port_text);
+
+			advise_instance(instance, report, reason);
+		}
+		word += length;
+	}
+	if (strchr(instance->arguments, '"'))
+		advise_instance(instance, report, quoted);
+}
+
+/* One warning for all: +clientport and tv_port of every game on the host, whatever its own port is. */
+static void advise_ports(const struct model *model, struct report *report)
+{
+	for (size_t i = 0; i < model->instance_count; i++) {
+		const struct instance *instance = &model->instances[i];
+
+		if (instance->refused || (instance->port != 27005 && instance->port != 27020))
+			continue;
+		report_warning(report, views[VIEW_INSTANCES].name, "instance '%s' has port %s, which games take besides their own: "
+			       "27005 as client port, 27020 for SourceTV; give it another", instance->name, instance->port_text);
+		return;
+	}
+}
+
+void advice_give(const struct config *config, const struct model *model, struct report *report)
+{
+	advise_memory(config, report);
+	for (size_t i = 0; i < model->instance_count; i++)
+		if (!model->instances[i].refused)
+			advise_arguments(&model->instances[i], report);
+	advise_ports(model, report);
+}

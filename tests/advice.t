@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""
+What a check says of rows and keys that stay in force (generator/advice.c), and that a boot does not. Nothing is refused:
+the links of the servers are there.
+"""
+
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+from unitfile import *  # noqa: E402,F403
+
+tap, box = Tap(), Box()
+ROW = "generator_instances, row %d (instance '%s'), arguments: "
+COMPETES = ROW + "%s competes with +ip 0.0.0.0 +hostport %d, which each server is given for its row: remove it"
+QUOTED = ROW + ("a quote is part of its word and holds no words together, since arguments are separated by blanks: what has a blank "
+                "belongs into a file of the server's cfg directory")
+PORT = ("warning: generator_instances: instance '%s' has port %d, which games take besides their own: 27005 as client port, 27020 "
+        "for SourceTV; give it another")
+HIGH = ("[game] memory_high: %s is above memory_max, which is %s: a server is killed before it is slowed down; set memory_high to "
+        "less, or memory_max to more")
+
+
+def row(arguments, port=27015, name="a"):
+    return instance(name, port, arguments)
+
+
+for title, rows, config, want in [
+    ("nothing", [row("+map c1m1_hotel -tickrate 60 +hostname x -ports +ipx ip")], "", []),
+    ("each option", [row("-port 1  +port 2 +hostport 3 -ip x +ip")], "",
+     [COMPETES % (1, "a", option, 27015) for option in ("-port", "+port", "+hostport", "-ip", "+ip")]),
+    ("a quote, once", [row('+hostname "My server"')], "", [QUOTED % (1, "a")]),
+    ("an apostrophe", [row("+hostname Bob's")], "", []),
+    ("each row", [row("+ip 1"), row('"', 27016, "b")], "", [COMPETES % (1, "a", "+ip", 27015), QUOTED % (2, "b")]),
+    ("a port of the game's, once", [row("", 27005), row("", 27020, "b"), row("", 27006, "c")], "", [PORT % ("a", 27005)]),
+    ("SourceTV's", [row("", 27019), row("", 27020, "b")], "", [PORT % ("b", 27020)]),
+    ("memory_high above", [], "[game]\nmemory_max = 1G\n", [HIGH % ("1.5G", "1G")]),
+    ("memory_high alike", [], "[game]\nmemory_high = 2048M\n", []),
+    ("no memory_high", [], "[game]\nmemory_high = infinity\n", []),
+    ("no memory_max", [], "[game]\nmemory_high = 9G\nmemory_max = infinity\n", []),
+]:
+    box.make_clean()
+    box.config(config)
+    box.database(Rows(rows))
+    box.generate()
+    links = [link for link in os.listdir(box.normal + "/left4me.target.wants") if "@" in link]
+    tap.equal((box.report(), len(links)), ([], len(rows)), title + ": a boot says nothing, and starts the servers")
+    checked = box.check()
+    problems = [line for line in want if not line.startswith("warning: ")]
+    tap.equal((checked.status, checked.printed), (1 if problems else 0, want), title + ": what a check says")
+
+box.make_clean()
+box.database(Rows([instance("a", 70000, "+ip 1")]))
+tap.equal([line for line in box.check().printed if "competes" in line], [], "a refused row needs no advice")
+
+box.make_clean()
+box.database(Rows([]))
+box.config("X=1\nL4D2_PORT=1\nL4D2_ARGS=hunter2\nL4D2_LAYERS=9\n", "host.env")
+WARNING = ("warning: /etc/left4me/host.env:%d: L4D2_%s has no effect on any server: port, arguments and layers are those of its row; "
+           "remove it")
+checked = box.check()
+tap.equal((checked.status, checked.printed), (0, [WARNING % (2, "PORT"), WARNING % (3, "ARGS"), WARNING % (4, "LAYERS")]),
+          "host.env has no say in rows, which a check tells without the values")
+tap.done()

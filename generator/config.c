@@ -28,6 +28,7 @@ struct loader {
 	struct report *report;
 	struct config config;
 	char *cpus_place;
+	bool refresh_is_set;           /* to a good value */
 	unsigned env_port_first, env_port_last;
 	char *env_ports_place;         /* of the later of the two, NULL when neither is set */
 };
@@ -64,6 +65,8 @@ static void set_key(void *userdata, const char *section, const char *name, const
 			free(loader->cpus_place);
 			loader->cpus_place = xstrdup(where);
 		}
+		if (key->grammar == TYPE_CALENDAR)
+			loader->refresh_is_set = value_is(key->grammar, value);
 		if (value_is(key->grammar, value)) {
 			assign(&loader->config, key, value);
 			return;
@@ -325,6 +328,16 @@ static void resolve_paths(struct config *config)
 		config->web.venv = xasprintf("%s/.venv", config->host.root);
 }
 
+/* It is the web application that refreshes: where there is none, only who asks for it has a refresh. */
+static void resolve_refresh(struct loader *loader)
+{
+	struct config *config = &loader->config;
+
+	config->web_enabled = value_is_yes(config->web.enabled);
+	if (!config->web_enabled && !loader->refresh_is_set)
+		*config->workshop.refresh = '\0';
+}
+
 /* A list of sysfs's: one line. */
 static bool read_cpus(const char *path, struct cpuset *ret_set)
 {
@@ -430,11 +443,11 @@ void config_load(const struct config_source *source, struct report *report, stru
 		assign(config, &keys[i], keys[i].fallback);
 	load_files(&loader);
 	resolve_paths(config);
+	resolve_refresh(&loader);
 	pin_cpus(&loader);
 	value_split_ports(config->game.ports, &config->port_first, &config->port_last);
 	config->server_limit = strtoul(config->host.servers, NULL, 10);
 	config->overlay_limit = strtoul(config->host.overlays, NULL, 10);
-	config->web_enabled = value_is_yes(config->web.enabled);
 	config->strict_ports = value_is_yes(config->game.strict_ports);
 	config->unix_sockets = value_is_yes(config->build.unix_sockets);
 	free(loader.cpus_place);

@@ -80,6 +80,6 @@
 
 #define WORKSHOP_KEYS(KEY) \
 	KEY(workshop, refresh, TYPE_CALENDAR, "*-*-* 04:00:00", REFRESH, "", \
-	    "When workshop items are refreshed, as in systemd.time(7). Empty: never.")
+	    "When workshop items are refreshed, as in systemd.time(7). Empty: never, the default without a web service.")
 
 #define KEYS(KEY) HOST_KEYS(KEY) WEB_KEYS(KEY) GAME_KEYS(KEY) BUILD_KEYS(KEY) WORKSHOP_KEYS(KEY)

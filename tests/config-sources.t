@@ -39,6 +39,28 @@ for name, files, want in [
 ]:
     tap.equal(nice_of(files), ([], [want]), name)
 
+def refresh_of(files):
+    fresh()
+    for name, text in files.items():
+        box.config(text, name)
+    status, tree, report = run_generator()
+    timer = tree.get(UNITS + "left4me-workshop-refresh.timer")
+    return report, timer and values(parse(timer[2]), "OnCalendar")[0], UNITS + "left4me-web.service" in tree
+
+
+OFF, DAILY = "[web]\nenabled = no\n", "[workshop]\nrefresh = daily\n"
+for name, files, want in [
+    ("by default", {}, ([], "*-*-* 04:00:00", True)),
+    ("goes with the web service", {"left4me.conf": OFF}, ([], None, False)),
+    ("stays where it is set", {"left4me.conf": OFF + DAILY}, ([], "daily", False)),
+    ("set in an earlier file", {"left4me.conf": DAILY, "left4me.conf.d/a.conf": OFF}, ([], "daily", False)),
+    ("set to the default", {"left4me.conf": OFF + "[workshop]\nrefresh = *-*-* 04:00:00\n"}, ([], "*-*-* 04:00:00", False)),
+    ("set to never", {"left4me.conf": "[workshop]\nrefresh =\n"}, ([], None, True)),
+]:
+    tap.equal(refresh_of(files), want, "refresh: " + name)
+BAD = refresh_of({"left4me.conf": OFF + DAILY + "refresh = §\n"})
+tap.equal((len(BAD[0]), *BAD[1:]), (1, None, False), "refresh: a bad value has the default")
+
 PORTS = [("a", 26999), ("b", 27000), ("c", 27999), ("d", 28000)]
 
 

@@ -67,6 +67,8 @@ configure '[game]' 'memory_max = 3G' 'nice = 0' '[build]' 'timeout = 2h' '[web]'
 is "$(plan | grep -v -e slice -e '^= ' | tr -s ' ')" '~ all builds [build] timeout 1h -> 2h: at their next build
 ~ all servers [game] nice -5 -> 0, [game] memory_max 2G -> 3G: at their next start
 - left4me-web.service gone
+- left4me-workshop-refresh.service gone
+- left4me-workshop-refresh.timer gone
 status 1' "keys of the configuration, by their names"
 is "$(plan | grep '^=')" "= 0 unchanged" "which leaves no server as it was"
 like "$(plan)" "~ l4d2-game.slice +AllowedCPUs=1-7: at the next start in it" "a slice"

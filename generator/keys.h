@@ -43,6 +43,8 @@
 	    "no: no web service is emitted.") \
 	KEY(web, venv, TYPE_PATH, NULL, VENV, "/var/lib/left4me/.venv", \
 	    "The virtual environment with gunicorn and flask. Default: .venv below root.") \
+	KEY(web, application, TYPE_WORDS, "l4d2web.app:create_app()", WEB_APPLICATION, "", \
+	    "What gunicorn serves, and more options for it; words are separated by blanks.") \
 	KEY(web, bind, TYPE_BIND, "127.0.0.1:8000", WEB_BIND, "", \
 	    "Address and port of gunicorn, numeric.") \
 	KEY(web, workers, TYPE_WORKERS, "1", WEB_WORKERS, "", \
@@ -80,6 +82,8 @@
 
 #define WORKSHOP_KEYS(KEY) \
 	KEY(workshop, refresh, TYPE_CALENDAR, "*-*-* 04:00:00", REFRESH, "", \
-	    "When workshop items are refreshed, as in systemd.time(7). Empty: never, the default without a web service.")
+	    "When workshop items are refreshed, as in systemd.time(7). Empty: never, the default without a web service.") \
+	KEY(workshop, command, TYPE_COMMAND, "flask --app l4d2web.app:create_app workshop-refresh", WORKSHOP_COMMAND, "", \
+	    "What refreshes them: a program below bin of venv, and its arguments.")
 
 #define KEYS(KEY) HOST_KEYS(KEY) WEB_KEYS(KEY) GAME_KEYS(KEY) BUILD_KEYS(KEY) WORKSHOP_KEYS(KEY)

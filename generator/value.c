@@ -221,6 +221,22 @@ static bool is_calendar(const char *value)
 	return value[strspn(value, allowed)] == '\0' && strlen(value) <= 100;
 }
 
+static bool is_words(const char *value)
+{
+	for (const char *c = value; *c; c++)
+		if (*c < ' ' || *c > '~' || strchr("\"'\\", *c))
+			return false;
+	return *value && *value != ' ';
+}
+
+static bool is_command(const char *value)
+{
+	static const char allowed[] = DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._+-";
+	size_t length = strspn(value, allowed);
+
+	return is_words(value) && *value != '.' && length == strcspn(value, " ");
+}
+
 static bool is_host_cpus(const char *value)
 {
 	struct cpuset set;
@@ -259,6 +275,8 @@ static const struct {
 	[TYPE_QUOTA] = { is_quota, 0, 0, "a percentage such as 200%" },
 	[TYPE_TIME] = { is_time, 0, 0, "a time such as 90s, 15min or 1h, a year at most" },
 	[TYPE_ADDRESSES] = { is_addresses, 0, 0, "a list of addresses with prefix length, such as 203.0.113.7/32" },
+	[TYPE_WORDS] = { is_words, 0, 0, "words of printable ASCII without quotes and \\" },
+	[TYPE_COMMAND] = { is_command, 0, 0, "the name of a program, and arguments of printable ASCII without quotes and \\" },
 	[TYPE_CALENDAR] = { is_calendar, 0, 0, "a calendar expression such as *-*-* 04:00:00" },
 };
 

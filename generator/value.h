@@ -26,6 +26,8 @@ enum value_grammar {
 	TYPE_QUOTA,            /* 200%; at least 1% */
 	TYPE_TIME,             /* 90s, 15min, 1h; at least 1 s, at most a year */
 	TYPE_ADDRESSES,        /* prefixes, separated by blanks; may be empty */
+	TYPE_WORDS,            /* printable ASCII without quotes and backslash, separated by blanks; one at least */
+	TYPE_COMMAND,          /* the same; the first is a file's name */
 	TYPE_CALENDAR,         /* the characters of systemd.time(7); may be empty */
 };
 

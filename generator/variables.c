@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "escape.h"
 #include "name.h"
 
 void variable_set(struct variables *variables, unsigned number, const char *text)
@@ -58,8 +59,25 @@ static void set_web_tasks(struct variables *variables, const struct config *conf
 	variable_set(variables, VAR_WEB_TASKS_MAX, variables->web_tasks);
 }
 
+static char *escaped(const char *words)
+{
+	struct text out = TEXT_EMPTY;
+
+	escape_arguments(&out, words);
+	return text_take(&out);
+}
+
+/* The name of a command's program is plain (value.h), so that it stands behind a directory as it is. */
+static void set_commands(struct variables *variables, const struct config *config)
+{
+	variables->application = escaped(config->web.application);
+	variables->command = escaped(config->workshop.command);
+	variable_set(variables, VAR_WEB_APPLICATION, variables->application);
+	variable_set(variables, VAR_WORKSHOP_COMMAND, variables->command + 1);
+}
+
 /*
- * Values need no escape: the grammar of value.h allows nothing that a unit gives a meaning. An empty value is none,
+ * Values need no escape, but for the operator's words: the grammar of value.h allows nothing that a unit gives a meaning. An empty value is none,
  * so that its line is dropped.
  */
 #define SET_KEY(section, name, type, fallback, placeholder, ...) \
@@ -82,6 +100,7 @@ void variables_set(const struct config *config, struct variables *ret_variables)
 	set_masks(variables, config);
 	set_helpers(variables, config);
 	set_web_tasks(variables, config);
+	set_commands(variables, config);
 }
 
 void variables_done(struct variables *variables)
@@ -89,5 +108,7 @@ void variables_done(struct variables *variables)
 	free(variables->overlay);
 	free(variables->fetch);
 	free(variables->web_tasks);
+	free(variables->application);
+	free(variables->command);
 	*variables = (struct variables){ .overlay = NULL };
 }

@@ -36,6 +36,7 @@ struct variables {
 	struct variable of[VARIABLE_COUNT];
 	char *overlay, *fetch;         /* the helpers' command lines */
 	char *web_tasks;
+	char *application, *command;   /* the operator's words, each with a blank before it */
 };
 
 /* Those of keys and what follows from keys; borrows the configuration. The others have no text yet. */

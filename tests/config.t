@@ -47,6 +47,7 @@ KEYS = [
     ("host", "cpus", ["16"], BAD_COUNTS),
     ("web", "enabled", ["no", "false", "off", "0"], BAD_BOOLEANS),
     ("web", "venv", ["/opt/venv"], BAD_PATHS),
+    ("web", "application", ["x.y:app --log-level debug", "a$HOME%n:b(';'[:0])".replace("'", ""), "%% $$ ; ~"], ["", '"x"', "it's", "x\\", "é"]),
     ("web", "bind", ["[::1]:8080", "0.0.0.0:80"], ["", "127.0.0.1:70000", "127.0.0.1:0", "a b:80", "127.0.0.1:80 --x", "%h:80", "x'y:80"]),
     ("web", "workers", ["2"], BAD_COUNTS),
     ("web", "threads", ["64"], BAD_COUNTS),
@@ -68,6 +69,7 @@ KEYS = [
       "1.2.3/8", "1.2.3.4/-1", "1.2.3.4/8,5.6.7.8/8", "2001:db8:::/32", "1.2.3.4/8 nonsense", "::1%lo/128"]),
     ("workshop", "refresh", ["daily", "Mon..Fri *-*-* 03,15:30:00 Europe/Berlin", ""],
      ["daily\\", "$(reboot)", "%n", "x" * 101, "a_b", '"daily"', "daily = x", "[Service]"]),
+    ("workshop", "command", ["manage.py refresh", "x", "flask $HOME %n ;"], ["", "/bin/sh", "../x y", "bin/x", ".x", "a% b", "x 'y'", "x\\"]),
 ]
 SILENT = {("host", "uid"), ("host", "gid"), ("host", "cpus"), ("host", "database"), ("game", "ports")}    # the good value is the default
 
@@ -89,13 +91,14 @@ default_text = "".join("[%s]\n%s = %s\n" % entry for entry in [
     ("host", "root", "/var/lib/left4me"), ("host", "database", "/var/lib/left4me/left4me.db"), ("host", "source", "/opt/left4me/src"),
     ("host", "helpers", "/usr/local/libexec/left4me"), ("host", "user", "left4me"), ("host", "group", "left4me"),
     ("host", "uid", "980"), ("host", "gid", "980"), ("host", "system_cpus", ""), ("web", "enabled", "yes"),
-    ("web", "venv", "/var/lib/left4me/.venv"), ("web", "bind", "127.0.0.1:8000"), ("web", "workers", "1"), ("web", "threads", "32"),
+    ("web", "venv", "/var/lib/left4me/.venv"), ("web", "application", "l4d2web.app:create_app()"), ("web", "bind", "127.0.0.1:8000"), ("web", "workers", "1"), ("web", "threads", "32"),
     ("web", "memory_max", "1G"),
     ("game", "ports", "27000-27999"), ("game", "strict_ports", "no"), ("game", "memory_high", "1.5G"), ("game", "memory_max", "2G"),
     ("game", "tasks_max", "256"), ("game", "nice", "-5"), ("build", "memory_max", "4G"), ("build", "tasks_max", "512"),
     ("build", "cpu_quota", "200%"), ("build", "timeout", "1h"), ("build", "unix_sockets", "no"),
     ("build", "resolv_conf", "/etc/left4me/sandbox-resolv.conf"), ("build", "denied_addresses", ""),
-    ("workshop", "refresh", "*-*-* 04:00:00")])
+    ("workshop", "refresh", "*-*-* 04:00:00"),
+    ("workshop", "command", "flask --app l4d2web.app:create_app workshop-refresh")])
 tap.none(clean_problems(default_text, same_as_default=True), "every key with its documented default changes nothing")
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -196,7 +196,7 @@ done
 pin F13 $web Type=simple
 pin 'F13, S14' $web WorkingDirectory=/opt/left4me/src
 pin 'F13, S122' $web 'Environment=HOME=/var/lib/left4me PATH=/var/lib/left4me/.venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin'
-line 'F13, S121' $web "ExecStart=/var/lib/left4me/.venv/bin/gunicorn --workers 1 --threads 32 --bind 127.0.0.1:8000 'l4d2web.app:create_app()'"
+line 'F13, S121' $web 'ExecStart=:/var/lib/left4me/.venv/bin/gunicorn --workers 1 --threads 32 --bind 127.0.0.1:8000 "l4d2web.app:create_app()"'
 for setting in Restart=on-failure RestartSec=3 After=network-online.target Wants=network-online.target; do
 	pin F13 $web $setting
 done
@@ -215,7 +215,7 @@ for unit in $web $refresh; do
 		$'EnvironmentFile=/etc/left4me/host.env\nEnvironmentFile=/etc/left4me/web.env' \
 		"F13, F14: $unit reads host.env, then web.env"
 done
-line F14 $refresh 'ExecStart=/var/lib/left4me/.venv/bin/flask --app l4d2web.app:create_app workshop-refresh'
+line F14 $refresh 'ExecStart=:/var/lib/left4me/.venv/bin/flask --app l4d2web.app:create_app workshop-refresh'
 pin F14 $refresh Nice=10
 pin F14 $refresh User=left4me
 pin F14 $refresh 'After=network-online.target left4me-web.service'

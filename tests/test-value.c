@@ -22,6 +22,8 @@ static const struct grammar {
 	{ "limit", TYPE_LIMIT,
 	  { "64M", "67108864", "65536K", "0.0625G", "infinity", "2G" },
 	  { "", "63M", "67108863", "2", "0.06G", "0", "64", "64MB", "lots" } },
+	{ "words", TYPE_WORDS, { "a:b()", "a  b %n $X ; #" }, { "", "a\"b", "it's", "a\\", "a\tb", "\xc3\xa9", " a" } },
+	{ "command", TYPE_COMMAND, { "flask", "manage.py x/y", "a -- ;" }, { "", "/x", "bin/x", "..", ".x y", "a%", "a 'b'", "a;" } },
 	{ "memory", TYPE_MEMORY,
 	  { "85%", "1%", "100%", "12G", "1.5G", "infinity", "1073741824", "085%" },
 	  { "", "0%", "000%", "101%", "1000%", "%", "85.5%", "-1%", "85%%", "85 %", "all", "85%G" } },

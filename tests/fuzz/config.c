@@ -44,9 +44,11 @@ static const struct {
 	{ "[0-9]{1,9}(s|min|h)", 1, 365LL * 24 * 3600 },
 	{ "[ \t]*((" V4 "|" V6 ")/[0-9]{1,3}([ \t]+|$))*", 0, 0 },
 	{ "[0-9A-Za-z*:,./~ -]{0,100}", 0, 0 },
+	{ "[]!#-&(-[^-~][] !#-&(-[^-~]*", 0, 0 },
+	{ "[0-9A-Za-z_+-][0-9A-Za-z._+-]*( [] !#-&(-[^-~]*)?", 0, 0 },
 };
 enum kind { IS_PATH, IS_USER, IS_ID, IS_CPUS, IS_LIST, IS_YES, IS_BIND, IS_WORKERS, IS_PORTS, IS_SIZE, IS_TASKS, IS_NICE,
-	    IS_QUOTA, IS_TIME, IS_ADDRESSES, IS_CALENDAR, KINDS };
+	    IS_QUOTA, IS_TIME, IS_ADDRESSES, IS_CALENDAR, IS_WORDS, IS_COMMAND, KINDS };
 
 static void check(const char *value, enum kind kind, const char *key)
 {
@@ -81,6 +83,7 @@ static void check_values(const struct config *config)
 	CHECK(game.tasks_max, IS_TASKS), CHECK(game.nice, IS_NICE), CHECK(build.memory_max, IS_SIZE);
 	CHECK(build.tasks_max, IS_TASKS), CHECK(build.cpu_quota, IS_QUOTA), CHECK(build.timeout, IS_TIME);
 	CHECK(build.denied_addresses, IS_ADDRESSES), CHECK(workshop.refresh, IS_CALENDAR);
+	CHECK(web.application, IS_WORDS), CHECK(workshop.command, IS_COMMAND);
 	if (config->host.cpus)
 		CHECK(host.cpus, IS_CPUS);
 	if (config->reserved_cpus) {

@@ -1,9 +1,11 @@
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "host.h"
+#include "name.h"
 
 /* False where it cannot be read. */
 static bool read_file(const char *path, struct text *text)
@@ -57,6 +59,25 @@ static void check_overlayfs(struct report *report)
 	else if (access("/run/systemd/container", F_OK) < 0 && !lists_overlayfs(kernel.release))
 		report_problem(report, "overlayfs", "is neither in the kernel nor in /lib/modules/%s: no server starts; reboot "
 			       "after an upgrade of the kernel", kernel.release);
+}
+
+/* A build exchanges overlays/ID for a new tree, which no mount point can be. */
+void host_check_mounts(const struct config *config, struct report *report)
+{
+	cleanup_free char *overlays = xasprintf("%s/overlays", config->host.root);
+	cleanup_text struct text table = TEXT_EMPTY;
+	char *rest, target[4096];
+	int64_t id;
+
+	if (!read_file("/proc/self/mountinfo", &table))
+		return;
+	for (char *line = strtok_r(table.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		const char *name = sscanf(line, "%*s %*s %*s %*s %4095s", target) == 1 ? path_below(target, overlays) : NULL;
+
+		if (name && parse_id(name, &id))
+			report_problem(report, target, "is a mount point: every build of overlay %s fails; mount the disk on "
+				       "'%s', or let the overlay be a directory of it", name, overlays);
+	}
 }
 
 void host_check_kernel(struct report *report)

@@ -35,5 +35,8 @@ void host_check_runs(enum rows_origin origin, const struct config *config, const
 /* Reports what the kernel lacks that every server or build needs. */
 void host_check_kernel(struct report *report);
 
+/* Reports overlays that are mount points of their own, which no build can replace. */
+void host_check_mounts(const struct config *config, struct report *report);
+
 /* Reports what else the units rely on and is not there. */
 void host_check_needs(const struct config *config, struct report *report);

@@ -40,6 +40,7 @@ static void check_host(struct run *run)
 	}
 	compare_copies(run);
 	host_check_kernel(&run->report);
+	host_check_mounts(&run->config, &run->report);
 	host_check_needs(&run->config, &run->report);
 }
 

@@ -17,11 +17,13 @@ SUDO = os.environ.get("SUDO", "sudo")  # or sudo-rs
 JOURNAL = "/usr/bin/journalctl", "--no-pager", "-a", "-o", "json", "-n"
 REPORT = "/run/left4me/report"
 DATABASE = "/var/lib/left4me/left4me.db"
+COMMIT_FAILED = "252"  # left4me-overlay(8)
 UNIT_STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"  # sd-messages.h
 
 
 class ScriptFailed(Exception):
-    """kind is "failed", "cancelled", "not started" or "no log"; result and status are systemd's Result and ExecMainStatus of a
+    """kind is "failed", "not committed" (the script succeeded, left4me-overlay could not exchange the overlay for what it made),
+    "cancelled", "not started" or "no log"; result and status are systemd's Result and ExecMainStatus of a
     build that failed, else None; the text has all of it, and the reason."""
 
     def __init__(self, unit, kind, reason="", result=None, status=None):
@@ -154,4 +156,4 @@ def run_sandboxed_script(overlay_id, on_stdout, on_stderr, should_cancel):
         raise ScriptFailed(unit, "not started", why_denied(unit, error))
     state = subprocess.check_output(["/usr/bin/systemctl", "show", "--property=Result,ExecMainStatus", unit], text=True)
     state = dict(line.split("=", 1) for line in state.split())
-    raise ScriptFailed(unit, "failed", error, state["Result"], int(state["ExecMainStatus"]))
+    raise ScriptFailed(unit, "not committed" if state["ExecMainStatus"] == COMMIT_FAILED else "failed", error, state["Result"], int(state["ExecMainStatus"]))

@@ -459,6 +459,29 @@ def servers():
     subprocess.run(["rm", "-rf", f"{ROOT}/runtime/a"], check=True)
 
 
+def by_the_application():
+    """deploy/worker/replace_overlay.py, as the owner."""
+    reset()
+    helper("mount", "a", "1", "installation")
+    merged = "/run/left4me/server/a/merged"
+    before = snapshot(merged)
+    replace = ("import os, sys; sys.path.insert(0, '%s/deploy/worker'); from replace_overlay import replace_overlay\n"
+               "os.mkdir('.1.new'); open('.1.new/%%s', 'w').close(); replace_overlay('%s', 1)" % (os.getcwd(), OVERLAYS))
+    why = []
+    for name in ("second", "third", "fourth"):
+        done = as_owner(["python3", "-c", replace % name], OVERLAYS)
+        why += [done.stderr] * (done.returncode != 0) + [os.listdir(PRESENT)] * (os.listdir(PRESENT) != [name])
+    why += difference(before, snapshot(merged))
+    left = [name for name in os.listdir(OVERLAYS) if name.startswith(".1.")]
+    ok(not why and len(left) == 2, "what the application exchanges itself is not seen by a running server", *why, left)
+    helper("umount", "a")
+    for name in ("fifth", "sixth"):
+        as_owner(["python3", "-c", replace % name], OVERLAYS)
+    left = [name for name in os.listdir(OVERLAYS) if name.startswith(".1.")]
+    ok(len(left) == 1, "and goes when no server has it mounted", left)
+    subprocess.run(f"rm -rf {OVERLAYS}/.1.* {ROOT}/runtime/a", shell=True, check=True)
+
+
 def race():
     """The helper stops between opening the layers and mounting while a build commits: the mount is recorded, or the commit waits."""
     reset()
@@ -587,6 +610,7 @@ fuzz()
 failures()
 copies()
 servers()
+by_the_application()
 race()
 kill_all()
 print(f"1..{count}")

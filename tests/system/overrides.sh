@@ -223,6 +223,10 @@ is "$?/$(check)" "0/warning: $STATE: runtime has files of servers without a row,
 	"a directory without a row is a warning"
 rmdir "$STATE/runtime/former"
 
+mount --bind "$STATE/overlays/1" "$STATE/overlays/1"
+check_finds "^$STATE/overlays/1: is a mount point: every build of overlay 1 fails" "an overlay that is a mount point"
+umount "$STATE/overlays/1"
+
 # A game that ends soon after each start.
 drop_in left4me-server@beta.service.d 50-soon.conf 'RestartSec=1s' '[Unit]' 'StartLimitIntervalSec=0'
 printf '#!/bin/sh\nsleep 0.3; exit 7\n' | put 755 "$STATE/overlays/3/srcds_run"

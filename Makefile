@@ -119,6 +119,8 @@ INSTALL ?= install
 SYSCONFDIR ?= /etc
 D = $(DESTDIR)
 
+# A package has left4me-reload.service of its own, for after a generator that failed. In /usr/local/lib/systemd/system it would
+# be bundlewrap's to purge.
 install: all build/text/etc/left4me/left4me.conf build/text/man/left4me.conf.5
 	$(INSTALL) -D -t $D$(GENERATORDIR) build/left4me-generator
 	$(INSTALL) -d $D$(BINDIR)
@@ -128,7 +130,7 @@ install: all build/text/etc/left4me/left4me.conf build/text/man/left4me.conf.5
 	$(INSTALL) -D -t $D$(LIBEXECDIR)/selftest.d deploy/selftest.d/probe deploy/selftest.d/decoy
 	$(INSTALL) -D -m 644 -t $D$(LIBEXECDIR)/selftest.d deploy/selftest.d/outside.sh
 	$(INSTALL) -D -m 644 -t $D$(LIBEXECDIR)/selftest.d/probes $(wildcard deploy/selftest.d/probes/*.py)
-	$(INSTALL) -D -m 644 templates/reload.service $D$(PREFIX)/lib/systemd/system/left4me-reload.service
+	$(if $(filter /usr,$(PREFIX)),$(INSTALL) -D -m 644 templates/reload.service $D$(PREFIX)/lib/systemd/system/left4me-reload.service)
 	$(INSTALL) -D -m 644 deploy/sysusers.d/left4me.conf $D$(PREFIX)/lib/sysusers.d/left4me.conf
 	$(INSTALL) -D -m 644 deploy/tmpfiles.d/left4me.conf $D$(PREFIX)/lib/tmpfiles.d/left4me.conf
 	$(INSTALL) -D -m 644 deploy/sysctl.d/99-left4me.conf $D$(PREFIX)/lib/sysctl.d/99-left4me.conf

@@ -325,6 +325,7 @@ static bool plan_presence(struct planning *planning, const struct server *server
 /* A server that stays: what is new in it. */
 static bool plan_difference(struct planning *planning, struct server *server)
 {
+	cleanup_free char *was_refused = refusal(server->old);
 	cleanup_text struct text words = TEXT_EMPTY;
 	bool differs, all;
 	struct change *change;
@@ -343,7 +344,7 @@ static bool plan_difference(struct planning *planning, struct server *server)
 			text_puts(&words, "no record of its start");
 		differs = started_compare(&server->then, &server->now, &words) || words.length > 0;
 	}
-	if (refusal(server->old) && !server->runs)
+	if (was_refused && !server->runs)
 		text_puts(&words, "accepted again");
 	if (server->was_wanted != server->is_wanted) {
 		text_puts(&words, words.length ? ", " : "");

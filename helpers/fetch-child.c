@@ -70,7 +70,8 @@ static char *judge(const struct text *answer, int status, struct query *query)
 		return NULL;
 	}
 	if (kind == ANSWER_REASON)
-		return xasprintf("%.*s", REASON_MAX, answer->data + 1);
+		return xasprintf("%.*s", answer->length > REASON_MAX ? REASON_MAX : (int) answer->length - 1,
+				 answer->data + 1);
 	if (WIFSIGNALED(status))
 		return xasprintf("the reading process was ended by signal %d", WTERMSIG(status));
 	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)     /* out_of_memory() */

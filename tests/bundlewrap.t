@@ -163,6 +163,8 @@ def tree_of(conf):
         elif kind == "link" and data != b"/dev/null":       # bundlewrap's metadata cannot say a mask
             target, _, unit = path.rpartition("/")
             units.setdefault(unit, []).append(("Install", "WantedBy", target.removesuffix(".wants")))
+    # The systemd bundle gives it to every timer; on the host the generator's unit, which has none, wins.
+    units["left4me-activate.timer"].append(("Install", "WantedBy", "timers.target"))
     return units
 
 

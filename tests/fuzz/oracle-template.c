@@ -8,6 +8,7 @@ const char *oracle_template(const char *path)
 		{ "left4me-server@.service", "server.service" },
 		{ "left4me-server@.service.d/10-hardening.conf", "server-hardening.conf" },
 		{ "left4me-unmount@.service", "unmount.service" },
+		{ "left4me-collect.service", "collect.service" },
 		{ "build-overlay@.service", "build.service" },
 		{ "build-overlay@.service.d/10-hardening.conf", "build-hardening.conf" },
 		{ "system.slice.d/10-left4me-cpuset.conf", "reserved-cpus.conf" },

@@ -10,7 +10,7 @@
 static jmp_buf end;
 static int status;
 static bool acted;
-static enum { MOUNT, UMOUNT, BUILD, DISCARD } verb_asked;
+static enum { MOUNT, UMOUNT, BUILD, COMMIT, DISCARD } verb_asked;
 
 static _Noreturn void leave(int code)
 {
@@ -34,7 +34,7 @@ static void check(const struct request *request)
 	size_t length = strlen(request->name);
 
 	acted = true;
-	if (verb_asked == BUILD || verb_asked == DISCARD)
+	if (verb_asked == BUILD || verb_asked == COMMIT || verb_asked == DISCARD)
 		EXPECT(*request->name >= '1' && strspn(request->name, "0123456789") == length && length <= 19 &&
 		       !request->dry_run, "id '%s'", request->name);
 	EXPECT(length >= 1 && length <= 64 && !strchr("_-", *request->name) &&
@@ -61,7 +61,7 @@ static void check(const struct request *request)
 	}
 }
 
-/* --- in place of overlay-verbs.c, overlay-enter.c, overlay-say.c and privileged.c ----------------------------------------- */
+/* --- in place of overlay-verbs.c, overlay-build.c, overlay-enter.c, overlay-say.c and privileged.c ----------------------------------------- */
 
 void verb_mount(const struct request *request)
 {
@@ -81,10 +81,28 @@ void verb_build(const struct request *request)
 	check(request);
 }
 
+void verb_commit(const struct request *request)
+{
+	verb_asked = COMMIT;
+	check(request);
+}
+
+/* It has no argument. */
+void verb_collect(const struct request *request)
+{
+	acted = true;
+	EXPECT(!request->name && request->count == 0 && !request->dry_run && !request->started, "collect of %s", request->name);
+}
+
 void verb_discard(const struct request *request)
 {
 	verb_asked = DISCARD;
 	check(request);
+}
+
+void fail_with(int code)
+{
+	EXPECT(code == EXIT_FAILED || (code >= 251 && code <= 253), "status %d", code);
 }
 
 /* Without privilege, and no part of this: overlay-enter.t. */

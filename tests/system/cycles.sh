@@ -88,7 +88,7 @@ systemctl reset-failed "$unit" 2>/dev/null
 
 unit=left4me-server@victim.service
 helper_was_killed() { journal "$unit" | grep -q "Control process exited, code=killed, status=9"; }
-helper_waits() { pgrep -f 'left4me-overlay mount victim'; }
+helper_waits() { pgrep -f 'left4me-overlay mount .* victim'; }
 
 # It waits for the lock of the instance: killed before it has mounted.
 install -d -m 700 /run/left4me/server /run/left4me/server/victim
@@ -96,7 +96,7 @@ exec 9</run/left4me/server/victim
 flock 9
 systemctl start --no-block "$unit"
 ok "the helper waits for the lock" wait_for 10 helper_waits
-pkill -KILL -f 'left4me-overlay mount victim'
+pkill -KILL -f 'left4me-overlay mount .* victim'
 ok "killed before the mount: the start fails" wait_for 10 helper_was_killed
 exec 9<&-
 # A start that comes while ExecStopPost= runs joins the job that has failed, and reset-failed then makes that a success.

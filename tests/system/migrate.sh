@@ -300,8 +300,8 @@ fails "the new sudo rules are gone" worker /usr/bin/systemctl restart left4me-re
 systemctl reset-failed left4me-web.service
 check --install="cp -a $new/. /" >/tmp/migrate.sh
 is "$?" 1 "then there is something to do again"
-bash /tmp/migrate.sh >/tmp/log 2>&1
-is "$?" 0 "and it can be done again" || diag "$(cat /tmp/log)"
+bash -x /tmp/migrate.sh >/tmp/log 2>&1
+is "$?" 0 "and it can be done again" || diag "$(tail -n 20 /tmp/log)"
 is_new again
 
 # --- the home, once nothing runs ----------------------------------------------------------------------------------------------

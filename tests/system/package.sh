@@ -155,6 +155,17 @@ for name in alpha beta gamma; do
 	ok "$name is ready once more" wait_for 20 is_ready "$name"
 done
 
+# --- a generator that fails -------------------------------------------------------------------------------------------
+
+generator=/usr/lib/systemd/system-generators/left4me-generator
+mount --bind /usr/bin/false "$generator"
+systemctl daemon-reload
+fails "a run that failed leaves no unit" test -e /run/systemd/generator/left4me.target
+ok "the next reload can be asked for all the same" systemctl restart left4me-reload.service
+umount "$generator"
+ok "and again" systemctl restart left4me-reload.service
+ok "it finds the units" test -e /run/systemd/generator/left4me.target
+
 # --- the removal -------------------------------------------------------------------------------------------------------
 
 systemctl start --no-block build-overlay@5

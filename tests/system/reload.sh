@@ -126,15 +126,4 @@ is "$? $(cat said)" "0 " "whose request is replaced asks again"
 insert_server bad 1 0
 left4me_worker reload >said 2>&1
 like "$? $(cat said)" "^0 .*bad" "the worker says what was refused"
-
-# --- a generator that fails -------------------------------------------------------------------------------------------
-
-generator=$(find /usr/local/lib/systemd/system-generators /usr/lib/systemd/system-generators -name left4me-generator 2>/dev/null)
-mount --bind /usr/bin/false "$generator"
-systemctl daemon-reload
-fails "a run that failed leaves no unit" test -e /run/systemd/generator/left4me.target
-ok "the next reload can be asked for all the same" reload
-umount "$generator"
-ok "and again" reload
-ok "it finds the units" test -e /run/systemd/generator/left4me-server@bad.service
 done_testing

@@ -70,9 +70,9 @@ Run().fails("holds a NUL", "a NUL in a UTF-16 database")
 # --- the views
 
 database(schema="CREATE TABLE other (x)")
-Run().fails("has no view generator_overlays; deploy/schema/views.sql", "no view")
+Run().fails("has no view generator_overlays; /usr/local/share/left4me/schema/views.sql", "no view")
 database(schema="CREATE TABLE generator_overlays (id, name)")
-Run().fails(r"view generator_overlays: no such column: script; deploy/schema/views.sql", "no column")
+Run().fails(r"view generator_overlays: no such column: script; /usr/local/share/left4me/schema/views.sql", "no column")
 database(schema="CREATE TABLE o (id, s); INSERT INTO o VALUES (7, 'seven'), (8, 'eight');"
          "CREATE VIEW generator_overlays AS SELECT id, 'name' AS name, s AS script FROM o")
 Run().gives("seven", "a view")

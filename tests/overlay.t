@@ -119,7 +119,7 @@ is "$(head -n4 /run/left4me/mounted/a | cut -d' ' -f1 | paste -sd' ')" "port=270
 run mount --started=port=27016 a 1 installation
 is "$(grep -v host_env /run/left4me/mounted/a | cut -d' ' -f1 | paste -sd' ')" "port=27016 layer=2 layer=1 layer=installation" \
 	"mounted already: started anew with the old layers"
-for list in "" , a a=1,b =1 "a=1 b=2" "a=1
+for list in "" "," a a=1,b =1 "a=1 b=2" "a=1
 b=2" "a=é"; do
 	"$overlay" --root="$R" mount "--started=$list" b installation 2>"$err"
 	status=$?

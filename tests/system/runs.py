@@ -2,6 +2,7 @@
 """runs.py STEP: in a guest, as left4me, run_sandboxed_script() on the overlays that runs.sh has made. STEPS are below."""
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -9,6 +10,8 @@ import time
 
 from sandboxed_script import ScriptFailed, run_sandboxed_script
 
+# What the helper says in every build.
+EVERY = re.compile("left4me-overlay: (the build stands on|'.*' has a new generation: )")
 OVERLAYS = "/var/lib/left4me/overlays"
 MANY = [str(i) for i in range(1, 10001)]
 
@@ -18,6 +21,10 @@ def equal(got, expected, name):
     if got != expected:
         print(f"# got:      {str(got)[:700]}\n# expected: {str(expected)[:700]}")
     sys.stdout.flush()
+
+
+def run(number, on_stdout, on_stderr, should_cancel):
+    run_sandboxed_script(number, lambda line: EVERY.match(line) or on_stdout(line), on_stderr, should_cancel)
 
 
 def show(number, name):
@@ -41,7 +48,7 @@ def build(number, should_cancel=lambda: False, on_stdout=None):
     """The error without the unit's name, and the lines."""
     lines, errors, fault = [], [], None
     try:
-        run_sandboxed_script(number, on_stdout or lines.append, errors.append, should_cancel)
+        run(number, on_stdout or lines.append, errors.append, should_cancel)
     except ScriptFailed as error:
         fault = str(error).removeprefix(f"build-overlay@{number}.service ")
     return fault, lines, [error.partition(": ")[2] or error for error in errors]
@@ -79,7 +86,7 @@ def failure():
                                "the control process exited with error code.", ["hello"]), f"hello and 7, run {attempt + 1}")
         equal("Failed with result 'exit-code'." in errors, True, f"... and what systemd says: {errors}")
     try:
-        run_sandboxed_script(5, print, print, lambda: False)
+        run(5, print, print, lambda: False)
     except ScriptFailed as error:
         equal((error.kind, error.result, error.status), ("failed", "exit-code", 7), "... as attributes")
 
@@ -92,8 +99,7 @@ def outputs():
     def on_stdout(line):
         lines.append(line)
         if line == "one":
-            with open(f"{OVERLAYS}/9/go", "x", encoding="ascii"):
-                pass
+            os.kill(int(show(9, "MainPID")), signal.SIGUSR1)
     lines = []
     equal((build(9, on_stdout=on_stdout)[0], lines), (None, ["one", "two"]), "a line comes before the next is written")
     fault, lines, errors = build(10)

@@ -14,7 +14,7 @@ insert_overlay 6 'echo out; echo err >&2; echo; echo out; printf "caf\351\ntab\t
 	head -c 5000 /dev/zero | tr "\0" y; echo; printf "no end"'
 insert_overlay 7 "$wait_forever"
 insert_overlay 8 true
-insert_overlay 9 'echo one; until [ -e go ]; do sleep 0.05; done; rm go; echo two'
+insert_overlay 9 'trap go=on USR1; echo one; until [ "$go" ]; do sleep 0.05; done; echo two'
 insert_overlay 10 "$wait_forever"
 insert_overlay 11 "$wait_forever"
 insert_overlay 12 "$many"

@@ -152,7 +152,7 @@ def row_problems(kind, name, row, properties, want):
     """Description and commands, word for word."""
     unit, description = kind % name, properties["Description"]
     if row is None:
-        good = reason_of(description) and properties["ExecStart"] == want["ExecStart"].replace(want["Id"], unit)
+        good = reason_of(description) and properties["ExecStart"] == replaced(want["ExecStart"], kind, "bad", name)
         return [] if good else ["%s: Description %r" % (unit, description)]
     if kind == BUILD_UNIT:
         good = description == 'Build of overlay %d, "%s"' % (name, row) and properties["Environment"] == want["Environment"]

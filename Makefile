@@ -103,6 +103,7 @@ demo:
 bench: all
 	tests/bench/run
 	tests/bench-overlay
+	tests/bench-build
 
 bench-system:
 	tests/system/bench

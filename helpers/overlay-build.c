@@ -71,6 +71,21 @@ static bool is_building(const char *id, int anchor)
 	return merged >= 0 && mounted_by_us(BUILD_SOURCE, id, anchor, merged);
 }
 
+/* False also where it cannot be read: then whoever needs it says why. */
+static bool is_empty(int fd)
+{
+	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = copy < 0 ? NULL : fdopendir(copy);
+	const struct dirent *entry;
+
+	if (!directory)
+		return false;
+	while ((entry = readdir(directory)) && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0))
+		;
+	(void) closedir(directory);
+	return !entry;
+}
+
 static void unmount_build(const char *id, int anchor)
 {
 	cleanup_free char *path = merged_path(ANCHOR_BUILD, id);
@@ -161,6 +176,17 @@ static void say_tally(const struct generations *generations, const struct tally 
 			       tally->copied);
 }
 
+/* Whether the script has left everything as it was, the top directory's mode and time included. */
+static bool is_unchanged(int upper, int lower, const struct generations *generations)
+{
+	struct stat now, then;
+
+	if (fstat(upper, &now) < 0 || fstat(lower, &then) < 0)
+		die(EXIT_FAILED, errno, "cannot look at '%s'", generations->overlay_path);
+	return is_empty(upper) && now.st_mode == then.st_mode && now.st_mtim.tv_sec == then.st_mtim.tv_sec &&
+	       now.st_mtim.tv_nsec == then.st_mtim.tv_nsec;
+}
+
 static int open_upper(const struct generations *generations)
 {
 	int fd = open_beneath(generations->own, "upper", O_RDONLY | O_DIRECTORY, 0);
@@ -182,6 +208,11 @@ void verb_commit(const struct request *request)
 	open_generations(request->root, request->name, false, &generations);
 	lower = open_base(&generations);
 	upper = open_upper(&generations);
+	if (is_unchanged(upper, lower, &generations)) {
+		(void) fprintf(stderr, PROGRAM ": '%s' has no new generation: nothing was changed\n",
+			       generations.overlay_path);
+		return;
+	}
 	merged = open_beneath(anchor, MERGED, O_RDONLY | O_DIRECTORY, 0);
 	if (merged < 0)
 		die(EXIT_FAILED, -merged, "cannot open the overlay of the build");

@@ -31,27 +31,47 @@ void generations_done(struct generations *generations)
 	freep(&generations->own_path);
 }
 
-/* In a directory that only root may change nothing else can take its place. */
-static void give_to_owner_of(int overlays, int own, const char *path)
+static bool has_owner_of(int overlays, int own, const char *path, struct stat *ret_owner)
 {
-	struct stat owner, state;
+	struct stat state;
 
-	if (fstat(overlays, &owner) < 0 || fstat(own, &state) < 0)
+	if (fstat(overlays, ret_owner) < 0 || fstat(own, &state) < 0)
 		die(EXIT_FAILED, errno, "cannot look at '%s'", path);
-	if ((state.st_uid != owner.st_uid || state.st_gid != owner.st_gid) && fchown(own, owner.st_uid, owner.st_gid) < 0)
-		die(EXIT_FAILED, errno, "cannot give '%s' to its user", path);
+	return state.st_uid == ret_owner->st_uid && state.st_gid == ret_owner->st_gid;
 }
 
+static int open_own(const struct generations *generations)
+{
+	int own = open_beneath(generations->top, generations->id, O_RDONLY | O_DIRECTORY, 0);
+
+	if (own < 0 && own != -ENOENT)
+		die(EXIT_FAILED, -own, "cannot open '%s'", generations->own_path);
+	return own;
+}
+
+/*
+ * Only what is made here is given to the owner of overlays: that user may have put another directory of root's in the place of
+ * .left4me. An empty one, of a helper that was killed before it could give it away, is made anew.
+ */
 static int make_own(const struct generations *generations)
 {
-	int own;
+	int own = open_own(generations);
+	struct stat owner;
 
-	if (mkdirat(generations->top, generations->id, 0700) < 0 && errno != EEXIST)
+	if (own >= 0 && has_owner_of(generations->overlays, own, generations->own_path, &owner))
+		return own;
+	closep(&own);
+	if (unlinkat(generations->top, generations->id, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		die(EXIT_FAILED, errno, "'%s' belongs to another user than overlays, and cannot be removed",
+		    generations->own_path);
+	if (mkdirat(generations->top, generations->id, 0700) < 0)
 		die(EXIT_FAILED, errno, "cannot make '%s'", generations->own_path);
-	own = open_beneath(generations->top, generations->id, O_RDONLY | O_DIRECTORY, 0);
+	own = open_own(generations);
 	if (own < 0)
 		die(EXIT_FAILED, -own, "cannot open '%s'", generations->own_path);
-	give_to_owner_of(generations->overlays, own, generations->own_path);
+	if (!has_owner_of(generations->overlays, own, generations->own_path, &owner) &&
+	    fchown(own, owner.st_uid, owner.st_gid) < 0)
+		die(EXIT_FAILED, errno, "cannot give '%s' to its user", generations->own_path);
 	return own;
 }
 

@@ -370,6 +370,7 @@ def failures():
     keeps("overlays/ID is a mount point", "'.*/overlays/1' is a mount point", 251)(helper("build", "1"))
     subprocess.run(["umount", PRESENT], check=True)
     build()
+    as_owner("echo n >n", SEEN)
     leave()
     subprocess.run(["mount", "--bind", PRESENT + "/cfg", PRESENT + "/many"], check=True)
     run = helper("commit", "1")
@@ -402,6 +403,11 @@ def failures():
         ok(run.returncode == 251 and re.search("symbolic|Too many levels|belongs to uid 980", run.stderr) and not os.path.exists("/etc/1"),
            f"{name} in place of .left4me is refused", run.stderr)
         subprocess.run(["rm", "-rf", OVERLAYS + "/.left4me"], check=True)
+    os.makedirs(OVERLAYS + "/.left4me/1/of-root")
+    run = helper("build", "1")
+    ok(run.returncode == 251 and "belongs to another user" in run.stderr and os.stat(OVERLAYS + "/.left4me/1").st_uid == 0,
+       "another directory of root's in place of .left4me is given to nobody", run.stderr)
+    subprocess.run(["rm", "-rf", OVERLAYS + "/.left4me"], check=True)
     os.rename(OVERLAYS + "/away", OVERLAYS + "/.left4me")
     seen = as_owner(f"ls {OVERLAYS}/.left4me || mv {OVERLAYS}/.left4me/1 {OVERLAYS}/2", "/")
     ok(seen.returncode != 0 and b"ermission denied" in seen.stderr, "the owner cannot look into .left4me", seen)
@@ -457,6 +463,21 @@ def servers():
     collected = helper("collect")
     ok(collected.returncode == 0 and not os.path.exists(OWN), "collect removes it, and the empty directory", collected.stderr)
     subprocess.run(["rm", "-rf", f"{ROOT}/runtime/a"], check=True)
+
+
+def no_data():
+    """Nothing is written at commit but new directories and what it says."""
+    reset()
+    build()
+    as_owner("echo more >>cfg/server.cfg; head -c 9000000 /dev/zero >large", SEEN)
+    leave()
+    log = f"{ROOT}/strace.log"
+    run = helper("commit", "1", tracer=("strace", "-f", "-o", log, "-e", "write,writev,pwrite64,copy_file_range,sendfile,ioctl,ftruncate"))
+    with open(log) as lines:
+        wrote = [line for line in lines if re.search(r"\w\(", line) and "write(2, " not in line]
+    os.unlink(log)
+    ok(run.returncode == 0 and not wrote, "commit writes no data of a file", run.stderr, *wrote)
+    helper("discard", "1")
 
 
 def by_the_application():
@@ -517,6 +538,7 @@ def is_locked():
 def build_again():
     made = build()
     if made.returncode == 0:
+        as_owner("echo n >n", SEEN)
         leave()
     return made.returncode == 0
 
@@ -602,6 +624,19 @@ def kill_all():
     killed("discard", {"flock", "umount2", "unlinkat"})
 
 
+def unchanged():
+    """Servers need no restart then, and a build of nothing costs next to nothing."""
+    reset()
+    inode = os.stat(PRESENT).st_ino
+    done, committed = built("cat manifest >/dev/null; ls -R >/dev/null")
+    helper("discard", "1")
+    ok(committed.returncode == 0 and "has no new generation" in committed.stderr and os.stat(PRESENT).st_ino == inode and not rest(),
+       "a script that changes nothing leaves the present generation in its place", done.stderr, committed.stderr)
+    built("chmod 750 .")
+    helper("discard", "1")
+    ok(os.stat(PRESENT).st_mode & 0o7777 == 0o750, "but not one that changes the mode of the top directory")
+
+
 make_first()
 os.makedirs(PLAIN, exist_ok=True)
 for description, text in SCRIPTS.items():
@@ -610,6 +645,8 @@ fuzz()
 failures()
 copies()
 servers()
+unchanged()
+no_data()
 by_the_application()
 race()
 kill_all()

@@ -11,7 +11,7 @@ import time
 from sandboxed_script import ScriptFailed, run_sandboxed_script
 
 # What the helper says in every build.
-EVERY = re.compile("left4me-overlay: (the build stands on|'.*' has a new generation: )")
+EVERY = re.compile("left4me-overlay: (the build stands on|'.*' has (a|no) new generation: )")
 OVERLAYS = "/var/lib/left4me/overlays"
 MANY = [str(i) for i in range(1, 10001)]
 

@@ -78,18 +78,19 @@ tap.equal((result.status, units("left4me-server@")), (0, ["left4me-server@s00000
 tap.ok(any("view generator_instances: has 21 rows, more than 10 times [host] servers = 2; the rows of" in line for line in box.report()),
        "and the report says why", "%r" % box.report())
 
-# The files of rows have a budget: 5000 servers of the longest arguments, every character of which is escaped twice
+# The files of rows have a budget: 5000 servers of the longest arguments, every word of which is a character that has to be
+# escaped, and all overlays beside them
 host(Rows(instances(1)), ALL_PORTS)
 box.generate()
 before, hosts_own = rules(), {n for n in os.listdir(box.normal) if "@s0" not in n}
-host_rows = Rows(instances(5000, '"' * 4096))
-box.config(ALL_PORTS + "[host]\nservers = 5000\n")
+host_rows = Rows(instances(5000, '" ' * 2047 + '"'), overlays=[overlay(i, "o" * 200, "echo") for i in range(1, 10001)])
+box.config(ALL_PORTS + "[host]\nservers = 5000\noverlays = 10000\n")
 box.database(host_rows)
 result = box.generate()
 tap.equal((result.status, {n for n in os.listdir(box.normal) if not n.endswith(".wants")}),
           (1, {n for n in hosts_own if not n.endswith(".wants")}), "beyond the budget: status 1, the host's own units")
 tap.equal(rules(), before, "the sudo rules are those of the run before")
-tap.ok(any(re.search(r"left4me-server@s\d{5}\.service: does not fit: the files of all rows would take more than 96 MiB", line)
+tap.ok(any(re.search(r"(left4me-server@s\d{5}|build-overlay@\d+)\.service: does not fit: the files of all rows would take more than 96 MiB", line)
            for line in box.report()), "and the report says why", "%r" % box.report()[-2:])
 
 tap.done()

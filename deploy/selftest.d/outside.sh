@@ -7,16 +7,16 @@ make_place() { # SELFTEST.D DIRECTORY
 	as_user mkdir "$2" && tar -C "$1" -c probe probes | as_user tar -C "$2" --no-same-owner -x
 }
 
-# Shows a directory of the user's to the server NAME in place of its overlay, and takes it away. By the working directory, so
-# that no link is followed that was put there meanwhile.
-show_to_server() { # DIRECTORY NAME
-	install -d -m 700 /run/left4me/server && install -d -m 711 "/run/left4me/server/$2" "/run/left4me/server/$2/merged" &&
-		(cd "$1" && [ "$(stat -c %U .)" = "$USER_" ] && mount --bind . "/run/left4me/server/$2/merged")
+# Shows a directory of the user's to the server or the build NAME in place of its overlay, and takes it away. By the working
+# directory, so that no link is followed that was put there meanwhile.
+show_place() { # server|overlay DIRECTORY NAME
+	install -d -m 700 "/run/left4me/$1" && install -d -m 711 "/run/left4me/$1/$3" "/run/left4me/$1/$3/merged" &&
+		(cd "$2" && [ "$(stat -c %U .)" = "$USER_" ] && mount --bind . "/run/left4me/$1/$3/merged")
 }
 
-hide_from_server() { # NAME
-	umount "/run/left4me/server/$1/merged" 2>/dev/null
-	rmdir "/run/left4me/server/$1/merged" "/run/left4me/server/$1" 2>/dev/null
+hide_place() { # server|overlay NAME
+	umount "/run/left4me/$1/$2/merged" 2>/dev/null
+	rmdir "/run/left4me/$1/$2/merged" "/run/left4me/$1/$2" 2>/dev/null
 }
 
 # A script for the build NAME, where and as left4me-fetch-script(8) leaves it; and none.

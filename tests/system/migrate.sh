@@ -301,7 +301,7 @@ systemctl reset-failed left4me-web.service
 check --install="cp -a $new/. /" >/tmp/migrate.sh
 is "$?" 1 "then there is something to do again"
 bash -x /tmp/migrate.sh >/tmp/log 2>&1
-is "$?" 0 "and it can be done again" || diag "$(tail -n 20 /tmp/log)"
+is "$?" 0 "and it can be done again" || tail -n 20 /tmp/log | sed "s/^/# /"
 is_new again
 
 # --- the home, once nothing runs ----------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ ANCHOR = "/run/left4me/overlay/1/merged"
 RECORDS = "/run/left4me/mounted"
 OWNER, GROUP = 980, 981
 PLAIN, SEEN, FIRST = f"{ROOT}/plain", f"{ROOT}/seen", f"{ROOT}/first"
+TRACED = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}     # which needs ptrace for itself
 count = failed = 0
 
 
@@ -36,7 +37,8 @@ def ok(good, what, *why):
 
 
 def helper(*words, tracer=()):
-    return subprocess.run([*tracer, HELPER, f"--root={ROOT}", *words], capture_output=True, text=True, errors="surrogateescape", check=False)
+    return subprocess.run([*tracer, HELPER, f"--root={ROOT}", *words], capture_output=True, text=True, errors="surrogateescape",
+                          check=False, env=TRACED if tracer else None)
 
 
 def as_owner(script, directory, **options):
@@ -508,7 +510,7 @@ def race():
     reset()
     build_again()
     stopped = subprocess.Popen(["strace", "-o", "/dev/null", "-e", "inject=fsopen:delay_enter=2000000", HELPER, f"--root={ROOT}", "mount", "a", "1",
-                                "installation"], stderr=subprocess.PIPE, env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
+                                "installation"], stderr=subprocess.PIPE, env=TRACED)
     while not is_locked():
         time.sleep(0.01)
     committed = helper("commit", "1")
@@ -649,6 +651,10 @@ unchanged()
 no_data()
 by_the_application()
 race()
-kill_all()
+if "/sanitize/" in HELPER:
+    count += 1
+    print(f"ok {count} # SKIP killed at each system call: with sanitizers it takes minutes, and finds the same")
+else:
+    kill_all()
 print(f"1..{count}")
 sys.exit(failed > 0)

@@ -62,7 +62,7 @@ check() { left4me-generator check 2>&1; }
 ok "the boot finishes" booted
 host_is_up before
 is "$(places alpha)" "$(old_place alpha)" "the version before mounts below the state directory"
-port=27019
+port=27029
 for name in crashes renamed deleted busy stays; do
 	begin "$name" $((port += 1))
 done

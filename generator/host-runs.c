@@ -24,7 +24,7 @@ static bool is_up(const struct unit *unit)
 
 static unsigned recorded_port(const char *name)
 {
-	cleanup_free char *path = xasprintf("/run/left4me/mounted/%s", name);
+	cleanup_free char *path = xasprintf(STARTED_RECORDS "/%s", name);
 	cleanup(started_done) struct started started = STARTED_EMPTY;
 	const char *port;
 	int64_t number;

@@ -71,7 +71,7 @@ static int ask_manager(struct shown *ret_shown)
 static int compare(struct run *run, const struct options *options, const struct collection *new)
 {
 	cleanup_free char *directory = xasprintf("%s" GENERATOR_DIRECTORY, options->prefix);
-	cleanup_free char *records = xasprintf("%s/run/left4me/mounted", options->prefix);
+	cleanup_free char *records = xasprintf("%s" STARTED_RECORDS, options->prefix);
 	cleanup_free char *host_env = xasprintf("%s/etc/left4me/host.env", options->prefix);
 	cleanup(collection_done) struct collection old = COLLECTION_EMPTY;
 	cleanup(shown_done) struct shown shown = SHOWN_EMPTY;

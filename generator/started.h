@@ -19,6 +19,9 @@
 
 #include "base.h"
 
+/* Where the helper writes the records, NAME each. */
+#define STARTED_RECORDS "/run/left4me/mounted"
+
 #define STARTED_PORT "port"
 #define STARTED_ARGUMENTS "arguments"
 #define STARTED_UNIT "unit"

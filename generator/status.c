@@ -7,11 +7,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "host.h"
 #include "name.h"
 #include "started.h"
 
-#define UNIT_DIRECTORY "/run/systemd/generator"
-#define RECORD_DIRECTORY "/run/left4me/mounted"
 #define SECOND INT64_C(1000000)
 
 /* --- words ----------------------------------------------------------------------------------------------- */
@@ -143,8 +142,8 @@ static void settle_names(const struct status_sources *sources, struct status *st
 /* A unit that is loaded and stopped, and has neither row nor file, is only a name that somebody has mentioned. */
 static void collect_names(const struct status_sources *sources, struct status *status)
 {
-	add_files(status, sources->prefix, UNIT_DIRECTORY, SERVER_UNIT, ".service");
-	add_files(status, sources->prefix, RECORD_DIRECTORY, "", "");
+	add_files(status, sources->prefix, GENERATOR_DIRECTORY, SERVER_UNIT, ".service");
+	add_files(status, sources->prefix, STARTED_RECORDS, "", "");
 	for (size_t i = 0; i < sources->units->count; i++) {
 		const struct unit *unit = &sources->units->units[i];
 
@@ -225,7 +224,7 @@ static void starts_done(struct starts *starts)
 static void read_starts(const struct status_sources *sources, const char *name, const char *unit,
 			struct starts *ret_starts)
 {
-	cleanup_free char *record = xasprintf("%s" RECORD_DIRECTORY "/%s", sources->prefix, name);
+	cleanup_free char *record = xasprintf("%s" STARTED_RECORDS "/%s", sources->prefix, name);
 
 	ret_starts->recorded = started_read_record(record, &ret_starts->then);
 	started_of_unit(unit ? unit : "", &ret_starts->next);
@@ -329,7 +328,7 @@ static void note_row(struct server_status *server, const struct model *model, st
 
 static bool is_enabled(const char *prefix, const char *name)
 {
-	cleanup_free char *link = xasprintf("%s" UNIT_DIRECTORY "/left4me.target.wants/" SERVER_UNIT "%s.service",
+	cleanup_free char *link = xasprintf("%s" GENERATOR_DIRECTORY "/left4me.target.wants/" SERVER_UNIT "%s.service",
 					    prefix, name);
 	struct stat st;
 
@@ -338,7 +337,7 @@ static bool is_enabled(const char *prefix, const char *name)
 
 static void judge(const struct status_sources *sources, struct server_status *server, int64_t now)
 {
-	cleanup_free char *unit = read_text(sources->prefix, UNIT_DIRECTORY, SERVER_UNIT, server->name, ".service");
+	cleanup_free char *unit = read_text(sources->prefix, GENERATOR_DIRECTORY, SERVER_UNIT, server->name, ".service");
 	cleanup_free char *reason = unit ? reason_of(unit) : NULL;
 	cleanup(starts_done) struct starts starts;
 	const struct found *size = look_find(sources->look, FOUND_RUNTIME_SIZE, server->name);
@@ -513,7 +512,7 @@ pid_t *status_unrecorded(const char *prefix, const struct units *units, size_t *
 
 	for (size_t i = 0; i < units->count; i++) {
 		const struct unit *unit = &units->units[i];
-		cleanup_free char *record = xasprintf("%s" RECORD_DIRECTORY "/%s", prefix, unit->name);
+		cleanup_free char *record = xasprintf("%s" STARTED_RECORDS "/%s", prefix, unit->name);
 
 		if (unit->is_build || unit->pid == 0 || access(record, F_OK) == 0)
 			continue;

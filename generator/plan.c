@@ -239,17 +239,6 @@ static void server_done(struct server *server)
 	started_done(&server->now);
 }
 
-/* Of a unit without a start: why. NULL for a good one. */
-static char *refusal(const char *text)
-{
-	const char *found = text ? strstr(text, ", refused: ") : NULL;
-
-	if (!found)
-		return NULL;
-	found += strlen(", refused: ");
-	return xasprintf("%.*s", (int) strcspn(found, "\n"), found);
-}
-
 static bool read_record(const char *directory, const char *name, struct started *ret_record)
 {
 	cleanup_free char *path = xasprintf("%s/%s", directory, name);
@@ -269,7 +258,7 @@ static void look_at_server(const struct planning *planning, const char *name, st
 	server.new = find_text(sources->new, server.unit);
 	server.was_wanted = find_text(sources->old, server.path_of_link) != NULL;
 	server.is_wanted = find_text(sources->new, server.path_of_link) != NULL;
-	server.refused = refusal(server.new);
+	server.refused = server.new ? started_refusal(server.new) : NULL;
 	(void) state_of(sources->shown, server.unit, &state, &ran);
 	server.never_ran = !ran && strcmp(state, "inactive") == 0;
 	server.runs = runs(sources->shown, server.unit);
@@ -295,6 +284,7 @@ static void forget(struct started *started, const char *key)
 /* A server that runs and has no row any more; or that starts no more, or never has. */
 static bool plan_presence(struct planning *planning, const struct server *server)
 {
+	cleanup_free char *was_refused = server->old ? started_refusal(server->old) : NULL;
 	struct change *change;
 
 	if (!server->new) {
@@ -304,7 +294,7 @@ static bool plan_presence(struct planning *planning, const struct server *server
 		return true;
 	}
 	if (server->refused) {
-		if (server->old && strstr(server->old, server->refused) && !server->runs)
+		if (was_refused && strcmp(was_refused, server->refused) == 0 && !server->runs)
 			return false;
 		change = add_change(planning->plan, PLAN_SERVER, server->old ? '~' : '+', server->name, server->unit);
 		change->text = xasprintf("refused: %s%s", server->refused, server->runs ? "; runs on until it is stopped" : "");
@@ -325,7 +315,7 @@ static bool plan_presence(struct planning *planning, const struct server *server
 /* A server that stays: what is new in it. */
 static bool plan_difference(struct planning *planning, struct server *server)
 {
-	cleanup_free char *was_refused = refusal(server->old);
+	cleanup_free char *was_refused = server->old ? started_refusal(server->old) : NULL;
 	cleanup_text struct text words = TEXT_EMPTY;
 	bool differs, all;
 	struct change *change;
@@ -392,7 +382,7 @@ static bool valid_id(const char *name)
 
 static void plan_build(struct planning *planning, const char *id, const char *path, const char *old, const char *new)
 {
-	cleanup_free char *name = xasprintf("overlay %s", id), *reason = refusal(new);
+	cleanup_free char *name = xasprintf("overlay %s", id), *reason = new ? started_refusal(new) : NULL;
 	struct change *change;
 
 	if (old && new && (strcmp(old, new) == 0 || (planning->common_is_said && !reason == !strstr(old, ", refused: ")))) {

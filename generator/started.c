@@ -224,6 +224,22 @@ void started_of_unit(const char *text, struct started *ret_started)
 		add_layers(ret_started, layers);
 }
 
+char *started_refusal(const char *unit)
+{
+	static const char key[] = "\nDescription=", word[] = ", refused: ";
+	const char *line = strstr(unit, key), *end = line ? line + 1 + strcspn(line + 1, "\n") : NULL;
+	const char *reason = line ? strstr(line, word) : NULL;
+	struct text text = TEXT_EMPTY;
+
+	if (!reason || reason > end)
+		return NULL;
+	for (const char *c = reason + strlen(word); c < end; c++) {
+		text_putc(&text, *c);
+		c += c[0] == '%' && c[1] == '%';
+	}
+	return text_take(&text);
+}
+
 void started_see_host_env(struct started *started, const struct stat *state)
 {
 	add_item(started, xstrdup(STARTED_HOST_ENV), host_env_value(state));

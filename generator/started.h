@@ -59,6 +59,12 @@ struct started {
 };
 #define STARTED_EMPTY ((struct started){ NULL, 0 })
 
+/*
+ * Why the row of a generated unit was refused, from "Description=..., refused: REASON", of which systemd doubles each '%'. Owned
+ * by the caller; NULL for a good one.
+ */
+char *started_refusal(const char *unit);
+
 /* Both are copied. */
 void started_add(struct started *started, const char *key, const char *value);
 

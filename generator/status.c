@@ -173,23 +173,6 @@ static char *read_text(const char *prefix, const char *directory, const char *be
 	return text_take(&text);
 }
 
-/* The reason in "Description=..., refused: REASON", of which systemd doubles each '%'; NULL without one. */
-static char *reason_of(const char *unit)
-{
-	static const char key[] = "\nDescription=", word[] = ", refused: ";
-	const char *line = strstr(unit, key), *end = line ? line + 1 + strcspn(line + 1, "\n") : NULL;
-	const char *reason = line ? strstr(line, word) : NULL;
-	struct text text = TEXT_EMPTY;
-
-	if (!reason || reason > end)
-		return NULL;
-	for (const char *c = reason + strlen(word); c < end; c++) {
-		text_putc(&text, *c);
-		c += c[0] == '%' && c[1] == '%';
-	}
-	return text_take(&text);
-}
-
 static const struct instance *find_row(const struct model *model, const char *name)
 {
 	for (size_t i = 0; model && i < model->instance_count; i++)
@@ -338,7 +321,7 @@ static bool is_enabled(const char *prefix, const char *name)
 static void judge(const struct status_sources *sources, struct server_status *server, int64_t now)
 {
 	cleanup_free char *unit = read_text(sources->prefix, GENERATOR_DIRECTORY, SERVER_UNIT, server->name, ".service");
-	cleanup_free char *reason = unit ? reason_of(unit) : NULL;
+	cleanup_free char *reason = unit ? started_refusal(unit) : NULL;
 	cleanup(starts_done) struct starts starts;
 	const struct found *size = look_find(sources->look, FOUND_RUNTIME_SIZE, server->name);
 	cleanup_text struct text notes = TEXT_EMPTY;

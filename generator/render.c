@@ -103,7 +103,7 @@ static const struct output {
 	{ OF_ROWS, put_builds, &template_build_service, "", BUILD_UNIT, always, NULL, NULL },
 	{ OF_ROWS, put_rules, &template_left4me_sudoers, "sudoers.d", "left4me", has_rules, NULL, NULL },
 	{ OF_ORIGIN, put_directory, NULL, "", "root", has_rules, NULL, NULL },
-	{ OF_ORIGIN, put_directory, NULL, "", "mounted", has_rules, NULL, NULL },
+	{ OF_ORIGIN, put_directory, NULL, "", STARTED_DIRECTORY, has_rules, NULL, NULL },
 };
 
 /* --- into the sink --------------------------------------------------------------------------------------- */

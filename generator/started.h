@@ -19,8 +19,9 @@
 
 #include "base.h"
 
-/* Where the helper writes the records, NAME each. */
-#define STARTED_RECORDS "/run/left4me/mounted"
+/* Where the helper writes the records, NAME each: root's directory below /run/left4me. */
+#define STARTED_DIRECTORY "mounted"
+#define STARTED_RECORDS "/run/left4me/" STARTED_DIRECTORY
 
 #define STARTED_PORT "port"
 #define STARTED_ARGUMENTS "arguments"

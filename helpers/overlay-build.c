@@ -1,6 +1,5 @@
 #include "overlay-build.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,6 +11,7 @@
 
 #include "name.h"
 #include "overlay-anchor.h"
+#include "overlay-directory.h"
 #include "overlay-generation.h"
 #include "overlay-instance.h"
 #include "overlay-link.h"
@@ -74,16 +74,9 @@ static bool is_building(const char *id, int anchor)
 /* False also where it cannot be read: then whoever needs it says why. */
 static bool is_empty(int fd)
 {
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *directory = copy < 0 ? NULL : fdopendir(copy);
-	const struct dirent *entry;
+	cleanup(closedirp) DIR *directory = directory_open(fd);
 
-	if (!directory)
-		return false;
-	while ((entry = readdir(directory)) && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0))
-		;
-	(void) closedir(directory);
-	return !entry;
+	return directory && !directory_next(directory) && errno == 0;
 }
 
 static void unmount_build(const char *id, int anchor)

@@ -1,6 +1,5 @@
 #include "overlay-generation.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 
 #include "base.h"
 #include "overlay-anchor.h"
+#include "overlay-directory.h"
 #include "overlay-instance.h"
 #include "overlay-mount.h"
 #include "overlay-owner.h"
@@ -116,20 +116,18 @@ void open_generations(const char *root, const char *id, bool create, struct gene
 struct text list_generations(const char *root)
 {
 	cleanup(generations_done) struct generations generations;
+	cleanup(closedirp) DIR *directory = NULL;
 	struct text list = TEXT_EMPTY;
 	const struct dirent *entry;
-	DIR *directory;
-	int copy;
 
 	open_generations(root, ".", false, &generations);
-	copy = generations.top < 0 ? -1 : openat(generations.top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	directory = copy < 0 ? NULL : fdopendir(copy);
-	if (generations.top >= 0 && !directory)
+	if (generations.top < 0)
+		return list;
+	directory = directory_open(generations.top);
+	if (!directory)
 		die(EXIT_FAILED, errno, "cannot read '%s'", generations.own_path);
-	while (directory && (entry = readdir(directory)))
+	while ((entry = directory_next(directory)))
 		text_append(&list, entry->d_name, strlen(entry->d_name) + 1);
-	if (directory)
-		(void) closedir(directory);
 	return list;
 }
 
@@ -172,27 +170,24 @@ static bool may_go(const struct generations *generations, const struct pins *pin
 	struct stat state;
 
 	if (!is_old(name))
-		return !building && name[0] != '.';
+		return !building;
 	return fstatat(generations->own, name, &state, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       !is_pinned(pins, state.st_dev, state.st_ino);
 }
 
 static char **list_garbage(const struct generations *generations, const struct pins *pins, bool building)
 {
-	int copy = openat(generations->own, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *directory = copy < 0 ? NULL : fdopendir(copy);
+	cleanup(closedirp) DIR *directory = directory_open(generations->own);
 	const struct dirent *entry;
 	char **list = NULL;
 	size_t count = 0;
 
-	while (directory && (entry = readdir(directory))) {
+	while (directory && (entry = directory_next(directory))) {
 		if (!may_go(generations, pins, entry->d_name, building))
 			continue;
 		list = grow_array(list, count, sizeof(*list));
 		list[count++] = xstrdup(entry->d_name);
 	}
-	if (directory)
-		(void) closedir(directory);
 	list = grow_array(list, count, sizeof(*list));
 	list[count] = NULL;
 	return list;

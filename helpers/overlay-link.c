@@ -1,6 +1,5 @@
 #include "overlay-link.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "base.h"
+#include "overlay-directory.h"
 #include "overlay-say.h"
 #include "privileged.h"
 
@@ -71,21 +71,17 @@ static unsigned char type_of(int directory, const struct dirent *entry)
 /* The names in the directory `fd`, which stays open; none if it is negative. */
 static void read_names(const struct walk *walk, int fd, struct names *names)
 {
-	int copy = fd < 0 ? -1 : openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *directory = copy < 0 ? NULL : fdopendir(copy);
+	cleanup(closedirp) DIR *directory = fd < 0 ? NULL : directory_open(fd);
 	const struct dirent *entry;
 
 	if (fd < 0)
 		return;
-	while (directory && (errno = 0, entry = readdir(directory))) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
+	while (directory && (entry = directory_next(directory))) {
 		names->list = grow_array(names->list, names->count, sizeof(*names->list));
 		names->list[names->count++] = (struct name){ xstrdup(entry->d_name), type_of(fd, entry) };
 	}
 	if (!directory || errno)
 		die(EXIT_FAILED, errno, "cannot read '%s'", walk->path.data);
-	(void) closedir(directory);
 	sort_array(names->list, names->count, sizeof(*names->list), compare_names);
 }
 

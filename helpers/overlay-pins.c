@@ -9,7 +9,6 @@
 
 #include "base.h"
 #include "overlay-anchor.h"
-#include "overlay-record.h"
 #include "overlay-say.h"
 #include "overlay-table.h"
 #include "privileged.h"
@@ -43,7 +42,7 @@ static bool add_record(struct pins *pins, int records, const char *name)
 		return false;
 	r = fd < 0 ? -errno : text_read(&text, fd);
 	if (r < 0)
-		die(EXIT_FAILED, -r, "cannot read '" RUN_DIRECTORY "/" RECORDS "/%s'", name);
+		die(EXIT_FAILED, -r, "cannot read '" STARTED_RECORDS "/%s'", name);
 	rest = text.data;
 	while ((line = strsep(&rest, "\n")))
 		add_line(pins, line);
@@ -53,7 +52,7 @@ static bool add_record(struct pins *pins, int records, const char *name)
 struct pins read_pins(void)
 {
 	cleanup_close int run = open_run_directory();
-	cleanup_close int records = open_own_directory(run, RUN_DIRECTORY, RECORDS, 0755);
+	cleanup_close int records = open_own_directory(run, RUN_DIRECTORY, STARTED_DIRECTORY, 0755);
 	cleanup_text struct text mounted = mounted_instances();
 	struct pins pins = { NULL, 0, false };
 	const char *end = mounted.data + mounted.length;

@@ -5,7 +5,6 @@
 
 #include "overlay-say.h"
 #include "overlay-state.h"
-#include "privileged.h"
 #include "started.h"
 
 #define HOST_ENV "/etc/left4me/host.env"
@@ -47,12 +46,12 @@ void write_record(const char *name, const char *started, char *const *layers, co
 	for (size_t i = 0; i < count; i++)
 		add_layer(&record, layers[i], descriptors[i]);
 	add_host_env(&record);
-	write_state(RECORDS, name, &record);
+	write_state(STARTED_DIRECTORY, name, &record);
 }
 
 void renew_record(const char *name, const char *started)
 {
-	cleanup_free char *path = xasprintf(RUN_DIRECTORY "/" RECORDS "/%s", name), *line = NULL;
+	cleanup_free char *path = xasprintf(STARTED_RECORDS "/%s", name), *line = NULL;
 	cleanup_text struct text record = TEXT_EMPTY;
 	FILE *old = fopen(path, "re");
 	size_t size = 0;
@@ -66,10 +65,10 @@ void renew_record(const char *name, const char *started)
 	if (old)
 		(void) fclose(old);
 	add_host_env(&record);
-	write_state(RECORDS, name, &record);
+	write_state(STARTED_DIRECTORY, name, &record);
 }
 
 void remove_record(const char *name)
 {
-	remove_state(RECORDS, name);
+	remove_state(STARTED_DIRECTORY, name);
 }

@@ -1,14 +1,11 @@
 /*
- * The record of what a server was started with, /run/left4me/mounted/NAME, by which status and plan see what waits for a
+ * The record of what a server was started with, STARTED_RECORDS/NAME, by which status and plan see what waits for a
  * restart: a line for each key=value that the unit gives as --started=, for each layer with device and inode, and for
  * host.env, of which no more than its identity is looked at. generator/started.h says what the keys mean.
  */
 #pragma once
 
 #include "base.h"
-
-/* Their directory below /run/left4me, root's. */
-#define RECORDS "mounted"
 
 /*
  * Writes the record of the instance `name`: `started`, which may be NULL, and the layers with their open descriptors.

@@ -1,6 +1,5 @@
 #include "overlay-remove.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "base.h"
+#include "overlay-directory.h"
 #include "privileged.h"
 
 /* A tree that is being removed: the directory at its top, and the number of the next name that is given there. */
@@ -17,17 +17,6 @@ struct removal {
 	int top;
 	unsigned next;
 };
-
-static void closedirp(DIR **directory)
-{
-	if (*directory)
-		(void) closedir(*directory);
-}
-
-static bool is_dot(const char *name)
-{
-	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-}
 
 /* A file, or an empty directory. 0 if it is gone, -ENOTEMPTY for a directory that is not empty, or -errno. */
 static int remove_one(int directory, const char *name)
@@ -64,18 +53,14 @@ static int move_to_top(struct removal *removal, int from, const char *name)
 	return r < 0 ? -errno : 0;
 }
 
-/* Removes what is in the directory `fd`, which it takes over. What has to be emptied first goes to the top. */
+/* Removes what is in the directory `fd`. What has to be emptied first goes to the top. */
 static int empty(struct removal *removal, int fd)
 {
-	cleanup(closedirp) DIR *directory = fdopendir(fd);
+	cleanup(closedirp) DIR *directory = directory_open(fd);
 	const struct dirent *entry;
 	int r = directory ? 0 : -errno;
 
-	if (!directory)
-		closep(&fd);
-	while (r == 0 && (errno = 0, entry = readdir(directory))) {
-		if (is_dot(entry->d_name))
-			continue;
+	while (r == 0 && (entry = directory_next(directory))) {
 		r = remove_one(fd, entry->d_name);
 		if (r == -ENOTEMPTY)
 			r = move_to_top(removal, fd, entry->d_name);
@@ -86,7 +71,8 @@ static int empty(struct removal *removal, int fd)
 /* One of the directories at the top. */
 static int remove_below_top(struct removal *removal, const char *name)
 {
-	int r = remove_one(removal->top, name), fd;
+	cleanup_close int fd = -1;
+	int r = remove_one(removal->top, name);
 
 	if (r != -ENOTEMPTY)
 		return r;
@@ -98,16 +84,11 @@ static int remove_below_top(struct removal *removal, const char *name)
 /* Goes through the top once. Returns how many names there were, or -errno. */
 static int pass(struct removal *removal)
 {
-	cleanup_close int copy = openat(removal->top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	cleanup(closedirp) DIR *directory = copy < 0 ? NULL : fdopendir(copy);
+	cleanup(closedirp) DIR *directory = directory_open(removal->top);
 	const struct dirent *entry;
 	int count = 0, r = directory ? 0 : -errno;
 
-	if (directory)
-		copy = -1;
-	while (r == 0 && (errno = 0, entry = readdir(directory))) {
-		if (is_dot(entry->d_name))
-			continue;
+	while (r == 0 && (entry = directory_next(directory))) {
 		count++;
 		r = remove_below_top(removal, entry->d_name);
 	}

@@ -1,6 +1,5 @@
 #include "overlay-tree.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/limits.h>
@@ -11,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "overlay-directory.h"
 #include "overlay-say.h"
 #include "privileged.h"
 
@@ -26,30 +26,19 @@ enum { LEFTOVER_DEPTH = 2 };
 #define MARK "trusted.left4me.checked"
 enum { MARKED_MILLISECONDS = 100, WALK_MILLISECONDS = 30 * 1000 };
 
-static void closedirp(DIR **directory)
-{
-	if (*directory)
-		(void) closedir(*directory);
-}
-
-/* Returns the next entry but "." and "..", NULL at the end. Dies of a read error. */
+/* Returns the next entry, NULL at the end. Dies of a read error. */
 static const struct dirent *next_entry(DIR *directory, const char *path)
 {
-	const struct dirent *entry;
+	const struct dirent *entry = directory_next(directory);
 
-	do {
-		errno = 0;
-		entry = readdir(directory);
-		if (!entry && errno)
-			die(EXIT_FAILED, errno, "cannot read '%s'", path);
-	} while (entry && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
+	if (!entry && errno)
+		die(EXIT_FAILED, errno, "cannot read '%s'", path);
 	return entry;
 }
 
-/* Takes over `fd`, what open(2) or dup(2) has returned. */
 static DIR *directory_of(int fd, const char *path)
 {
-	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	DIR *directory = directory_open(fd);
 
 	if (!directory)
 		die(EXIT_FAILED, errno, "cannot read '%s'", path);
@@ -122,7 +111,7 @@ static void walk_done(struct walk *walk)
 /* Checks the files in the directory that the walk has come to, and notes its subdirectories. False when late. */
 static bool look_around(struct walk *walk)
 {
-	cleanup(closedirp) DIR *directory = directory_of(dup(walk->fd), walk->path.data);
+	cleanup(closedirp) DIR *directory = directory_of(walk->fd, walk->path.data);
 	struct level level = { .path_length = walk->path.length };
 	const struct dirent *entry;
 	struct stat state;
@@ -237,7 +226,8 @@ static int empty_directory(int fd, const char *path, int depth)
 static int remove_at(int fd, const char *name, const char *path, int depth)
 {
 	struct stat entry;
-	int child, r;
+	cleanup_close int child = -1;
+	int r;
 
 	/* Asked first: on a read-only file system unlinkat() fails even if there is nothing to remove. */
 	if (fstatat(fd, name, &entry, AT_SYMLINK_NOFOLLOW) < 0)

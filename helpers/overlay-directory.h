@@ -1,0 +1,13 @@
+/*
+ * The names in a directory that is open already.
+ */
+#pragma once
+
+#include <dirent.h>
+
+/* Opens the open directory `fd` once more, from its first name on; `fd` stays open. NULL with errno set; ended by closedirp(). */
+DIR *directory_open(int fd);
+void closedirp(DIR **directory);
+
+/* The next entry but "." and "..". NULL at the end, with errno 0, and of an error, with errno set. */
+const struct dirent *directory_next(DIR *directory);

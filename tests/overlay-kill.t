@@ -7,8 +7,8 @@ needs=strace
 strace -o /dev/null -e inject=getpid:signal=KILL:when=999 true 2>/dev/null || skip_all "strace cannot inject signals here"
 fresh
 {
-	python3 "$here/kill.py" "$overlay" "$R" mount
-	python3 "$here/kill.py" "$overlay" "$R" umount
+	python3 -B "$here/kill.py" "$overlay" "$R" mount
+	python3 -B "$here/kill.py" "$overlay" "$R" umount
 } | awk '
 	/^ok|^not ok/ { n++; bad += /^not/ }
 	{ print; fflush() }

@@ -1,186 +1,18 @@
-"""build.py HELPER ROOT ROUNDS: builds in generations. Prints TAP lines; see overlay-build.t.
+"""build.py HELPER ROOT: builds in generations. Prints TAP lines; see overlay-build.t.
 
 A script runs twice as the owner of overlays: in a plain copy of the present generation, and in the overlay of a build that
 is then committed. Both trees must be the same: names, types, modes, contents, links, attributes and, for what is older than
 the test, times.
 """
 import fcntl
-import hashlib
 import os
-import random
 import re
 import shutil
-import stat
 import subprocess
-import sys
 import time
 
-HELPER, ROOT, ROUNDS = sys.argv[1], sys.argv[2], int(sys.argv[3])
-OVERLAYS = f"{ROOT}/overlays"
-PRESENT = f"{OVERLAYS}/1"
-OWN = f"{OVERLAYS}/.left4me/1"
-ANCHOR = "/run/left4me/overlay/1/merged"
-RECORDS = "/run/left4me/mounted"
-OWNER, GROUP = 980, 981
-PLAIN, SEEN, FIRST = f"{ROOT}/plain", f"{ROOT}/seen", f"{ROOT}/first"
-TRACED = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}     # which needs ptrace for itself
-count = failed = 0
-
-
-def ok(good, what, *why):
-    global count, failed
-    count += 1
-    failed += not good
-    print(f"{'ok' if good else 'not ok'} {count} - {what}", flush=True)
-    if not good:
-        print("".join(f"# {line}\n" for reason in why for line in str(reason)[:4000].splitlines()[:25]), end="", flush=True)
-
-
-def helper(*words, tracer=()):
-    return subprocess.run([*tracer, HELPER, f"--root={ROOT}", *words], capture_output=True, text=True, errors="surrogateescape",
-                          check=False, env=TRACED if tracer else None)
-
-
-def as_owner(script, directory, **options):
-    def become():
-        os.setgroups([])
-        os.setresgid(GROUP, GROUP, GROUP)
-        os.setresuid(OWNER, OWNER, OWNER)
-        os.umask(0o022)
-    command = script if isinstance(script, list) else ["bash", "-ec", script]
-    return subprocess.run(command, cwd=directory, preexec_fn=become, capture_output=True, check=False,
-                          env={"PATH": "/usr/bin:/bin:/usr/sbin", "LC_ALL": "C", "HOME": "/tmp", "PYTHONDONTWRITEBYTECODE": "1"}, **options)
-
-
-def contents(path, size):
-    """A hash of the data; of a large file only where it has some."""
-    digest = hashlib.sha256()
-    with open(path, "rb", buffering=0) as file:
-        at = 0
-        while at < size:
-            try:
-                start = os.lseek(file.fileno(), at, os.SEEK_DATA) if size > 1 << 24 else at
-            except OSError:
-                break
-            at = min(start + (1 << 20), size)
-            block = os.pread(file.fileno(), at - start, start)
-            if size <= 1 << 24 or block.strip(b"\0"):
-                digest.update(b"%d %d" % (start, len(block)) + block)
-    return digest.hexdigest()
-
-
-BEGAN = time.time_ns()
-
-
-def snapshot(root, links=True):
-    """{path: what it is}. Of hard links within the tree the names that share a file."""
-    found, inodes = {}, {}
-    for top, directories, files in os.walk(os.fsencode(root)):
-        for name in [b"."] * (top == os.fsencode(root)) + directories + files:
-            path = os.path.join(top, name)
-            state = os.lstat(path)
-            entry = [stat.S_IFMT(state.st_mode), stat.S_IMODE(state.st_mode), state.st_uid, state.st_gid]
-            if stat.S_ISREG(state.st_mode):
-                entry += [state.st_size, contents(path, state.st_size)]
-                inodes.setdefault(state.st_ino, []).append(os.path.relpath(path, os.fsencode(root)))
-            if stat.S_ISLNK(state.st_mode):
-                entry.append(os.readlink(path))
-            else:
-                entry.append([(a, os.getxattr(path, a)) for a in sorted(os.listxattr(path)) if a.startswith("user.")])
-            if state.st_mtime_ns < BEGAN:
-                entry.append(state.st_mtime_ns)
-            found[os.path.relpath(path, os.fsencode(root))] = entry
-    if links:
-        found["links"] = sorted(sorted(names) for names in inodes.values() if len(names) > 1)
-    return found
-
-
-def difference(a, b):
-    return [f"{key!r}: {a.get(key)} and {b.get(key)}" for key in sorted(set(a) | set(b), key=str) if a.get(key) != b.get(key)]
-
-
-def reset(tree=FIRST):
-    helper("discard", "1")
-    for path in (PRESENT, PLAIN):
-        subprocess.run(["rm", "-rf", path], check=True)
-    for path in (PRESENT, PLAIN):
-        subprocess.run(["cp", "-a", "--sparse=always", tree, path], check=True)
-
-
-def build():
-    made = helper("build", "1")
-    if made.returncode == 0:
-        os.makedirs(SEEN, exist_ok=True)
-        subprocess.run(["mount", "--bind", ANCHOR, SEEN], check=True)
-    return made
-
-
-def leave():
-    subprocess.run(["umount", SEEN], check=True)
-
-
-def built(script):
-    """Runs the script in a build. Returns (the script's end, that of commit or None)."""
-    made = build()
-    if made.returncode:
-        return made, None
-    done = as_owner(script, SEEN)
-    leave()
-    committed = helper("commit", "1") if done.returncode == 0 else None
-    return done, committed
-
-
-def rest():
-    """What is left of a build."""
-    left = []
-    if os.path.exists(OWN) and os.listdir(OWN):
-        left.append(f"{OWN}: {os.listdir(OWN)}")
-    for directory in ("/run/left4me/overlay", "/run/left4me/view"):
-        if os.path.isdir(directory) and os.listdir(directory):
-            left.append(f"{directory}: {os.listdir(directory)}")
-    with open("/proc/self/mountinfo") as table:
-        left += [line for line in table if "left4me-build:" in line]
-    return left
-
-
-# --- the tree that builds begin with
-
-def make_first():
-    os.makedirs(FIRST)
-    os.chown(FIRST, OWNER, GROUP)
-    odd = bytes(b for b in range(1, 256) if b != ord("/"))
-    program = f"""
-import os
-odd = {odd!r}
-for i in range(0, len(odd), 64):
-    open(odd[i:i+64], "wb").write(b"odd")
-    os.mkdir(b"d" + odd[i:i+64]); open(b"d" + odd[i:i+64] + b"/" + odd[i:i+64], "wb").close()
-for directory in ["addons", "cfg/deep/deeper/deepest", "empty", "maps", "many", "sticky"]:
-    os.makedirs(directory)
-for i in range(200):
-    open(f"many/{{i}}", "w").write(str(i) * i)
-open("addons/a.vpk", "wb").write(os.urandom(100000))
-open("cfg/server.cfg", "w").write("hostname a\\n")
-open("cfg/deep/deeper/deepest/file", "w").write("deep\\n")
-open("maps/one.bsp", "wb").write(b"x" * 50000)
-with open("manifest", "w") as file:
-    file.write("".join(f"many/{{i}}\\n" for i in range(200)))
-os.symlink("cfg/server.cfg", "link"); os.symlink("nowhere", "dangling"); os.symlink("cfg", "cfglink")
-os.mkfifo("fifo")
-with open("sparse", "wb") as file:
-    file.truncate(5 << 30); file.seek(3 << 30); file.write(b"middle")
-os.setxattr("manifest", "user.note", b"text"); os.setxattr("maps", "user.dir", b"1")
-open("secret", "w").write("s"); os.chmod("secret", 0o600)
-open("program", "w").write("#!/bin/sh\\necho hi\\n"); os.chmod("program", 0o755)
-os.chmod("sticky", 0o1777); os.chmod("cfg/deep", 0o700); open("readonly", "w").close(); os.chmod("readonly", 0o444)
-for top, directories, files in os.walk(b"."):
-    for name in directories + files:
-        os.utime(os.path.join(top, name), ns=(10**18 + 1, 10**18 + 12345), follow_symlinks=False)
-os.utime(".", ns=(10**18, 10**18))
-"""
-    made = as_owner(["python3", "-c", program], FIRST)
-    assert made.returncode == 0, made.stderr
-
+from builds import (GROUP, HELPER, OVERLAYS, OWN, OWNER, PLAIN, PRESENT, RECORDS, ROOT, SEEN, TRACED, as_owner, build, built, difference,
+                    finish, helper, leave, make_first, ok, reset, rest, snapshot)
 
 SCRIPTS = {
     "nothing": "true",
@@ -238,101 +70,6 @@ def compare(script, what):
     ended = helper("discard", "1")
     why += [ended.stderr] * (ended.returncode != 0) + rest()
     ok(not why, what, *why)
-
-
-# --- random scripts
-
-FUZZ = r"""
-import os, random, sys
-r = random.Random(int(sys.argv[1]))
-names = [b"a", b"b", b"c", b"many", b"cfg", b"maps", b"x y", b"\xff\x01", b"empty", b"manifest"]
-def all_of(kind):
-    found = [b"."] if kind is os.path.isdir else []
-    for top, directories, files in os.walk(b"."):
-        directories.sort(); files.sort()
-        found += [os.path.join(top, n) for n in directories + files if kind(os.path.join(top, n))]
-    return found
-def directory(): return r.choice(all_of(lambda p: os.path.isdir(p) and not os.path.islink(p)) + [b"."])
-def any_one(): return r.choice(all_of(os.path.lexists) or [b"."])
-def readable(path, mode): os.path.isfile(path) and os.chmod(path, mode)
-def a_file(): return r.choice(all_of(lambda p: os.path.isfile(p) and not os.path.islink(p) and os.path.getsize(p) < 1 << 20) or [b"."])
-def new(): return os.path.join(directory(), r.choice(names))
-def write():
-    with open(a_file() if r.random() < .5 else new(), r.choice(["wb", "ab", "r+b"]),
-              opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK, 0o666)) as f:
-        f.write(bytes(r.randrange(256) for _ in range(r.randrange(200))))
-def remove_tree(path):
-    for top, directories, files in os.walk(path, topdown=False):
-        for n in files: os.unlink(os.path.join(top, n))
-        for n in directories:
-            p = os.path.join(top, n)
-            os.unlink(p) if os.path.islink(p) else os.rmdir(p)
-    os.rmdir(path)
-def move_tree(a, b):
-    try: os.rename(a, b)
-    except OSError as e:
-        if e.errno != 18: raise
-        import subprocess
-        subprocess.run([b"mv", b"-T", b"-n", a, b], check=True)
-def rename():
-    a, b = any_one(), new()
-    if os.path.isdir(a) and not os.path.islink(a):
-        if os.path.lexists(b) or b.startswith(a): return
-        move_tree(a, b)
-    else: os.rename(a, b)
-steps = [write] * 6 + [rename] * 4 + [
-    lambda: os.mkdir(new()), lambda: os.mkdir(new()), lambda: os.unlink(any_one()), lambda: os.unlink(any_one()),
-    lambda: os.rmdir(directory()), lambda: remove_tree(directory()), lambda: os.symlink(r.choice(names), new()),
-    lambda: readable(a_file(), r.choice([0o600, 0o644, 0o755, 0o444])), lambda: os.chmod(directory(), r.choice([0o700, 0o755, 0o1777])),
-    lambda: os.truncate(a_file(), r.randrange(5000)), lambda: os.setxattr(any_one(), "user.k", bytes([r.randrange(256)]), follow_symlinks=False),
-    lambda: os.utime(any_one(), ns=(r.randrange(10**18), r.randrange(10**18)), follow_symlinks=False), lambda: os.mkfifo(new()),
-    lambda: link(),
-]
-def link():
-    p = new() + b"l"
-    with open(p, "xb") as f: f.write(b"linked")
-    os.link(p, p + b"2")
-for _ in range(r.randrange(1, 60)):
-    try: r.choice(steps)()
-    except (OSError, ValueError): pass
-"""
-
-
-def fuzz():
-    """Each round stands on the generation before; the plain tree has had the same scripts."""
-    reset()
-    os.unlink(f"{PRESENT}/sparse")
-    os.unlink(f"{PLAIN}/sparse")
-    seed = int(os.environ.get("LEFT4ME_SEED", random.randrange(10**9)))
-    for i in range(ROUNDS):
-        script = ["python3", "-I", "-c", FUZZ, str(seed + i)]
-        plain = as_owner(script, PLAIN)
-        done, committed = built(script)
-        why = [] if plain.returncode == 0 and done.returncode == 0 else [plain.stderr, done.stderr]
-        why += [] if committed and committed.returncode == 0 else [committed and committed.stderr]
-        # Names of an earlier generation that are hard links of each other are one file no more once one of them is written.
-        why += difference(snapshot(PLAIN, links=False), snapshot(PRESENT, links=False))
-        if why:
-            ok(False, f"random script {i}, LEFT4ME_SEED={seed}", *why)
-            return
-        helper("discard", "1")
-        unlink_all(PLAIN)
-        unlink_all(PRESENT)
-    helper("discard", "1")
-    ok(not rest(), f"{ROUNDS} random scripts, one after the other (LEFT4ME_SEED={seed})", rest())
-
-
-def unlink_all(root):
-    """Gives each name of a hard link a file of its own."""
-    for top, _, files in os.walk(os.fsencode(root)):
-        state = os.stat(top)
-        for name in files:
-            path = os.path.join(top, name)
-            if os.lstat(path).st_nlink > 1 and os.path.isfile(path) and not os.path.islink(path):
-                shutil.copy2(path, path + b".t")
-                os.chown(path + b".t", OWNER, GROUP)
-                os.rename(path + b".t", path)
-        os.utime(top, ns=(state.st_atime_ns, state.st_mtime_ns))
 
 
 # --- what fails
@@ -545,87 +282,6 @@ def build_again():
     return made.returncode == 0
 
 
-# --- killed at each system call
-
-CHANGE = "rm -r many; echo new >new; echo more >>cfg/server.cfg"
-
-
-def begin_killed(verb):
-    subprocess.run(["umount", SEEN], stderr=subprocess.DEVNULL, check=False)
-    reset(f"{ROOT}/small")
-    if verb != "build":
-        build()
-        as_owner(CHANGE, SEEN)
-        leave()
-    if verb == "discard":
-        helper("commit", "1")
-
-
-def calls(verb):
-    begin_killed(verb)
-    log = f"{ROOT}/strace.log"
-    helper(verb, "1", tracer=("strace", "-o", log))
-    seen, found, inside = {}, [], False
-    with open(log) as lines:
-        for name in re.findall(r"^(\w+)\(", lines.read(), re.M):
-            seen[name] = seen.get(name, 0) + 1
-            inside |= name == "pidfd_open"
-            if inside and name != "exit_group":
-                found.append((name, seen[name]))
-    os.unlink(log)
-    return found
-
-
-def killed_once(verb, name, number, old, new):
-    begin_killed(verb)
-    run = helper(verb, "1", tracer=("strace", "-o", "/dev/null", "-e", f"inject={name}:signal=KILL:when={number}"))
-    if name == "read" and run.returncode == 0:
-        return None             # the mount table has become shorter, as when another test ends
-    if run.returncode not in (-9, 137):
-        return f"not killed: {run.returncode} {run.stderr}"
-    now = snapshot(PRESENT)
-    if now not in (old, new):
-        return "neither the old nor the new tree: " + str(difference(old, now)[:3])
-    if verb != "discard":                       # what systemd does next
-        ended = helper("discard", "1")
-        if ended.returncode != 0 or snapshot(PRESENT) != now or rest():
-            return f"discard: {ended.stderr} {rest()}"
-    done, committed = built(CHANGE if now == old else "true")
-    if committed is None or committed.returncode != 0 or snapshot(PRESENT) != new:
-        return f"the next build: {done.stderr} {committed} {difference(new, snapshot(PRESENT))[:3]}"
-    helper("discard", "1")
-    return str(rest()) if rest() else None
-
-
-def killed(verb, needed):
-    begin_killed("build")
-    old = snapshot(PRESENT)
-    built(CHANGE)
-    new = snapshot(PRESENT)
-    found, wrong = calls(verb), {}
-    for name, number in found:
-        problem = killed_once(verb, name, number, old, new)
-        if problem:
-            wrong.setdefault(name, f"{name} {number}: {problem}")
-    for name in dict.fromkeys(name for name, _ in found):
-        ok(name not in wrong, f"{verb} killed at {name}, each of {sum(1 for n, _ in found if n == name)}", wrong.get(name))
-    missing = needed - {name for name, _ in found}
-    ok(not missing, f"{verb}: {len(found)} calls in all, {sorted(needed)} among them", missing)
-
-
-def kill_all():
-    os.makedirs(f"{ROOT}/small/many")
-    os.makedirs(f"{ROOT}/small/cfg")
-    for name in ("many/1", "many/2", "cfg/server.cfg", "file"):
-        with open(f"{ROOT}/small/{name}", "w") as file:
-            file.write(name)
-    subprocess.run(["chown", "-R", f"{OWNER}:{GROUP}", f"{ROOT}/small"], check=True)
-    subprocess.run(f"find {ROOT}/small -exec touch -h -d @1000000000 {{}} +", shell=True, check=True)
-    killed("build", {"setns", "mkdirat", "symlinkat", "flock", "fsopen", "fsmount", "renameat", "move_mount"})
-    killed("commit", {"flock", "mkdirat", "linkat", "renameat2", "renameat", "utimensat"})
-    killed("discard", {"flock", "umount2", "unlinkat"})
-
-
 def unchanged():
     """Servers need no restart then, and a build of nothing costs next to nothing."""
     reset()
@@ -643,7 +299,6 @@ make_first()
 os.makedirs(PLAIN, exist_ok=True)
 for description, text in SCRIPTS.items():
     compare(text, description)
-fuzz()
 failures()
 copies()
 servers()
@@ -651,10 +306,4 @@ unchanged()
 no_data()
 by_the_application()
 race()
-if "/sanitize/" in HELPER:
-    count += 1
-    print(f"ok {count} # SKIP killed at each system call: with sanitizers it takes minutes, and finds the same")
-else:
-    kill_all()
-print(f"1..{count}")
-sys.exit(failed > 0)
+finish()

@@ -4,9 +4,10 @@ The calls are those that a traced run shows from its entering PID 1's mount name
 one mount, then `mount` and `umount` succeed and leave nothing. Prints TAP lines, one a kind of system call.
 """
 import os
-import re
 import subprocess
 import sys
+
+from traced import calls
 
 HELPER, ROOT, VERB = sys.argv[1:4]
 COMMANDS = {"mount": ["mount", "a", "2", "1", "installation"], "umount": ["umount", "a"]}
@@ -31,22 +32,6 @@ def begin():
         run("mount")
 
 
-def calls():
-    """(name, how many of that name so far) of each call, in order."""
-    begin()
-    log = f"{ROOT}/strace.log"
-    run(VERB, "strace", "-o", log)
-    seen, found, inside = {}, [], False
-    with open(log) as lines:
-        for name in re.findall(r"^(\w+)\(", lines.read(), re.M):
-            seen[name] = seen.get(name, 0) + 1
-            inside |= name == "pidfd_open"
-            if inside and name != "exit_group":
-                found.append((name, seen[name]))
-    os.unlink(log)
-    return found
-
-
 def check(name, number):
     begin()
     killed = run(VERB, "strace", "-o", "/dev/null", "-e", f"inject={name}:signal=KILL:when={number}")
@@ -69,7 +54,8 @@ def check(name, number):
 
 
 def main():
-    found, wrong = calls(), {}
+    begin()
+    found, wrong = calls(f"{ROOT}/strace.log", lambda tracer: run(VERB, *tracer)), {}
     for name, number in found:
         problem = check(name, number)
         if problem:

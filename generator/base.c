@@ -1,6 +1,7 @@
 #include "base.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <unistd.h>
 
@@ -169,6 +170,19 @@ void text_printf(struct text *text, const char *format, ...)
 	text_puts(text, string);
 }
 
+void text_join(struct text *text, const char *separator, const char *format, ...)
+{
+	cleanup_free char *string = NULL;
+	va_list arguments;
+
+	va_start(arguments, format);
+	string = xvasprintf(format, arguments);
+	va_end(arguments);
+	if (text->length > 0)
+		text_puts(text, separator);
+	text_puts(text, string);
+}
+
 char *text_take(struct text *text)
 {
 	char *string = text->data ? take_ptr(&text->data) : xstrdup("");
@@ -207,6 +221,17 @@ int text_read(struct text *text, int fd)
 		else if (errno != EINTR)
 			return -errno;
 	}
+}
+
+char *text_of_file(int directory, const char *path)
+{
+	cleanup_close int fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	cleanup_text struct text text = TEXT_EMPTY;
+
+	if (fd < 0 || text_read(&text, fd) < 0)
+		return NULL;
+	text_puts(&text, "");
+	return text_take(&text);
 }
 
 void text_done(struct text *text)

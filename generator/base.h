@@ -99,9 +99,14 @@ static inline const char *text_string(const struct text *text)
 }
 
 void text_printf(struct text *text, const char *format, ...) PRINTF_LIKE(2, 3);
+/* The separator stands before all but what comes first. */
+void text_join(struct text *text, const char *separator, const char *format, ...) PRINTF_LIKE(3, 4);
 char *text_take(struct text *text);    /* the text as a string that the caller owns; the text is empty then */
 int text_flush(struct text *text);     /* writes what is left; 0 or the first -errno; the text is empty then */
 int text_read(struct text *text, int fd);      /* appends what fd has to its end; 0 or -errno */
+
+/* What a file says, owned by the caller; `directory` is that of openat(2). NULL where there is none, or a link. */
+char *text_of_file(int directory, const char *path);
 void text_done(struct text *text);
 
 /* Writes all of it, however often write(2) is interrupted or stops short. 0 or -errno. */

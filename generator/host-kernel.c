@@ -67,14 +67,13 @@ void host_check_mounts(const struct config *config, struct report *report)
 	cleanup_free char *overlays = xasprintf("%s/overlays", config->host.root);
 	cleanup_text struct text table = TEXT_EMPTY;
 	char *rest, target[4096];
-	int64_t id;
 
 	if (!read_file("/proc/self/mountinfo", &table))
 		return;
 	for (char *line = strtok_r(table.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		const char *name = sscanf(line, "%*s %*s %*s %*s %4095s", target) == 1 ? path_below(target, overlays) : NULL;
 
-		if (name && parse_id(name, &id))
+		if (name && valid_id(name))
 			report_problem(report, target, "is a mount point: every build of overlay %s fails; mount the disk on "
 				       "'%s', or let the overlay be a directory of it", name, overlays);
 	}

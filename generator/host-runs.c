@@ -7,7 +7,7 @@
 #include "name.h"
 #include "sockets.h"
 #include "started.h"
-#include "status.h"
+#include "status-server.h"
 
 enum { LEFT_BEHIND_NAMED = 10 };
 
@@ -17,9 +17,10 @@ struct runs {
 	unsigned *ports;
 };
 
-static bool is_up(const struct unit *unit)
+/* Between two runs a server has no port. */
+static bool has_process(const struct unit *unit)
 {
-	return unit && unit->state != UNIT_STOPPED && unit->state != UNIT_FAILED && unit->state != UNIT_RESTARTING;
+	return unit_is_up(unit) && unit->state != UNIT_RESTARTING;
 }
 
 static unsigned recorded_port(const char *name)
@@ -37,13 +38,13 @@ static unsigned recorded_port(const char *name)
 
 static int read_runs(struct runs *ret_runs)
 {
-	struct runs runs = { .units = { NULL, 0 } };
+	struct runs runs = { .units = UNITS_NONE };
 
 	if (units_ask(&runs.units) < 0)
 		return -1;
 	runs.ports = xcalloc(runs.units.count + 1, sizeof(*runs.ports));
 	for (size_t i = 0; i < runs.units.count; i++)
-		if (!runs.units.units[i].is_build && is_up(&runs.units.units[i]))
+		if (runs.units.units[i].kind == UNIT_SERVER && has_process(&runs.units.units[i]))
 			runs.ports[i] = recorded_port(runs.units.units[i].name);
 	*ret_runs = runs;
 	return 0;
@@ -98,10 +99,10 @@ static const struct unit *squatter(const struct runs *runs, const struct instanc
 
 static bool has_its_port(const struct runs *runs, const struct instance *row)
 {
-	const struct unit *unit = units_find(&runs->units, false, row->name);
+	const struct unit *unit = units_find(&runs->units, UNIT_SERVER, row->name);
 	unsigned port = unit ? runs->ports[unit - runs->units.units] : 0;
 
-	return is_up(unit) && (port == 0 || port == row->port);
+	return has_process(unit) && (port == 0 || port == row->port);
 }
 
 static void check_sockets(const struct instance *row, const char *where, const struct sockets *sockets, struct report *report)
@@ -158,7 +159,7 @@ static void check_left_behind(const struct config *config, const struct model *m
 		const struct found *directory = &found.found[i];
 
 		if (directory->kind != FOUND_RUNTIME || has_row(model, directory->name) ||
-		    is_up(units_find(&runs->units, false, directory->name)))
+		    unit_is_up(units_find(&runs->units, UNIT_SERVER, directory->name)))
 			continue;
 		if (count++ < LEFT_BEHIND_NAMED)
 			text_printf(&names, "%s%s", count > 1 ? ", " : "", directory->name);
@@ -199,7 +200,7 @@ void host_check_runs(enum rows_origin origin, const struct config *config, const
 		return;
 	}
 	for (size_t i = 0; i < runs.units.count; i++)
-		if (!runs.units.units[i].is_build)
+		if (runs.units.units[i].kind == UNIT_SERVER)
 			check_crashes(&runs.units.units[i], find_row(model, runs.units.units[i].name), report);
 	for (size_t i = 0; i < model->instance_count; i++)
 		if (!model->instances[i].refused)

@@ -58,13 +58,6 @@ static int64_t measure(int fd, dev_t device, int depth)
 	return sum;
 }
 
-static bool valid_id(const char *name)
-{
-	int64_t id;
-
-	return parse_id(name, &id);
-}
-
 /* The directories below ROOT/NAME whose names are ours. False when they cannot be seen. */
 static bool list(int root, const char *name, bool (*valid)(const char *), enum found_kind kind, int answers)
 {

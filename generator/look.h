@@ -12,7 +12,7 @@
 #include "started.h"
 
 enum found_kind {
-	FOUND_OVERLAY = 'o',           /* overlays/NAME; NAME is parse_id() */
+	FOUND_OVERLAY = 'o',           /* overlays/NAME; NAME is valid_id() */
 	FOUND_INSTALLATION = 'i',
 	FOUND_RUNTIME = 'r',           /* runtime/NAME; NAME is valid_name() */
 	FOUND_OVERLAY_SIZE = 'O',      /* how much overlays/NAME takes on disk */

@@ -79,13 +79,6 @@ const char *shown_value(const struct shown *shown, size_t unit, const char *prop
 	return NULL;
 }
 
-long long shown_number(const struct shown *shown, size_t unit, const char *property)
-{
-	const char *value = shown_value(shown, unit, property);
-
-	return value ? strtoll(value, NULL, 10) : 0;
-}
-
 void shown_done(struct shown *shown)
 {
 	free(shown->text);

@@ -27,7 +27,4 @@ int manager_show(const char *properties, const char *const units[], struct shown
 /* Borrowed; NULL where this systemd has no such property. */
 const char *shown_value(const struct shown *shown, size_t unit, const char *property);
 
-/* The same as a number, 0 where it is none. */
-long long shown_number(const struct shown *shown, size_t unit, const char *property);
-
 void shown_done(struct shown *shown);

@@ -3,8 +3,8 @@
 
 #include "host.h"
 #include "look.h"
-#include "name.h"
 #include "plan.h"
+#include "plan-files.h"
 #include "run.h"
 
 enum { NAME_WIDTH_MIN = 12, NAME_WIDTH_MAX = 24 };
@@ -57,24 +57,13 @@ static void print_commands(const struct plan *plan)
 					      *plan->changes[i].text ? plan->changes[i].text : "what changes for all servers");
 }
 
-/* 0, or -1 when systemd does not answer. */
-static int ask_manager(struct shown *ret_shown)
-{
-	static const char *const units[] = {
-		SERVER_UNIT "*.service", BUILD_UNIT "*.service", "left4me-web.service", "left4me-workshop-refresh.timer",
-		"left4me-check.timer", NULL,
-	};
-
-	return manager_show(PLAN_PROPERTIES, units, ret_shown);
-}
-
 static int compare(struct run *run, const struct options *options, const struct collection *new)
 {
 	cleanup_free char *directory = xasprintf("%s" GENERATOR_DIRECTORY, options->prefix);
 	cleanup_free char *records = xasprintf("%s" STARTED_RECORDS, options->prefix);
 	cleanup_free char *host_env = xasprintf("%s/etc/left4me/host.env", options->prefix);
 	cleanup(collection_done) struct collection old = COLLECTION_EMPTY;
-	cleanup(shown_done) struct shown shown = SHOWN_EMPTY;
+	cleanup(units_done) struct units units = UNITS_NONE;
 	cleanup(look_done) struct look found = { .found = NULL };
 	cleanup(plan_done) struct plan plan = { .changes = NULL };
 	cleanup_text struct text lines = TEXT_EMPTY;
@@ -85,14 +74,14 @@ static int compare(struct run *run, const struct options *options, const struct 
 		report_problem(&run->report, directory, "%s", strerror(-r));
 		return EXIT_NOTHING;
 	}
-	if (on_host && ask_manager(&shown) < 0) {
+	if (on_host && units_ask(&units) < 0) {
 		report_problem(&run->report, "systemctl show", "does not answer");
 		return EXIT_NOTHING;
 	}
 	if (on_host)
 		look(&(struct look_request){ .root = run->config.host.root, .uid = run->config.host.uid, .gid = run->config.host.gid },
 		     &found);
-	plan_make(&(struct plan_sources){ &old, new, on_host ? &shown : NULL, &found, records, host_env }, &plan);
+	plan_make(&(struct plan_sources){ &old, new, on_host ? &units : NULL, &found, records, host_env }, &plan);
 	if (options->commands)
 		print_commands(&plan);
 	else

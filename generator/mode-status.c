@@ -100,7 +100,7 @@ static int mark(const struct status *status)
 int mode_status(const struct options *options)
 {
 	cleanup(run_done) struct run run = RUN_EMPTY;
-	cleanup(units_done) struct units units = { NULL, 0 };
+	cleanup(units_done) struct units units = UNITS_NONE;
 	cleanup(look_done) struct look found = { NULL, 0, false };
 	cleanup(status_done) struct status status = { .count = 0 };
 	struct status_sources sources = {

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base.h"
+
 static bool is_name_character(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
@@ -38,6 +40,13 @@ bool parse_decimal(const char *text, int64_t min, int64_t max, int64_t *ret_numb
 bool parse_id(const char *text, int64_t *ret_id)
 {
 	return parse_decimal(text, 1, INT64_MAX, ret_id);
+}
+
+bool valid_id(const char *text)
+{
+	int64_t id;
+
+	return parse_id(text, &id);
 }
 
 /* The length in bytes of the UTF-8 character at s with `left` bytes to go, 0 when it is none; RFC 3629. */
@@ -120,4 +129,28 @@ const char *path_below(const char *path, const char *directory)
 	if (*path == '/')
 		return path + 1;
 	return *path ? NULL : path;
+}
+
+char *unit_instance(const char *unit, enum unit_kind *ret_kind)
+{
+	static const struct {
+		const char *prefix;
+		bool (*valid)(const char *name);
+	} kinds[] = { [UNIT_SERVER] = { SERVER_UNIT, valid_name }, [UNIT_BUILD] = { BUILD_UNIT, valid_id } };
+	static const char suffix[] = ".service";
+	size_t length = strlen(unit), end = sizeof(suffix) - 1;
+
+	for (enum unit_kind kind = UNIT_SERVER; kind <= UNIT_BUILD; kind++) {
+		size_t start = strlen(kinds[kind].prefix);
+		cleanup_free char *name = NULL;
+
+		if (length <= start + end || strcmp(unit + length - end, suffix) != 0 || strncmp(unit, kinds[kind].prefix, start) != 0)
+			continue;
+		name = xasprintf("%.*s", (int) (length - start - end), unit + start);
+		if (!kinds[kind].valid(name))
+			return NULL;
+		*ret_kind = kind;
+		return take_ptr(&name);
+	}
+	return NULL;
 }

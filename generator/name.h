@@ -1,6 +1,6 @@
 /*
  * Pure checks of what comes from the database or a command line; shared with the helpers.
- * Each answers yes or no and touches nothing but its arguments.
+ * They touch nothing but their arguments.
  */
 #pragma once
 
@@ -35,6 +35,7 @@ bool parse_decimal(const char *text, int64_t min, int64_t max, int64_t *ret_numb
 
 /* An overlay id: 1 to 2^63-1, in the one way of writing it. */
 bool parse_id(const char *text, int64_t *ret_id);
+bool valid_id(const char *text);
 
 /* The length in bytes of the printable UTF-8 character at s, with `left` bytes to go; 0 when there is none. */
 size_t character_length(const char *s, size_t left);
@@ -47,3 +48,10 @@ bool valid_path(const char *path);
 
 /* The part of a valid_path() below another, within it: "" for the directory itself, NULL if it does not lie there. */
 const char *path_below(const char *path, const char *directory);
+
+/*
+ * The name of the server or the id of the build that a unit with that whole name is of, owned by the caller; NULL for a unit of
+ * the host's own, a template or another's.
+ */
+enum unit_kind { UNIT_SERVER, UNIT_BUILD, UNIT_OF_HOST };
+char *unit_instance(const char *unit, enum unit_kind *ret_kind);

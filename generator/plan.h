@@ -5,9 +5,9 @@
 #pragma once
 
 #include "look.h"
-#include "manager.h"
 #include "sink.h"
 #include "started.h"
+#include "units.h"
 
 /* What an operator would do about a change, after the reload. */
 enum plan_action { PLAN_NONE, PLAN_START, PLAN_RESTART, PLAN_STOP };
@@ -31,20 +31,12 @@ struct plan {
 
 struct plan_sources {
 	const struct collection *old, *new;    /* sorted */
-	const struct shown *shown;     /* PLAN_PROPERTIES; NULL: nothing runs, files alone are compared */
+	const struct units *units;     /* NULL: nothing runs, files alone are compared */
 	const struct look *look;       /* at the layers; empty where nothing runs */
 	const char *records;           /* the directory */
 	const char *host_env;
 };
 
-#define PLAN_PROPERTIES "Id,ActiveState,InactiveExitTimestampMonotonic"
-
-/* Reads the units of ours that lie in the generator's directory. 0 or -errno; -ENOENT is an empty one. */
-int plan_read_tree(const char *directory, struct collection *ret_collection);
-
 void plan_make(const struct plan_sources *sources, struct plan *ret_plan);
 
 void plan_done(struct plan *plan);
-
-/* Appends the lines that differ, marked - and +, under the path of each file. */
-void plan_diff(const struct collection *old, const struct collection *new, struct text *out);

@@ -7,35 +7,22 @@
 #include "base.h"
 #include "name.h"
 
-/* What stands between "invocation:KIND" and ".service", owned by the caller; NULL for another kind of file. */
-static char *instance_of(const char *file, const char *prefix)
+static void add(char *name, char ***names, size_t *count)
 {
-	static const char suffix[] = ".service";
-	size_t start = strlen(prefix), length = strlen(file), end = sizeof(suffix) - 1;
-	char *name;
-
-	if (length <= start + end || strncmp(file, prefix, start) != 0 || strcmp(file + length - end, suffix) != 0)
-		return NULL;
-	name = xstrdup(file + start);
-	name[length - start - end] = '\0';
-	return name;
-}
-
-static bool valid_id(const char *text)
-{
-	int64_t id;
-
-	return parse_id(text, &id);
-}
-
-static void add(char *name, bool (*valid)(const char *), char ***names, size_t *count)
-{
-	if (!name || !valid(name)) {
-		free(name);
-		return;
-	}
 	*names = grow_array(*names, *count, sizeof(**names));
 	(*names)[(*count)++] = name;
+}
+
+static void add_file(struct running *running, const char *file)
+{
+	static const char prefix[] = "invocation:";
+	enum unit_kind kind;
+	char *name = strncmp(file, prefix, sizeof(prefix) - 1) == 0 ? unit_instance(file + sizeof(prefix) - 1, &kind) : NULL;
+
+	if (name && kind == UNIT_SERVER)
+		add(name, &running->servers, &running->server_count);
+	else if (name)
+		add(name, &running->builds, &running->build_count);
 }
 
 void running_read(const char *directory, struct report *report, struct running *ret_running)
@@ -45,12 +32,8 @@ void running_read(const char *directory, struct report *report, struct running *
 	int error = dir ? 0 : errno;
 	const struct dirent *entry;
 
-	while (dir && (errno = 0, entry = readdir(dir)) != NULL) {
-		const char *file = entry->d_name;
-
-		add(instance_of(file, "invocation:" SERVER_UNIT), valid_name, &running.servers, &running.server_count);
-		add(instance_of(file, "invocation:" BUILD_UNIT), valid_id, &running.builds, &running.build_count);
-	}
+	while (dir && (errno = 0, entry = readdir(dir)) != NULL)
+		add_file(&running, entry->d_name);
 	if (dir) {
 		error = errno;
 		(void) closedir(dir);

@@ -12,7 +12,7 @@
 struct running {
 	char **servers;                /* each valid_name() */
 	size_t server_count;
-	char **builds;                 /* each parse_id() */
+	char **builds;                 /* each valid_id() */
 	size_t build_count;
 };
 

@@ -5,7 +5,6 @@
 struct collect_sink {
 	struct sink sink;              /* first, so that one pointer is the other */
 	struct collection *collection;
-	struct text text;
 };
 
 void collection_add(struct collection *collection, const char *directory, const char *name, char *text)
@@ -39,21 +38,12 @@ void collection_done(struct collection *collection)
 	*collection = COLLECTION_EMPTY;
 }
 
-static struct text *collect_open(struct sink *sink, const struct file *file)
-{
-	struct collect_sink *collect = (struct collect_sink *) sink;
-
-	(void) file;
-	text_clear(&collect->text);
-	return &collect->text;
-}
-
 static int collect_close(struct sink *sink, const struct file *file)
 {
 	struct collect_sink *collect = (struct collect_sink *) sink;
 
 	if (file->tree == TREE_UNITS)
-		collection_add(collect->collection, file->directory, file->name, xstrdup(text_string(&collect->text)));
+		collection_add(collect->collection, file->directory, file->name, xstrdup(text_string(&collect->sink.text)));
 	return 0;
 }
 
@@ -70,7 +60,7 @@ static int collect_finish(struct sink *sink, bool good)
 	struct collect_sink *collect = (struct collect_sink *) sink;
 
 	collection_sort(collect->collection);
-	text_done(&collect->text);
+	text_done(&collect->sink.text);
 	free(collect);
 	return good ? 0 : -1;
 }
@@ -80,8 +70,9 @@ struct sink *sink_collect(struct collection *collection)
 	struct collect_sink *collect = xcalloc(1, sizeof(*collect));
 
 	*collect = (struct collect_sink){
-		.sink = { .open = collect_open, .close = collect_close, .link = collect_link, .finish = collect_finish },
-		.collection = collection, .text = TEXT_EMPTY,
+		.sink = { .open = sink_open_text, .close = collect_close, .link = collect_link, .finish = collect_finish,
+			  .text = TEXT_EMPTY },
+		.collection = collection,
 	};
 	return &collect->sink;
 }

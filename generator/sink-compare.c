@@ -10,7 +10,7 @@ struct compare_sink {
 	struct sink sink;              /* first, so that one pointer is the other */
 	const char *const *directories;
 	struct report *report;
-	struct text ours, theirs;
+	struct text theirs;
 };
 
 /* The settings of a unit, each as "[Section]Key=Value", by section and key; [Install] and comments left out. */
@@ -76,15 +76,6 @@ static bool read_file(const char *path, struct text *text)
 	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && text_read(text, fd) == 0;
 }
 
-static struct text *compare_open(struct sink *sink, const struct file *file)
-{
-	struct compare_sink *compare = (struct compare_sink *) sink;
-
-	(void) file;
-	text_clear(&compare->ours);
-	return &compare->ours;
-}
-
 static int compare_close(struct sink *sink, const struct file *file)
 {
 	struct compare_sink *compare = (struct compare_sink *) sink;
@@ -93,15 +84,9 @@ static int compare_close(struct sink *sink, const struct file *file)
 		cleanup_free char *path = xasprintf("%s/%s%s%s", *directory, file->directory,
 						    *file->directory ? "/" : "", file->name);
 
-		if (read_file(path, &compare->theirs) && !same_settings(&compare->ours, &compare->theirs))
+		if (read_file(path, &compare->theirs) && !same_settings(&compare->sink.text, &compare->theirs))
 			report_problem(compare->report, path, "differs from the generator's %s", file->name);
 	}
-	return 0;
-}
-
-static int compare_link(struct sink *sink, const struct file *unit, const char *directory)
-{
-	(void) sink, (void) unit, (void) directory;
 	return 0;
 }
 
@@ -109,7 +94,7 @@ static int compare_finish(struct sink *sink, bool good)
 {
 	struct compare_sink *compare = (struct compare_sink *) sink;
 
-	text_done(&compare->ours);
+	text_done(&compare->sink.text);
 	text_done(&compare->theirs);
 	free(compare);
 	return good ? 0 : -1;
@@ -120,8 +105,9 @@ struct sink *sink_compare(const char *const *directories, struct report *report)
 	struct compare_sink *compare = xcalloc(1, sizeof(*compare));
 
 	*compare = (struct compare_sink){
-		.sink = { .open = compare_open, .close = compare_close, .link = compare_link, .finish = compare_finish },
-		.directories = directories, .report = report, .ours = TEXT_EMPTY, .theirs = TEXT_EMPTY,
+		.sink = { .open = sink_open_text, .close = compare_close, .link = sink_ignore_link, .finish = compare_finish,
+			  .text = TEXT_EMPTY },
+		.directories = directories, .report = report, .theirs = TEXT_EMPTY,
 	};
 	return &compare->sink;
 }

@@ -17,7 +17,6 @@ struct json_sink {
 	struct report *report;
 	sqlite3 *db;
 	sqlite3_stmt *insert;
-	struct text text;
 };
 
 static const char schema[] =
@@ -67,20 +66,11 @@ static int split_line(sqlite3_stmt *statement, const char *unit, char *line, cha
 	return add_line(statement, unit, section, line, equals + 1);
 }
 
-static struct text *json_open(struct sink *sink, const struct file *file)
-{
-	struct json_sink *json = (struct json_sink *) sink;
-
-	(void) file;
-	text_clear(&json->text);
-	return &json->text;
-}
-
 static int json_close(struct sink *sink, const struct file *file)
 {
 	struct json_sink *json = (struct json_sink *) sink;
 	cleanup_free char *unit = xasprintf("%s%s%s", file->directory, *file->directory ? "/" : "", file->name);
-	cleanup_free char *lines = xstrdup(text_string(&json->text));
+	cleanup_free char *lines = xstrdup(text_string(&json->sink.text));
 	char section[40] = "";
 	char *rest = NULL;
 
@@ -153,7 +143,7 @@ static int json_finish(struct sink *sink, bool good)
 
 	(void) sqlite3_finalize(json->insert);
 	(void) sqlite3_close(json->db);
-	text_done(&json->text);
+	text_done(&json->sink.text);
 	free(json);
 	return r;
 }
@@ -163,8 +153,9 @@ struct sink *sink_json(const char *output, struct report *report)
 	struct json_sink *json = xcalloc(1, sizeof(*json));
 
 	*json = (struct json_sink){
-		.sink = { .open = json_open, .close = json_close, .link = json_link, .finish = json_finish },
-		.output = output, .report = report, .text = TEXT_EMPTY,
+		.sink = { .open = sink_open_text, .close = json_close, .link = json_link, .finish = json_finish,
+			  .text = TEXT_EMPTY },
+		.output = output, .report = report,
 	};
 	if (sqlite3_open_v2(":memory:", &json->db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
 	    sqlite3_exec(json->db, schema, NULL, NULL, NULL) == SQLITE_OK &&

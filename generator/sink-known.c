@@ -6,7 +6,6 @@ struct known_sink {
 	struct sink sink;              /* first, so that one pointer is the other */
 	const char *items, *program;
 	struct report *report;
-	struct text unit;
 	struct text named;             /* the settings reported so far, each between line breaks */
 };
 
@@ -34,19 +33,10 @@ static void report_once(struct known_sink *known, const struct file *file, const
 	report_problem(known->report, where, "%.*s is ignored: %s does not know it", (int) length, key, known->program);
 }
 
-static struct text *known_open(struct sink *sink, const struct file *file)
-{
-	struct known_sink *known = (struct known_sink *) sink;
-
-	(void) file;
-	text_clear(&known->unit);
-	return &known->unit;
-}
-
 static int known_close(struct sink *sink, const struct file *file)
 {
 	struct known_sink *known = (struct known_sink *) sink;
-	cleanup_free char *copy = xstrdup(text_string(&known->unit));
+	cleanup_free char *copy = xstrdup(text_string(&known->sink.text));
 	char *rest = NULL;
 	const char *section = "";
 
@@ -61,17 +51,11 @@ static int known_close(struct sink *sink, const struct file *file)
 	return 0;
 }
 
-static int known_link(struct sink *sink, const struct file *unit, const char *directory)
-{
-	(void) sink, (void) unit, (void) directory;
-	return 0;
-}
-
 static int known_finish(struct sink *sink, bool good)
 {
 	struct known_sink *known = (struct known_sink *) sink;
 
-	text_done(&known->unit);
+	text_done(&known->sink.text);
 	text_done(&known->named);
 	free(known);
 	return good ? 0 : -1;
@@ -82,8 +66,9 @@ struct sink *sink_known(const char *items, const char *program, struct report *r
 	struct known_sink *known = xcalloc(1, sizeof(*known));
 
 	*known = (struct known_sink){
-		.sink = { .open = known_open, .close = known_close, .link = known_link, .finish = known_finish },
-		.items = items, .program = program, .report = report, .unit = TEXT_EMPTY, .named = TEXT_EMPTY,
+		.sink = { .open = sink_open_text, .close = known_close, .link = sink_ignore_link, .finish = known_finish,
+			  .text = TEXT_EMPTY },
+		.items = items, .program = program, .report = report, .named = TEXT_EMPTY,
 	};
 	return &known->sink;
 }

@@ -41,7 +41,13 @@ struct sink {
 
 	/* Puts all in place or, when not `good`, takes back what was not settled; frees the sink. 0 or -1. */
 	int (*finish)(struct sink *sink, bool good);
+
+	struct text text;              /* of sink_open_text() */
 };
+
+/* For a sink that looks at a text when it is whole, in close(); and for one to which no link matters. */
+struct text *sink_open_text(struct sink *sink, const struct file *file);
+int sink_ignore_link(struct sink *sink, const struct file *unit, const char *directory);
 
 /*
  * /run is memory, and what is not settled belongs to rows that somebody else writes: so many bytes of it are written,

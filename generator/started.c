@@ -175,15 +175,12 @@ void started_of_record(const char *text, struct started *ret_started)
 
 bool started_read_record(const char *path, struct started *ret_started)
 {
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	cleanup_text struct text text = TEXT_EMPTY;
+	cleanup_free char *text = text_of_file(AT_FDCWD, path);
 
 	*ret_started = STARTED_EMPTY;
-	if (fd < 0 || text_read(&text, fd) < 0)
-		return false;
-	text_puts(&text, "");
-	started_of_record(text_string(&text), ret_started);
-	return true;
+	if (text)
+		started_of_record(text, ret_started);
+	return text != NULL;
 }
 
 /* The last words of the mount's line: the ids are digits and end in the word for the installation. */

@@ -224,30 +224,16 @@ static void put_servers(const struct status *status, const struct status_screen 
 
 /* --- the lines below it ---------------------------------------------------------------------------------- */
 
-static void list(struct text *out, const char *format, ...) PRINTF_LIKE(2, 3);
-static void list(struct text *out, const char *format, ...)
-{
-	va_list arguments;
-	cleanup_free char *words = NULL;
-
-	va_start(arguments, format);
-	words = xvasprintf(format, arguments);
-	va_end(arguments);
-	if (out->length > 0)
-		text_puts(out, ", ");
-	text_puts(out, words);
-}
-
 static void put_build(struct text *out, const struct unit *build, int64_t now)
 {
 	cleanup_free char *since = status_duration(now - build->since, false);
 
 	if (build->state == UNIT_FAILED && build->end_code == 1)
-		list(out, "%s failed %s ago (exit status %" PRId64 ")", build->name, since, build->end_status);
+		text_join(out, ", ", "%s failed %s ago (exit status %" PRId64 ")", build->name, since, build->end_status);
 	else if (build->state == UNIT_FAILED)
-		list(out, "%s failed %s ago (%s)", build->name, since, build->result);
+		text_join(out, ", ", "%s failed %s ago (%s)", build->name, since, build->result);
 	else
-		list(out, "%s %s for %s", build->name, build->state == UNIT_STOPPING ? "stopping" : "running", since);
+		text_join(out, ", ", "%s %s for %s", build->name, build->state == UNIT_STOPPING ? "stopping" : "running", since);
 }
 
 static char *builds_line(const struct status *status)
@@ -293,9 +279,9 @@ static void put_directory(struct text *out, const struct directory_status *direc
 	cleanup_free char *size = bytes_in_words(directory->size);
 
 	if (directory->size >= 0)
-		list(out, "%s %s", directory->path, size);
+		text_join(out, ", ", "%s %s", directory->path, size);
 	else
-		list(out, "%s", directory->path);
+		text_join(out, ", ", "%s", directory->path);
 }
 
 static void put_left_behind(const struct status *status, const struct status_screen *screen, struct text *out)

@@ -4,7 +4,8 @@
 #include "name.h"
 
 #define PROPERTIES "Id,ActiveState,SubState,Result,NRestarts,MainPID,MemoryCurrent,ExecMainCode,ExecMainStatus," \
-	"ExecMainStartTimestampMonotonic,ExecMainExitTimestampMonotonic,StateChangeTimestampMonotonic"
+	"ExecMainStartTimestampMonotonic,ExecMainExitTimestampMonotonic,StateChangeTimestampMonotonic," \
+	"InactiveExitTimestampMonotonic"
 
 /* So many restarts, the last so recently, are a loop even while the unit runs for a moment. */
 enum { CRASHES_RESTARTS = 3, CRASHES_SECONDS = 600 };
@@ -43,39 +44,19 @@ static enum unit_state state_of(const char *active, const char *sub)
 	return UNIT_STOPPED;
 }
 
-/* The name of a server or the id of a build, owned by the caller; NULL for any other unit. */
-static char *instance_of(const char *id, bool *ret_is_build)
-{
-	static const char suffix[] = ".service";
-	size_t length = strlen(id), end = sizeof(suffix) - 1, start;
-	char *name;
-	int64_t number;
-
-	*ret_is_build = strncmp(id, BUILD_UNIT, strlen(BUILD_UNIT)) == 0;
-	start = strlen(*ret_is_build ? BUILD_UNIT : SERVER_UNIT);
-	if (length <= start + end || strcmp(id + length - end, suffix) != 0 ||
-	    (!*ret_is_build && strncmp(id, SERVER_UNIT, start) != 0))
-		return NULL;
-	name = xasprintf("%.*s", (int) (length - start - end), id + start);
-	if (*ret_is_build ? parse_id(name, &number) : valid_name(name))
-		return name;
-	free(name);
-	return NULL;
-}
-
 static void add_unit(const struct shown *shown, size_t at, struct units *units)
 {
-	bool is_build;
-	char *name = instance_of(value_of(shown, at, "Id"), &is_build);
+	const char *id = value_of(shown, at, "Id");
+	enum unit_kind kind = UNIT_OF_HOST;
+	char *name = unit_instance(id, &kind);
 	int64_t started = number_of(shown, at, "ExecMainStartTimestampMonotonic", 0);
 	int64_t ended = number_of(shown, at, "ExecMainExitTimestampMonotonic", 0);
 
-	if (!name)
-		return;
 	units->units = grow_array(units->units, units->count, sizeof(*units->units));
 	units->units[units->count++] = (struct unit){
-		.name = name, .is_build = is_build,
+		.name = name ? name : xstrdup(id), .kind = kind,
 		.state = state_of(value_of(shown, at, "ActiveState"), value_of(shown, at, "SubState")),
+		.has_run = number_of(shown, at, "InactiveExitTimestampMonotonic", 0) > 0,
 		.since = number_of(shown, at, "StateChangeTimestampMonotonic", 0),
 		.memory = number_of(shown, at, "MemoryCurrent", UNIT_UNKNOWN),
 		.restarts = number_of(shown, at, "NRestarts", 0),
@@ -94,32 +75,37 @@ static int compare_units(const void *a, const void *b)
 	const struct unit *x = a, *y = b;
 	int64_t id, other;
 
-	if (x->is_build != y->is_build)
-		return x->is_build - y->is_build;
-	if (x->is_build && parse_id(x->name, &id) && parse_id(y->name, &other))
+	if (x->kind != y->kind)
+		return (int) x->kind - (int) y->kind;
+	if (x->kind == UNIT_BUILD && parse_id(x->name, &id) && parse_id(y->name, &other))
 		return (id > other) - (id < other);
 	return strcmp(x->name, y->name);
 }
 
 int units_ask(struct units *ret_units)
 {
-	static const char *const patterns[] = { SERVER_UNIT "*.service", BUILD_UNIT "*.service", NULL };
+	static const char *const patterns[] = { "left4me-*.service", "left4me-*.timer", BUILD_UNIT "*.service", NULL };
 	cleanup(shown_done) struct shown shown = SHOWN_EMPTY;
 
 	if (manager_show(PROPERTIES, patterns, &shown) < 0)
 		return -1;
-	*ret_units = (struct units){ NULL, 0 };
+	*ret_units = UNITS_NONE;
 	for (size_t i = 0; i < shown.count; i++)
 		add_unit(&shown, i, ret_units);
 	sort_array(ret_units->units, ret_units->count, sizeof(*ret_units->units), compare_units);
 	return 0;
 }
 
-const struct unit *units_find(const struct units *units, bool is_build, const char *name)
+const struct unit *units_find(const struct units *units, enum unit_kind kind, const char *name)
 {
-	const struct unit key = { .is_build = is_build, .name = (char *) name };
+	const struct unit key = { .kind = kind, .name = (char *) name };
 
 	return units->count > 0 ? bsearch(&key, units->units, units->count, sizeof(key), compare_units) : NULL;
+}
+
+bool unit_is_up(const struct unit *unit)
+{
+	return unit && unit->state != UNIT_STOPPED && unit->state != UNIT_FAILED;
 }
 
 bool unit_crashes(const struct unit *unit, int64_t now)
@@ -135,5 +121,5 @@ void units_done(struct units *units)
 		free(units->units[i].result);
 	}
 	free(units->units);
-	*units = (struct units){ NULL, 0 };
+	*units = UNITS_NONE;
 }

@@ -1,13 +1,13 @@
 /*
- * What systemd says of the servers and builds that it has loaded, by one `systemctl show` for all of them. Never asked as a
- * generator, which systemd waits for: running.h has what serves there.
+ * What systemd says of the servers and builds that it has loaded, and of the host's own services and timers, by one `systemctl
+ * show` for all of them. Never asked as a generator, which systemd waits for: running.h has what serves there.
  */
 #pragma once
 
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "base.h"
+#include "name.h"
 
 enum unit_state {
 	UNIT_STOPPED,
@@ -21,9 +21,10 @@ enum unit_state {
 enum { UNIT_UNKNOWN = -1 };
 
 struct unit {
-	char *name;                    /* of the instance: valid_name(), or parse_id() of a build */
-	bool is_build;
+	char *name;                    /* of the instance: valid_name(), or valid_id() of a build; the host's own have all of it */
+	enum unit_kind kind;
 	enum unit_state state;
+	bool has_run;                  /* ever since the boot, if only for a moment */
 	int64_t since;                 /* when the state began, in microseconds of the monotonic clock; 0: unknown */
 	int64_t memory;                /* bytes, or UNIT_UNKNOWN */
 	int64_t restarts;
@@ -34,15 +35,19 @@ struct unit {
 };
 
 struct units {
-	struct unit *units;            /* servers before builds, each in the order of their names */
+	struct unit *units;            /* by kind, each in the order of their names */
 	size_t count;
 };
+#define UNITS_NONE ((struct units){ NULL, 0 })
 
 /* 0, or -1 when systemd does not answer. */
 int units_ask(struct units *ret_units);
 
-/* The server or build of that name, or NULL. */
-const struct unit *units_find(const struct units *units, bool is_build, const char *name);
+/* The one of that kind and name, or NULL. */
+const struct unit *units_find(const struct units *units, enum unit_kind kind, const char *name);
+
+/* Whether systemd has it up, on its way there or back, or will start it again; false for NULL. */
+bool unit_is_up(const struct unit *unit);
 
 /* Whether systemd starts it again and again: often already, and not long ago. `now` is of the monotonic clock. */
 bool unit_crashes(const struct unit *unit, int64_t now);

@@ -45,7 +45,6 @@ static void allow_descriptors(void)
 static void check_layers(const struct request *request)
 {
 	int last = request->count - 1;
-	int64_t id;
 
 	if (request->count < 1)
 		die(EXIT_USAGE, 0, "no layer given for '%s'", request->name);
@@ -55,7 +54,7 @@ static void check_layers(const struct request *request)
 	if (strcmp(request->layers[last], INSTALLATION) != 0)
 		die(EXIT_USAGE, 0, "the last layer is '%s', not '" INSTALLATION "'", request->layers[last]);
 	for (int i = 0; i < last; i++) {
-		if (!parse_id(request->layers[i], &id))
+		if (!valid_id(request->layers[i]))
 			die(EXIT_USAGE, 0, "'%s' is not the id of an overlay", request->layers[i]);
 		for (int j = 0; j < i; j++)
 			if (strcmp(request->layers[i], request->layers[j]) == 0)
@@ -156,9 +155,7 @@ static int take_started(char **words, struct request *request)
 
 static void check_name(const struct verb *verb, const char *name)
 {
-	int64_t id;
-
-	if (verb->of == OVERLAY && !parse_id(name, &id))
+	if (verb->of == OVERLAY && !valid_id(name))
 		die(EXIT_USAGE, 0, "'%s' is not the id of an overlay", name);
 	if (verb->of == INSTANCE && !valid_name(name))
 		die(EXIT_USAGE, 0, "'%s' is not the name of an instance", name);

@@ -248,10 +248,9 @@ static void collect_one(const struct request *request, const char *id)
 void verb_collect(const struct request *request)
 {
 	struct text ids = list_generations(request->root);
-	int64_t id;
 
 	for (char *name = ids.data; name && name < ids.data + ids.length; name += strlen(name) + 1)
-		if (parse_id(name, &id))
+		if (valid_id(name))
 			collect_one(request, name);
 	text_done(&ids);
 }

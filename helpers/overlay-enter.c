@@ -29,9 +29,8 @@ static bool is_server(const char *unit)
 static bool is_build(const char *unit)
 {
 	const char *id = without_prefix(unit, BUILD_UNIT);
-	int64_t number;
 
-	return id && parse_id(id, &number);
+	return id && valid_id(id);
 }
 
 /*

@@ -17,9 +17,9 @@ static struct unit units[] = {
 	  .result = "oom-kill", .end_code = 2, .end_status = 9, .end_after = 3600 * SECOND },
 };
 static struct unit builds[] = {
-	{ .name = "4", .is_build = true, .state = UNIT_FAILED, .since = 10 * DAY - 7200 * SECOND, .result = "exit-code",
+	{ .name = "4", .kind = UNIT_BUILD, .state = UNIT_FAILED, .since = 10 * DAY - 7200 * SECOND, .result = "exit-code",
 	  .end_code = 1, .end_status = 3, .end_after = SECOND },
-	{ .name = "7", .is_build = true, .state = UNIT_STARTING, .since = 10 * DAY - 40 * SECOND, .result = "success" },
+	{ .name = "7", .kind = UNIT_BUILD, .state = UNIT_STARTING, .since = 10 * DAY - 40 * SECOND, .result = "success" },
 };
 
 static struct server_status servers[] = {

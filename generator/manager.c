@@ -58,9 +58,9 @@ int manager_show(const char *properties, const char *const units[], struct shown
 
 	while (units[count])
 		count++;
-	command = xcalloc(count + 5, sizeof(*command));
-	memcpy(command, (const char *[]){ "/usr/bin/systemctl", "show", option, "--" }, 4 * sizeof(*command));
-	memcpy(command + 4, units, count * sizeof(*command));
+	command = xcalloc(count + 6, sizeof(*command));
+	memcpy(command, (const char *[]){ "/usr/bin/systemctl", "show", "--all", option, "--" }, 5 * sizeof(*command));
+	memcpy(command + 5, units, count * sizeof(*command));
 	if (manager_run(command, &out) != 0)
 		return -1;
 	text_putc(&out, '\n');         /* the last block ends, too */

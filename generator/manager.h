@@ -19,8 +19,8 @@ struct shown {
 
 /*
  * Asks for properties, separated by commas, of units in one call: a list of names and patterns that ends with NULL, and that
- * is empty for the properties of systemd itself. A name is answered whether it is loaded or not, a pattern by what is.
- * 0, or -1 when systemd does not answer. The answer is the caller's to free.
+ * is empty for the properties of systemd itself. A name is answered whether it is loaded or not, a pattern by all that is,
+ * stopped or not. 0, or -1 when systemd does not answer. The answer is the caller's to free.
  */
 int manager_show(const char *properties, const char *const units[], struct shown *ret_shown);
 

@@ -19,12 +19,20 @@ static int width_of(const struct plan *plan)
 	return (int) (width < NAME_WIDTH_MAX ? width : NAME_WIDTH_MAX);
 }
 
+/* Of a service the suffix goes without saying. */
+static int length_of(const char *unit)
+{
+	const char *suffix = strstr(unit, ".service");
+
+	return (int) (suffix ? (size_t) (suffix - unit) : strlen(unit));
+}
+
 static void print_change(const struct change *change, int width)
 {
 	(void) printf("%c %-*s  %s", change->sign, width, change->name, change->text);
 	if (change->action == PLAN_START)
 		(void) printf(": starts with `systemctl start %.*s` (a reload starts nothing)",
-			      (int) strcspn(change->unit, "."), change->unit);
+			      length_of(change->unit), change->unit);
 	if (change->action == PLAN_RESTART)
 		(void) fputs(": restart", stdout);
 	(void) putchar('\n');

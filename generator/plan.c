@@ -4,8 +4,6 @@
 
 #include "plan-files.h"
 
-#define WANTS "left4me.target.wants/"
-
 /* --- what runs ------------------------------------------------------------------------------------------- */
 
 /* NULL where systemd has not loaded it, and where nothing runs. */
@@ -28,6 +26,14 @@ static bool never_ran(const struct plan_sources *sources, const char *unit)
 	const struct unit *found = find_unit(sources, unit);
 
 	return sources->units && (!found || (found->state == UNIT_STOPPED && !found->has_run));
+}
+
+/* Whether the boot starts it. */
+static bool is_wanted(const struct collection *collection, const char *unit)
+{
+	cleanup_free char *by_target = xasprintf("left4me.target.wants/%s", unit), *by_timers = xasprintf("timers.target.wants/%s", unit);
+
+	return plan_text(collection, by_target) || plan_text(collection, by_timers);
 }
 
 /* --- servers --------------------------------------------------------------------------------------------- */
@@ -53,7 +59,7 @@ static struct change *add_change(struct plan *plan, enum plan_kind kind, char si
 
 struct server {
 	const char *name;
-	char *unit, *path_of_link;
+	char *unit;
 	const char *old, *new;         /* texts; NULL: no such unit */
 	bool was_wanted, is_wanted, runs, has_record, never_ran;
 	struct started then, now;      /* what it was started with, or would be without this reload; and would be with it */
@@ -63,7 +69,6 @@ struct server {
 static void server_done(struct server *server)
 {
 	free(server->unit);
-	free(server->path_of_link);
 	free(server->refused);
 	started_done(&server->then);
 	started_done(&server->now);
@@ -81,11 +86,10 @@ static void look_at_server(const struct planning *planning, const char *name, st
 	const struct plan_sources *sources = planning->sources;
 	struct server server = { .name = name, .unit = xasprintf(SERVER_UNIT "%s.service", name) };
 
-	server.path_of_link = xasprintf(WANTS "%s", server.unit);
 	server.old = plan_text(sources->old, server.unit);
 	server.new = plan_text(sources->new, server.unit);
-	server.was_wanted = plan_text(sources->old, server.path_of_link) != NULL;
-	server.is_wanted = plan_text(sources->new, server.path_of_link) != NULL;
+	server.was_wanted = is_wanted(sources->old, server.unit);
+	server.is_wanted = is_wanted(sources->new, server.unit);
 	server.refused = server.new ? started_refusal(server.new) : NULL;
 	server.never_ran = never_ran(sources, server.unit);
 	server.runs = runs(sources, server.unit);
@@ -206,33 +210,57 @@ static void plan_build(struct planning *planning, const char *id, const char *pa
 		change->text = xstrdup(old ? "at its next build" : "has a script: can be built");
 }
 
-/* A unit of the host, or a drop-in of one. Slices and one-shots need nothing, services and timers a restart. */
+/* A service or timer that the boot starts and that stays up. */
+static bool is_kept_up(const struct collection *collection, const char *unit)
+{
+	const char *text = plan_text(collection, unit);
+
+	return text && !strstr(text, "\nType=oneshot\n") && is_wanted(collection, unit);
+}
+
+/* A unit of the host's own. A reload starts none, so that what was new before it may still be to be started. */
+static bool plan_host_unit(struct planning *planning, const char *unit, const char *old, const char *new)
+{
+	const struct plan_sources *sources = planning->sources;
+	bool starts = is_kept_up(sources->new, unit) && !runs(sources, unit), stops = !new && runs(sources, unit);
+	struct change *change;
+
+	if (old && new && !(starts && never_ran(sources, unit)))
+		return false;
+	change = add_change(planning->plan, PLAN_UNIT, !new ? '-' : '+', unit, unit);
+	change->action = starts ? PLAN_START : stops ? PLAN_STOP : PLAN_NONE;
+	if (!new)
+		change->text = xstrdup(stops ? "gone: runs on until it is stopped" : "gone");
+	else
+		change->text = xstrdup(old ? "enabled, not started" : "new");
+	return true;
+}
+
+/* A change of a unit, or a drop-in. Slices and one-shots need nothing, services and timers a restart. */
+static void plan_host_settings(struct planning *planning, const char *path, const char *unit, const char *old, const char *new)
+{
+	bool is_drop_in = strcmp(path, unit) != 0, running = runs(planning->sources, unit);
+	cleanup_text struct text words = TEXT_EMPTY;
+	struct change *change;
+
+	if (old && new)
+		plan_put_settings(&words, path, is_drop_in ? "hardening" : "unit", old, new);
+	if (old && new ? words.length == 0 : !plan_text(planning->sources->old, unit) != !plan_text(planning->sources->new, unit))
+		return;        /* comments; or a drop-in that comes and goes with its unit */
+	change = add_change(planning->plan, PLAN_UNIT, !old ? '+' : !new ? '-' : '~', path, unit);
+	text_puts(&words, words.length ? "" : old ? "gone" : "new");
+	change->action = running && !strstr(unit, ".slice") && !strstr(unit, ".target") ? PLAN_RESTART : PLAN_NONE;
+	text_puts(&words, strstr(unit, ".slice") ? ": at the next start in it" : "");
+	change->text = text_take(&words);
+}
+
 static void plan_host(struct planning *planning, const char *path, const char *old, const char *new)
 {
 	const char *drop_in = strstr(path, ".d/");
 	cleanup_free char *unit = drop_in ? xasprintf("%.*s", (int) (drop_in - path), path) : xstrdup(path);
-	cleanup_text struct text words = TEXT_EMPTY;
-	bool running = runs(planning->sources, unit);
-	struct change *change;
 
-	if (old && new)
-		plan_put_settings(&words, path, drop_in ? "hardening" : "unit", old, new);
-	if (old && new ? words.length == 0 : drop_in &&
-	    !plan_text(planning->sources->old, unit) != !plan_text(planning->sources->new, unit))
-		return;        /* comments; or a drop-in that comes and goes with its unit */
-	change = add_change(planning->plan, PLAN_UNIT, !old ? '+' : !new ? '-' : '~', drop_in ? path : unit, unit);
-	if (!new && !drop_in) {
-		text_puts(&words, running ? "gone: runs on until it is stopped" : "gone");
-		change->action = running ? PLAN_STOP : PLAN_NONE;
-	} else if (!old && !drop_in) {
-		text_puts(&words, "new");
-		change->action = strstr(unit, ".timer") || strcmp(unit, "left4me-web.service") == 0 ? PLAN_START : PLAN_NONE;
-	} else {
-		text_puts(&words, words.length ? "" : old ? "gone" : "new");
-		change->action = running && !strstr(unit, ".slice") && !strstr(unit, ".target") ? PLAN_RESTART : PLAN_NONE;
-		text_puts(&words, strstr(unit, ".slice") ? ": at the next start in it" : "");
-	}
-	change->text = text_take(&words);
+	if (drop_in || !plan_host_unit(planning, unit, old, new))
+		plan_host_settings(planning, path, unit, old, new);
 }
 
 /* --- all servers ----------------------------------------------------------------------------------------- */

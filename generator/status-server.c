@@ -170,7 +170,7 @@ static void note_end(struct server_status *server, int64_t now, struct text *not
 static void note_enabled(const struct server_status *server, struct text *notes)
 {
 	if (server->state == UNIT_STOPPED && server->enabled && !server->refused)
-		text_join(notes, "; ", "enabled, not started");
+		text_join(notes, "; ", server->unit && server->unit->has_run ? "enabled, but stopped" : "enabled, not started");
 }
 
 /* What the database says by now, and the last reload did not know; `model` is NULL where nobody can tell. */

@@ -44,11 +44,18 @@ static enum unit_state state_of(const char *active, const char *sub)
 	return UNIT_STOPPED;
 }
 
+/* A reload gives units that never ran its own time. */
+static int64_t since(const struct shown *shown, size_t at, bool has_run)
+{
+	return has_run ? number_of(shown, at, "StateChangeTimestampMonotonic", 0) : 0;
+}
+
 static void add_unit(const struct shown *shown, size_t at, struct units *units)
 {
 	const char *id = value_of(shown, at, "Id");
 	enum unit_kind kind = UNIT_OF_HOST;
 	char *name = unit_instance(id, &kind);
+	bool has_run = number_of(shown, at, "InactiveExitTimestampMonotonic", 0) > 0;
 	int64_t started = number_of(shown, at, "ExecMainStartTimestampMonotonic", 0);
 	int64_t ended = number_of(shown, at, "ExecMainExitTimestampMonotonic", 0);
 
@@ -56,8 +63,8 @@ static void add_unit(const struct shown *shown, size_t at, struct units *units)
 	units->units[units->count++] = (struct unit){
 		.name = name ? name : xstrdup(id), .kind = kind,
 		.state = state_of(value_of(shown, at, "ActiveState"), value_of(shown, at, "SubState")),
-		.has_run = number_of(shown, at, "InactiveExitTimestampMonotonic", 0) > 0,
-		.since = number_of(shown, at, "StateChangeTimestampMonotonic", 0),
+		.has_run = has_run,
+		.since = since(shown, at, has_run),
 		.memory = number_of(shown, at, "MemoryCurrent", UNIT_UNKNOWN),
 		.restarts = number_of(shown, at, "NRestarts", 0),
 		.pid = (pid_t) number_of(shown, at, "MainPID", 0),

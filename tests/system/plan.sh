@@ -4,15 +4,18 @@
 # shellcheck disable=SC2317 # functions that ok and wait_for call
 # shellcheck source=tests/system/guest.sh
 . ./guest.sh
+conf=/etc/left4me/left4me.conf.d/50-plan.conf
+configure() { printf '%s\n' "$@" >"$conf"; }
 if [ "${1-}" = prepare ]; then
 	set -e
 	make_host
+	mkdir -p "${conf%/*}"
+	configure '[web]' 'enabled = no'
 	exit
 fi
 
 plan() { left4me-generator plan "$@"; }
 lines() { plan 2>&1 | grep -v '^=' | tr -s ' '; }
-conf=/etc/left4me/left4me.conf.d/50-plan.conf
 drop_ins=/etc/systemd/system/left4me-server@beta.service.d
 
 # The change is made; plan says LINES, then its commands are run, and plan is empty, before as after a second reload.
@@ -29,7 +32,6 @@ change() { # LABEL LINES COMMAND...
 	status=$?
 	is "$status $(cat empty)" "0 " "$label: then there is nothing to do"
 }
-configure() { printf '%s\n' "$@" >"$conf"; }
 drop_in() { mkdir -p "$drop_ins" && printf '[Service]\nNice=%s\n' "$1" >"$drop_ins/50-nice.conf" && plan >/dev/null; }
 reset_beta() { systemctl reset-failed left4me-server@beta; }
 
@@ -44,6 +46,19 @@ record=/run/left4me/mounted/alpha
 is "$(sed 's/\(=[^ ]*\).*/\1/; s/=[0-9a-f]\{16\}$//; s/\(host_env\).*/\1/' "$record" | paste -sd' ')" \
 	"port=27015 arguments unit hardening layer=1 layer=2 layer=installation host_env" "a record of the start"
 is "$(grep -c "$(paste -sd, <(head -n 4 "$record"))" /run/systemd/generator/left4me-server@alpha.service)" 1 "it has what the unit says"
+
+# --- the host's own units -----------------------------------------------------------------------------------------------
+
+lasting() { printf '%s\n' "+ left4me-web.service $1: starts with \`systemctl start left4me-web\` (a reload starts nothing)" \
+	"+ left4me-workshop-refresh.timer $1: starts with \`systemctl start left4me-workshop-refresh.timer\` (a reload starts nothing)"; }
+rm "$conf"
+is "$(lines | grep -v 'refresh.service new$')" "$(lasting new)" "a web application"
+ok "a web application: a reload" reload
+change "a web application, after a reload" "$(lasting 'enabled, not started')" true
+ok "a web application: it runs" wait_for 20 systemctl is-active left4me-web.service
+systemctl stop left4me-web.service
+is "$(plan; echo $?)" 0 "a web application: stopped by hand, it stays so"
+systemctl start left4me-web.service
 
 # --- rows ---------------------------------------------------------------------------------------------------------------
 
@@ -79,9 +94,12 @@ systemctl stop left4me-server@gamma
 is "$(plan; echo $?)" 0 "refused while it runs: stopped, there is nothing to do"
 sql "UPDATE servers SET port = 27017 WHERE name = 'gamma'"
 change "accepted again" '+ gamma enabled, not started: starts with `systemctl start left4me-server@gamma` (a reload starts nothing)' true
+ok "stopped by hand: it was ready" wait_for 20 is_ready gamma
 systemctl stop left4me-server@gamma
-ok "stopped by hand: a reload" reload
-is "$(plan; echo $?)" 0 "stopped by hand: it stays so"
+for when in before after; do
+	is "$(property left4me-server@gamma ActiveState)/$(plan; echo $?)" inactive/0 "stopped by hand: it stays so, $when a reload"
+	ok "stopped by hand: a reload" reload
+done
 systemctl start left4me-server@gamma
 change "enabled" '+ off enabled, not started: starts with `systemctl start left4me-server@off` (a reload starts nothing)' \
 	sql "UPDATE servers SET enabled = 1 WHERE name = 'off'"
@@ -118,5 +136,9 @@ is "$(lines)" "~ all servers unit, hardening: restart" "after it hashes alone te
 change "one has it already" "~ alpha unit, hardening: restart
 ~ beta unit, hardening: restart
 ~ gamma unit, hardening: restart" systemctl restart left4me-server@off
+
+change "no web application" "- left4me-web.service gone: runs on until it is stopped
+- left4me-workshop-refresh.service gone
+- left4me-workshop-refresh.timer gone: runs on until it is stopped" configure '[web]' 'enabled = no' '[game]' 'memory_max = 4G' 'strict_ports = yes'
 
 done_testing

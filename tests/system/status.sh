@@ -40,7 +40,13 @@ like "$(rest)" "^builds: none runs, none has failed +last reload [0-9]+ (s|min) 
 is "$(status | awk 'length > 80')" "" "no line is longer than 80 characters"
 is "$(code status nosuch)" 2 "a name that is none: status 2"
 is "$(wide beta | awk '{ print $1 }' | paste -sd' ')" "NAME beta" "one server alone"
-is "$(as left4me)" "$(status)" "the web application's user sees the same"
+timeless() { sed -E 's/ [0-9]+ ?(s|min|h|m|d)( |$)/ N\1\2/g'; }
+is "$(as left4me | timeless)" "$(status | timeless)" "the web application's user sees the same"
+systemctl stop left4me-server@gamma
+like "$(line gamma)" "^gamma stopped [0-9]+s 27017 - 0 enabled, but stopped$" "a server that was stopped: since when"
+is "$(code status)" 0 "which may be meant: status 0"
+systemctl start left4me-server@gamma
+ok "it is started again" wait_for 20 is_ready gamma
 is "$(TERM=xterm script -qec 'NO_COLOR=1 left4me-generator status' /dev/null | grep -c $'\033')" 0 "no colour with NO_COLOR"
 like "$(TERM=xterm script -qec 'left4me-generator status' /dev/null)" $'\033\\[32mrunning' "colour on a terminal"
 

@@ -149,6 +149,7 @@ install: all build/text/etc/left4me/left4me.conf build/text/man/left4me.conf.5
 	$(INSTALL) -D -m 644 -t $D$(LIBEXECDIR)/migrate.d $(wildcard deploy/migrate.d/*.py)
 	$(INSTALL) -D -m 644 -t $D$(DATADIR)/left4me deploy/migrate.md
 	$(INSTALL) -D -m 644 -t $D$(DATADIR)/left4me/schema $(wildcard deploy/schema/*.sql) deploy/schema/alembic-views.py
+	$(INSTALL) -D -m 644 -t $D$(MANDIR)/man7 $(wildcard deploy/man/*.7)
 	$(INSTALL) -D -m 644 -t $D$(MANDIR)/man8 $(wildcard deploy/man/*.8)
 	$(INSTALL) -D -m 644 -t $D$(MANDIR)/man5 build/text/man/left4me.conf.5 deploy/man/left4me-views.5
 	$(INSTALL) -D -m 644 -t $D$(DATADIR)/bash-completion/completions $(wildcard deploy/completion/bash/*)

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Servers and builds flood the journal: everybody's older lines stay, nobody waits, and what a game says at its loudest is all
-# there. Then the README's recipe for a journal of their own, from its text, with systemctl status, the worker and its sudo rules.
+# there. Then left4me(7)'s recipe for a journal of their own, from its text, with systemctl status, the worker and its sudo rules.
 # shellcheck disable=SC2016,SC2317 # scripts of the guest; functions that ok and wait_for call
 # shellcheck source=tests/system/guest.sh
 . ./guest.sh
@@ -96,13 +96,17 @@ cp -p game "$GAME"
 
 # --- the recipe ---------------------------------------------------------------------------------------------------------
 
-sed -n '/^### A journal of their own/,/^## /s/^    //p' readme >recipe
-ok "the README has the recipe: $(wc -l <recipe) lines" test "$(wc -l <recipe)" -ge 5
+# left4me(7)'s block NUMBER of that section.
+block() {
+	awk -v wanted="$1" '/^\.S[hs] / { inside = /A journal of their own/ } /^\.Ed/ { in_block = 0 }
+		inside && in_block && n == wanted { gsub(/\\e/, "\\"); print } /^\.Bd/ && inside { in_block = 1; n++ }' left4me.7
+}
+block 1 >recipe
+ok "left4me(7) has the recipe: $(wc -l <recipe) lines" test "$(wc -l <recipe)" -ge 5
 ok "it runs" bash -e recipe
 ok "sudo takes its rules" visudo -c
 cp -r /usr/local/share/left4me/examples /opt/worker
-edit=$(sed -n "s/.*\`sed -i '\(.*\)' sandboxed_script.py\`.*/\1/p" readme)
-sed -i "$edit" /opt/worker/sandboxed_script.py
+ok "the worker's copy is edited" eval "cd /opt/worker && $(block 2)"
 like "$(grep ^JOURNAL /opt/worker/sandboxed_script.py)" '"--namespace", "\+left4me"' "the worker's copy knows the namespace"
 worker /usr/bin/systemctl start left4me-server@off.service
 # is_ready looks where the lines are no longer.

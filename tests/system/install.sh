@@ -1,8 +1,9 @@
 #!/bin/bash
-# The README's way to a host and back, by its own commands: `make install` and `make uninstall`, then the package; the file
-# system before and after. Runs where a compiler is (run-ns -r compiler).
+# The README as a host's way from nothing to daily work and back, by its own commands: `make install` and `make uninstall`, then
+# the package and what an operator does with it; the file system before and after. Runs where a compiler is (run-ns -r compiler).
 #
 # FILES: src, the sources.
+# shellcheck disable=SC2317 # functions that ok and wait_for call
 # shellcheck source=tests/system/guest.sh
 . ./guest.sh
 if [ "${1-}" = prepare ]; then
@@ -11,6 +12,24 @@ if [ "${1-}" = prepare ]; then
 	# As a host has it, where other timers are not masked.
 	mkdir -p /var/lib/systemd/timers
 	echo 'APT::Get::Assume-Yes "true";' >/etc/apt/apt.conf.d/yes
+	# Without a network: what this root lacks counts as installed, and what steamcmd and mail would do is in the way of both.
+	cat >/usr/local/sbin/apt-get <<-'END'
+		#!/bin/bash
+		for word; do
+			shift
+			case $word in
+			curl | ca-certificates | lib32gcc-s1 | lib32stdc++6 | lib32z1) ;;
+			*) set -- "$@" "$word" ;;
+			esac
+		done
+		exec /usr/bin/apt-get "$@"
+	END
+	cat >/usr/local/bin/curl <<-'END'
+		#!/bin/sh
+		[ "$*" = "-fsSL https://steamcdn-a.akamaihd.net/client/installer/steamcmd_linux.tar.gz" ] && exec cat /run/steamcmd.tar.gz
+	END
+	printf '#!/bin/sh\n{ echo "to $*"; cat; } >>/run/mail\n' >/usr/local/bin/mail
+	chmod 755 /usr/local/sbin/apt-get /usr/local/bin/curl /usr/local/bin/mail
 	exit
 fi
 cd src || exit 1
@@ -23,12 +42,25 @@ commands() { # HEADING BLOCK
 		{ code = 0 }' README.md
 }
 
-follow() { # HEADING BLOCK
-	local command
-	while IFS= read -r command; do
-		command=${command%%  #*}
-		ok "\$ ${command%"${command##*[! ]}"}" bash -euo pipefail -c "$command"
-	done < <(commands "$@")
+# Each as it is typed, one after the other: functions and directories stay. DESTINATION is where the package has /usr.
+follow() { # HEADING BLOCK [DESTINATION]
+	local line command='' status
+	while IFS= read -r line; do
+		command+=${command:+$'\n'}$line
+		# A line of a command that goes on.
+		if [[ $command == *\\ ]] || [ -n "$(bash -n -c "$command" 2>&1)" ]; then continue; fi
+		command=${command//\/usr\/libexec/${3-/usr}\/libexec}
+		eval "$command" >/run/said 2>&1 </dev/null
+		status=$?
+		# 1: something waits
+		[[ $command != left4me-generator\ @(status|plan)* || $status -ne 1 ]] || status=0
+		line=${command%%  #*}
+		line=${line%%$'\n'*}
+		tap_result "$status" "\$ ${line%"${line##*[! ]}"}" || diag "$(tail -n 20 /run/said)"
+		command=''
+	done < <(commands "$1" "$2")
+	is "$command" "" "$1, block $2: nothing is left over"
+	cd /opt/system-test/files/src || exit 1
 }
 
 changes() {
@@ -41,20 +73,43 @@ state() {
 	mount_table | grep left4me:
 }
 
-# What no README can give: the game and the web application.
-stand_ins() {
-	install_game
-	install -d -o left4me -g left4me /opt/left4me /opt/left4me/src "$STATE/.venv" "$STATE/.venv/bin"
-	printf '#!/bin/sh\nexec sleep infinity\n' | put 755 "$STATE/.venv/bin/gunicorn"
+# What steamcmd would bring: itself, and for Linux the game, where its user was asked for the other system before.
+steam_has_it() {
+	local steam=/tmp/steam
+	STATE=$steam/root install_game
+	mkdir "$steam/linux32"
+	touch "$steam/linux32/steamclient.so"
+	cat >"$steam/steamcmd.sh" <<-'END'
+		#!/bin/sh
+		[ "$HOME $1 $3 $4 $5 $7 $8" = "/var/lib/left4me +force_install_dir +login anonymous +@sSteamCmdForcePlatformType +app_update 222860" ] || exit 1
+		[ "$6" = windows ] && exec touch "$HOME/.steam/asked"
+		[ -e "$HOME/.steam/asked" ] && cp -r "$(dirname "$0")/root/installation/." "$2"
+	END
+	chmod 755 "$steam/steamcmd.sh"
+	tar -C "$steam" -czf /run/steamcmd.tar.gz steamcmd.sh linux32 root/installation
+	rm -r "$steam"
 }
 
-serves() { # LABEL
-	insert_overlay 1
-	insert_server alpha 27015 1 1
-	ok "$1: a row and a reload" reload
-	ok "$1: the worker starts it" worker /usr/bin/systemctl start left4me-server@alpha.service
+# From the game to the first server.
+first_server() { # LABEL [DESTINATION]
+	steam_has_it
+	follow Installing 3
+	follow Installing 4
+	ok "$1: the game finds Steam's library" test -f "$STATE/.steam/sdk32/steamclient.so"
+	follow Installing 5 "${2-/usr}"
 	ok "$1: alpha is ready" wait_for 20 is_ready alpha
-	is "$(layers alpha)" "top 1 installation 1" "$1: with its layer"
+	is "$(cat /run/left4me/server/alpha/merged/left4dead2/cfg/server.cfg)" "sv_pure 0" "$1: with its overlay"
+}
+
+# With a web application; what no README can give is a stand-in.
+with_web() { # LABEL
+	install -d -o left4me -g left4me /opt/left4me /opt/left4me/src "$STATE/.venv" "$STATE/.venv/bin"
+	printf '#!/bin/sh\nexec sleep infinity\n' | put 755 "$STATE/.venv/bin/gunicorn"
+	rm /etc/left4me/left4me.conf.d/no-web.conf
+	# shellcheck disable=SC2016 # backticks of the text
+	ok "$1: web.env" eval "$(sed -n 's/.*`\(install .*web\.env .*\)`.*/\1/p' README.md)"
+	systemctl daemon-reload
+	systemctl start left4me.target timers.target
 	is "$(systemctl is-active left4me.target left4me-web left4me-check.timer left4me-workshop-refresh.timer | sort -u)" active \
 		"$1: the target, the web application and the timers are active"
 	is "$(failed_units)" "" "$1: no failed unit"
@@ -73,11 +128,10 @@ snapshot >../start
 
 # --- make install ------------------------------------------------------------------------------------------------------
 
-follow 'Installing on a host' 2
+follow Installing 2
 is "$(find /usr/local/lib/systemd/system 2>/dev/null)" "" "nothing lies in /usr/local/lib/systemd/system"
-stand_ins
-follow 'Installing on a host' 3
-serves "make install"
+first_server "make install" /usr/local
+with_web "make install"
 like "$(systemctl cat left4me-server@alpha)" '^ExecStartPre=\+/usr/local/libexec/left4me/left4me-overlay mount' "its helpers are in /usr/local"
 before=$(state)
 ok "make install over itself" make install
@@ -116,13 +170,71 @@ is "$(changes)" "" "without it the file system is as before"
 # --- the package -------------------------------------------------------------------------------------------------------
 
 make clean
-follow 'Installing on a host' 1
-stand_ins
-follow 'Installing on a host' 3
-serves "package"
+hash -r
+follow Installing 1
+first_server "package"
 like "$(systemctl cat left4me-server@alpha)" '^ExecStartPre=\+/usr/libexec/left4me/left4me-overlay mount' "its helpers are in /usr"
-follow 'Removing it' 1
+
+# --- daily work --------------------------------------------------------------------------------------------------------
+
+# README's blocks: a change, a rebuild, a new name, a row that goes, several servers, alerts, metrics, backup, restore.
+runs_with() { property "left4me-server@$1" ExecStart | grep -qF -- "$2"; } # NAME WORDS
+
+before=$(state)
+follow 'Daily work' 1
+like "$(cat /run/said)" '^$' "the marked are restarted without a word"
+is_restarted() { [ "$(state)" != "$before" ]; }
+ok "alpha was restarted" is_restarted
+ok "with what its row says" runs_with alpha '+hostport 27016 +map c2m1_highway'
+is "$(left4me-generator status | grep -c restart:)" 0 "and waits for no other"
+follow 'Daily work' 2
+follow 'Daily work' 3
+ok "beta is ready" wait_for 20 is_ready beta
+is "$(mounts)" beta "alpha is no more"
+ok "beta has the settings of alpha" runs_with beta '+hostport 27016'
+is "$(cat /run/left4me/server/beta/merged/left4dead2/cfg/server.cfg)" "sv_pure 0" "and its overlay"
+follow 'Daily work' 5
+ok "after a restart and a stop of all beta is ready" wait_for 20 is_ready beta
+
+follow 'Daily work' 6
+sql "INSERT INTO servers (name, title, port, arguments) VALUES ('far', 'Out of range', 80, '')"
+systemctl daemon-reload
+fails "the check fails with a row that is refused" systemctl start left4me-check.service
+ok "the alert has come" wait_for 10 grep -q 'port: 80 is not in' /run/mail
+like "$(head -n 1 /run/mail)" "^to -s [^ ]+ root\$" "it names the host"
+sql "DELETE FROM servers WHERE name = 'far'"
+systemctl daemon-reload
+systemctl start left4me-check.service
+
+mkdir -p /var/lib/prometheus/node-exporter
+follow 'Daily work' 7
+systemctl start left4me-metrics.service
+ok "node_exporter gets metrics" grep -q '^left4me' /var/lib/prometheus/node-exporter/left4me.prom
+
+echo note >"$STATE/runtime/beta/upper/note"
+mkdir /run/left4me/server/beta/merged/left4dead2/deleted
+rm -r /run/left4me/server/beta/merged/left4dead2/cfg
+mkdir /run/left4me/server/beta/merged/left4dead2/cfg
+kept() { (cd "$STATE" && find runtime/beta/upper overlays/1 -printf '%p %y %m %u:%g\n' && getfattr -R -d -m trusted.overlay runtime/beta/upper; cat runtime/beta/upper/note) 2>&1 | sort; }
+follow 'Daily work' 8
+before=$(kept)
+sql "DELETE FROM servers"
+rm -rf "$STATE/runtime/beta/upper"
+follow 'Daily work' 9
+ok "beta is ready, restored" wait_for 20 is_ready beta
+is "$(kept)" "$before" "with its files, as they were"
+is "$(stat -c '%a %U:%G' "$DATABASE")" "640 left4me:left4me" "the database is the application's"
+follow 'Daily work' 4
+is "$(mounts)$(ls "$STATE/runtime")" "" "a deleted server leaves nothing"
+is "$(failed_units)" "" "no failed unit"
+
+systemctl disable --quiet --now left4me-metrics.timer
+rm /etc/systemd/system/left4me-metrics.*
+systemctl daemon-reload
+follow 'Daily work' 10
 is_gone "package"
-rm -r /etc/left4me "$STATE" /opt/left4me
+rm -r /etc/systemd/system/left4me-alert.service /etc/systemd/system/left4me-check.service.d
+rm -r /usr/local/lib/left4me-metrics /var/lib/prometheus /root/left4me.tar.gz
+rm -r /etc/left4me "$STATE"
 is "$(changes)" "" "without what the operator put there the file system is as before"
 done_testing

@@ -72,6 +72,18 @@ static void advise_ports(const struct model *model, struct report *report)
 	}
 }
 
+/* One warning for all: the view makes them alike. */
+static void advise_created(const struct model *model, struct report *report)
+{
+	for (size_t i = 0; i < model->instance_count; i++) {
+		if (model->instances[i].created >= 0)
+			continue;
+		report_warning(report, views[VIEW_INSTANCES].name, "created of instance '%s' is no number of seconds since 1970: "
+			       "unixepoch() in the view makes one of a time in UTC", model->instances[i].name);
+		return;
+	}
+}
+
 void advice_give(const struct config *config, const struct model *model, struct report *report)
 {
 	advise_memory(config, report);
@@ -79,4 +91,5 @@ void advice_give(const struct config *config, const struct model *model, struct 
 		if (!model->instances[i].refused)
 			advise_arguments(&model->instances[i], report);
 	advise_ports(model, report);
+	advise_created(model, report);
 }

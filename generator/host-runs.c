@@ -134,7 +134,7 @@ static void check_port(const struct runs *runs, const struct model *model, const
 		check_sockets(row, where, sockets, report);
 }
 
-/* --- directories of servers that are gone ---------------------------------------------------------------- */
+/* --- directories that earlier servers left ---------------------------------------------------------------- */
 
 /* Of any row, refused or beyond the limits. */
 static bool has_row(const struct model *model, const char *name)
@@ -145,30 +145,49 @@ static bool has_row(const struct model *model, const char *name)
 	return false;
 }
 
-/* Nobody can tell later: a row of that name made anew looks like the old one. */
-static void check_left_behind(const struct config *config, const struct model *model, const struct runs *runs,
+static void check_left_behind(const char *root, const struct model *model, const struct runs *runs, const struct look *found,
 			      struct report *report)
 {
-	const struct look_request request = { .root = config->host.root, .uid = config->host.uid, .gid = config->host.gid };
-	cleanup(look_done) struct look found = { NULL, 0, false };
 	cleanup_text struct text names = TEXT_EMPTY;
 	size_t count = 0;
 
-	look(&request, &found);
-	for (size_t i = 0; i < found.count; i++) {
-		const struct found *directory = &found.found[i];
+	for (size_t i = 0; i < found->count; i++) {
+		const struct found *directory = &found->found[i];
 
 		if (directory->kind != FOUND_RUNTIME || has_row(model, directory->name) ||
 		    unit_is_up(units_find(&runs->units, UNIT_SERVER, directory->name)))
 			continue;
 		if (count++ < LEFT_BEHIND_NAMED)
-			text_printf(&names, "%s%s", count > 1 ? ", " : "", directory->name);
+			text_join(&names, ", ", "%s", directory->name);
 	}
 	if (count > LEFT_BEHIND_NAMED)
 		text_printf(&names, " and %zu more", count - LEFT_BEHIND_NAMED);
 	if (count > 0)
-		report_warning(report, config->host.root, "runtime has files of servers without a row, which a new server of that "
+		report_warning(report, root, "runtime has files of servers without a row, which a new server of that "
 			       "name would inherit; remove them: %s", text_string(&names));
+}
+
+static void check_inherited(const char *root, const struct model *model, const struct look *found, struct report *report)
+{
+	for (size_t i = 0; i < model->instance_count; i++) {
+		const struct instance *row = &model->instances[i];
+		cleanup_free char *where = xasprintf("instance '%s'", row->name);
+
+		if (look_is_inherited(found, row->name, row->created))
+			report_warning(report, where, "%s/runtime/%s is older than the row: it has files of an earlier server of "
+				       "that name; stop the server and remove the directory, unless they are meant", root, row->name);
+	}
+}
+
+static void check_directories(const struct config *config, const struct model *model, const struct runs *runs,
+			      struct report *report)
+{
+	const struct look_request request = { .root = config->host.root, .uid = config->host.uid, .gid = config->host.gid };
+	cleanup(look_done) struct look found = { NULL, 0, false };
+
+	look(&request, &found);
+	check_left_behind(config->host.root, model, runs, &found, report);
+	check_inherited(config->host.root, model, &found, report);
 }
 
 /* --- all of them ----------------------------------------------------------------------------------------- */
@@ -206,5 +225,5 @@ void host_check_runs(enum rows_origin origin, const struct config *config, const
 		if (!model->instances[i].refused)
 			check_port(&runs, model, &model->instances[i], &sockets, report);
 	if (origin == ROWS_DATABASE)
-		check_left_behind(config, model, &runs, report);
+		check_directories(config, model, &runs, report);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -73,7 +74,7 @@ static bool list(int root, const char *name, bool (*valid)(const char *), enum f
 	while ((entry = readdir(dir)))
 		if (valid(entry->d_name) && fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    S_ISDIR(st.st_mode))
-			tell(answers, kind, entry->d_name, &st, 0);
+			tell(answers, kind, entry->d_name, &st, platform_birth_time(fd, entry->d_name));
 	(void) closedir(dir);
 	return true;
 }
@@ -234,6 +235,13 @@ const struct found *look_find(const struct look *look, enum found_kind kind, con
 	const struct found key = { .kind = kind, .name = (char *) name };
 
 	return look->count > 0 ? bsearch(&key, look->found, look->count, sizeof(key), compare_found) : NULL;
+}
+
+bool look_is_inherited(const struct look *look, const char *name, int64_t created)
+{
+	const struct found *directory = look_find(look, FOUND_RUNTIME, name);
+
+	return directory && directory->number > 0 && directory->number < created && created <= time(NULL);
 }
 
 void look_see_layers(const struct look *look, struct started *started)

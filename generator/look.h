@@ -24,7 +24,7 @@ struct found {
 	enum found_kind kind;
 	char *name;
 	struct stat state;             /* st_dev and st_ino, of a directory */
-	int64_t number;                /* bytes or port */
+	int64_t number;                /* bytes, port, or when a directory was made, in seconds since 1970, 0 where nobody knows */
 };
 
 struct look {
@@ -47,6 +47,12 @@ void look(const struct look_request *request, struct look *ret_look);
 
 /* The one of that kind and name, or NULL. */
 const struct found *look_find(const struct look *look, enum found_kind kind, const char *name);
+
+/*
+ * Whether runtime/NAME was there before the row was `created`, in seconds since 1970, 0 if unknown: then it has the files of an
+ * earlier server. A time to come is somebody's mistake and proves nothing.
+ */
+bool look_is_inherited(const struct look *look, const char *name, int64_t created);
 
 /* What is there now of the layers that a unit mounts (started.h). */
 void look_see_layers(const struct look *look, struct started *started);

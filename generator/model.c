@@ -35,6 +35,17 @@ static bool is_text_without_nul(const struct value *value)
 	return value->type == VALUE_TEXT && strlen(value->text) == value->length;
 }
 
+/* Nothing that starts depends on it, so that nothing is refused for it. */
+static int64_t created_of(const struct row_check *row)
+{
+	const struct value *value = &row->values[INSTANCE_CREATED];
+	int64_t created;
+
+	if (value->type == VALUE_NULL)
+		return 0;
+	return value->type == VALUE_INTEGER && parse_decimal(value->text, 0, INT64_MAX, &created) ? created : -1;
+}
+
 static void add_instance(struct model *model, const struct config *config, struct row_check *row)
 {
 	const struct value *name = &row->values[INSTANCE_NAME];
@@ -53,6 +64,7 @@ static void add_instance(struct model *model, const struct config *config, struc
 	(void) check_text(row, INSTANCE_ARGUMENTS, ARGUMENTS_MAX, &instance.arguments);
 	if (check_integer(row, INSTANCE_ENABLED, 0, 1, &enabled, "0 or 1"))
 		instance.enabled = enabled == 1;
+	instance.created = created_of(row);
 	instance.refused = take_ptr(&row->refused);
 	model->instances = grow_array(model->instances, model->instance_count, sizeof(instance));
 	model->instances[model->instance_count++] = instance;

@@ -21,6 +21,7 @@ struct instance {
 	const char *port_text;         /* the same in digits */
 	bool enabled;
 	const char *arguments;         /* printable, maybe empty */
+	int64_t created;               /* seconds since 1970; 0 where the row does not say, -1 where it says what is no such number */
 	size_t first_layer, layer_count;       /* in the model's layers */
 };
 

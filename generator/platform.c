@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #ifdef __linux__
@@ -48,6 +49,19 @@ unsigned platform_terminal_columns(int fd)
 		return size.ws_col;
 #else
 	(void) fd;
+#endif
+	return 0;
+}
+
+int64_t platform_birth_time(int directory, const char *name)
+{
+#ifdef STATX_BTIME
+	struct statx state;
+
+	if (statx(directory, name, AT_SYMLINK_NOFOLLOW, STATX_BTIME, &state) == 0 && (state.stx_mask & STATX_BTIME))
+		return state.stx_btime.tv_sec;
+#else
+	(void) directory, (void) name;
 #endif
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* What POSIX lacks. platform.c is the only file of the core that uses Linux interfaces, and compiles without them. */
 #pragma once
 
+#include <stdint.h>
 #include <sys/types.h>
 
 /* How many CPUs are online; 1 if that cannot be told. */
@@ -8,6 +9,9 @@ unsigned platform_online_cpus(void);
 
 /* How many columns the terminal behind that descriptor has; 0 if it is none, or does not tell. */
 unsigned platform_terminal_columns(int fd);
+
+/* When that was made, in seconds since 1970; 0 where the file system does not know. A link is not followed. */
+int64_t platform_birth_time(int directory, const char *name);
 
 /*
  * Gives up root for good: no supplementary groups; real, effective and saved ids changed; no_new_privs set, so that no

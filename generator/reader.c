@@ -56,13 +56,23 @@ static void measure(sqlite3_context *context, int count, sqlite3_value **values)
 		sqlite3_result_text(context, types[type], -1, SQLITE_STATIC);
 }
 
+/* A view may lack what is optional; what else is wrong with it, the second try fails of as well. */
+static int prepare(sqlite3 *db, enum view view, sqlite3_stmt **ret_statement)
+{
+	cleanup_free char *query = view_query(view, true), *without = view_query(view, false);
+	int rc = sqlite3_prepare_v2(db, query, -1, ret_statement, NULL);
+
+	if (rc == SQLITE_ERROR && views[view].optional_count > 0)
+		rc = sqlite3_prepare_v2(db, without, -1, ret_statement, NULL);
+	return rc;
+}
+
 static int read_view(sqlite3 *db, enum view view, struct text *out, char **ret_reason)
 {
 	const struct view_info *info = &views[view];
-	cleanup_free char *query = view_query(view);
 	sqlite3_stmt *statement = NULL;
 	size_t count = 0;
-	int rc = sqlite3_prepare_v2(db, query, -1, &statement, NULL);
+	int rc = prepare(db, view, &statement);
 
 	rows_put_view(out, view);
 	while (rc == SQLITE_OK && (rc = sqlite3_step(statement)) == SQLITE_ROW) {

@@ -8,15 +8,15 @@
 
 const struct view_info views[VIEW_COUNT] = {
 	[VIEW_INSTANCES] = {
-		"generator_instances", { INSTANCE_COLUMNS(COLUMN_INFO) }, INSTANCE_COLUMN_COUNT,
+		"generator_instances", { INSTANCE_COLUMNS(COLUMN_INFO) }, INSTANCE_COLUMN_COUNT, 1,
 		"name", ROWS_PER_UNIT_MAX * SERVERS_MAX,
 	},
 	[VIEW_LAYERS] = {
-		"generator_layers", { LAYER_COLUMNS(COLUMN_INFO) }, LAYER_COLUMN_COUNT,
+		"generator_layers", { LAYER_COLUMNS(COLUMN_INFO) }, LAYER_COLUMN_COUNT, 0,
 		"instance, position", 200000,
 	},
 	[VIEW_OVERLAYS] = {
-		"generator_overlays", { OVERLAY_COLUMNS(COLUMN_INFO) }, OVERLAY_COLUMN_COUNT,
+		"generator_overlays", { OVERLAY_COLUMNS(COLUMN_INFO) }, OVERLAY_COLUMN_COUNT, 0,
 		"id", ROWS_PER_UNIT_MAX * OVERLAY_ROWS_MAX,
 	},
 };
@@ -25,7 +25,7 @@ const struct view_info views[VIEW_COUNT] = {
  * One row more than there may be is enough to say that there are too many. Without that end a view that has none is
  * sorted until time or memory ends, and the message would name one of these.
  */
-char *view_query(enum view view)
+char *view_query(enum view view, bool with_optional)
 {
 	const struct view_info *info = &views[view];
 	struct text query = TEXT_EMPTY;
@@ -33,6 +33,8 @@ char *view_query(enum view view)
 	for (size_t i = 0; i < info->column_count; i++) {
 		const char *name = info->columns[i].name, *expression = info->columns[i].expression;
 
+		if (!with_optional && i >= info->column_count - info->optional_count)
+			expression = "NULL";
 		text_puts(&query, i == 0 ? "SELECT * FROM (SELECT " : ", ");
 		text_printf(&query, expression ? "%s AS %s" : "%s", expression ? expression : name, name);
 	}

@@ -2,8 +2,8 @@
  * What the three views contain, unchecked: the form in which the reading child hands it to its parent and in which
  * it is kept as the last good rows. A text that names its version, then records, each ended by a NUL:
  *
- *     generator_instances name port arguments enabled     a view with its columns; its rows follow, a value a record:
- *     s5 alpha   i5 27015   s0    i1 1                    type, length in bytes, a blank, that many bytes
+ *     generator_instances name port arguments enabled created     a view with its columns; its rows follow, a value a record:
+ *     s5 alpha   i5 27015   s0    i1 1   n0                       type, length in bytes, a blank, that many bytes
  *     end
  *
  * The child parsed a hostile file, so its parent trusts nothing in the form either.
@@ -29,7 +29,8 @@
 	COLUMN(INSTANCE_NAME, "name", NULL) \
 	COLUMN(INSTANCE_PORT, "port", NULL) \
 	COLUMN(INSTANCE_ARGUMENTS, "arguments", NULL) \
-	COLUMN(INSTANCE_ENABLED, "enabled", NULL)
+	COLUMN(INSTANCE_ENABLED, "enabled", NULL) \
+	COLUMN(INSTANCE_CREATED, "created", NULL)
 
 #define LAYER_COLUMNS(COLUMN) \
 	COLUMN(LAYER_INSTANCE, "instance", NULL) \
@@ -64,13 +65,14 @@ struct view_info {
 		const char *name, *expression;
 	} columns[COLUMNS_MAX];
 	size_t column_count;
+	size_t optional_count;         /* of them, the last ones: NULL in each row where the view lacks any of these */
 	const char *order;             /* of its rows: what ORDER BY names */
 	size_t rows_max;
 };
 extern const struct view_info views[VIEW_COUNT];
 
-/* The query that reads a view's columns in their order; owned by the caller. */
-char *view_query(enum view view);
+/* The query that reads a view's columns in their order, the optional ones as NULL unless asked for; owned by the caller. */
+char *view_query(enum view view, bool with_optional);
 
 enum value_type {
 	VALUE_NULL = 'n',

@@ -188,6 +188,15 @@ static void note_row(struct server_status *server, const struct model *model, st
 	server->waits = true;
 }
 
+/* Nobody waits for that: the files may be meant. */
+static void note_inherited(const struct server_status *server, const struct status_sources *sources, struct text *notes)
+{
+	const struct instance *row = find_row(sources->model, server->name);
+
+	if (row && look_is_inherited(sources->look, server->name, row->created))
+		text_join(notes, "; ", "runtime/%s is older than the row: files of an earlier server", server->name);
+}
+
 static bool is_enabled(const char *prefix, const char *name)
 {
 	cleanup_free char *link = xasprintf("%s" GENERATOR_DIRECTORY "/left4me.target.wants/" SERVER_UNIT "%s.service",
@@ -222,6 +231,7 @@ void status_judge(const struct status_sources *sources, struct server_status *se
 	note_restart(server, &starts, &notes);
 	note_end(server, now, &notes);
 	note_mount(server, &starts, &notes);
+	note_inherited(server, sources, &notes);
 	text_puts(&notes, "");
 	server->note = text_take(&notes);
 }

@@ -18,6 +18,8 @@ QUOTED = ROW + ("a quote is part of its word and holds no words together, since 
                 "belongs into a file of the server's cfg directory")
 PORT = ("warning: generator_instances: instance '%s' has port %d, which games take besides their own: 27005 as client port, 27020 "
         "for SourceTV; give it another")
+CREATED = ("warning: generator_instances: created of instance '%s' is no number of seconds since 1970: unixepoch() in the view makes "
+           "one of a time in UTC")
 HIGH = ("[game] memory_high: %s is above memory_max, which is %s: a server is killed before it is slowed down; set memory_high to "
         "less, or memory_max to more")
 
@@ -38,6 +40,9 @@ for title, rows, config, want in [
     ("memory_high above", [], "[game]\nmemory_max = 1G\n", [HIGH % ("1.5G", "1G")]),
     ("memory_high alike", [], "[game]\nmemory_high = 2048M\n", []),
     ("no memory_high", [], "[game]\nmemory_high = infinity\n", []),
+    ("when rows were made", [instance("a", 27015, created=1795919980), instance("b", 27016, created=None)], "", []),
+    ("when, as a text, once", [instance("a", 27015), instance("b", 27016, created="2026-11-29 02:39:40"),
+                               instance("c", 27017, created=-1)], "", [CREATED % "b"]),
     ("no memory_max", [], "[game]\nmemory_high = 9G\nmemory_max = infinity\n", []),
 ]:
     box.make_clean()

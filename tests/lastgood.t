@@ -14,7 +14,7 @@ from dbfile import *  # noqa: E402,F403
 
 want, data = after_good_run()
 HEADER = b"left4me last-good 2\n"
-COLUMNS = b"generator_instances name port arguments enabled\0"
+COLUMNS = b"generator_instances name port arguments enabled created\0"
 tap.ok(data.startswith(HEADER + COLUMNS), "last-good begins with its name and version, then a view with its columns", data[:80])
 tap.ok(b"echo" not in data, "last-good has no script text")
 tap.equal(oct(os.stat(LAST_GOOD).st_mode & 0o7777), "0o600", "last-good is 0600")

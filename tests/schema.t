@@ -24,7 +24,7 @@ plan_is_one_scan() {
 	unlike "$plan" 'TEMP B-TREE|SEARCH|AUTOMATIC' "$1: nothing sorted, nothing looked up"
 }
 
-instances='SELECT name, port, arguments, enabled FROM generator_instances ORDER BY name'
+instances='SELECT name, port, arguments, enabled, created FROM generator_instances ORDER BY name'
 layers='SELECT instance, position, overlay FROM generator_layers ORDER BY instance, position'
 overlays='SELECT id, name, length(CAST(script AS BLOB)) FROM generator_overlays ORDER BY id'
 
@@ -74,6 +74,13 @@ is "$(sql "SELECT count(*) FROM generator_layers WHERE instance = 'server-1'")" 
 is "$(sql "SELECT count(*) FROM generator_layers WHERE instance = 'renamed'")" 5 "layers follow a renamed server"
 sql "DELETE FROM overlays WHERE id = 1000; INSERT INTO overlays (name, kind) VALUES ('after', 'files')" >/dev/null
 is "$(sql "SELECT id FROM generator_overlays WHERE name = 'after'")" 1001 "an id does not come back (S16)"
+other="the name was another server's"
+like "$(sql "INSERT INTO servers (name, title, port) VALUES ('server-1', 't', 1)")" "$other" "nor does the name of a deleted server"
+like "$(sql "INSERT INTO servers (name, title, port) VALUES ('server-2', 't', 1)")" "$other" "nor that of a renamed one"
+like "$(sql "UPDATE servers SET name = 'server-1' WHERE name = 'server-3'")" "$other" "not by renaming either"
+is "$(sql "DELETE FROM former_servers WHERE name = 'server-1'; INSERT INTO servers (name, title, port) VALUES ('server-1', 't', 1);
+	SELECT created BETWEEN unixepoch() - 60 AND unixepoch() FROM generator_instances WHERE name = 'server-1'")" 1 \
+	"until it is given free; a row knows when it was made"
 
 # The example data, which the demo uses: two rows that only the generator can refuse.
 sqlite3 "$SCRATCH/example.db" <deploy/schema/schema.sql >/dev/null

@@ -4,18 +4,19 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "scratch.h"
 
-/* "KIND NAME NUMBER" of each, a line each; of a size whether the file is in it: what a directory takes differs. */
+/* "KIND NAME NUMBER" of each, a line each; of a size whether the file is in it: what a directory takes differs, and when it was made. */
 static char *found(const struct look *look)
 {
 	struct text text = TEXT_EMPTY;
 
 	for (size_t i = 0; i < look->count; i++)
 		text_printf(&text, "%c %s %d\n", (char) look->found[i].kind, look->found[i].name,
-			    look->found[i].number >= 20000);
+			    strchr("OR", (char) look->found[i].kind) && look->found[i].number >= 20000);
 	text_printf(&text, "%s\n", look->complete ? "complete" : "incomplete");
 	return text_take(&text);
 }
@@ -60,6 +61,30 @@ static void test_found(const struct look_request *plain)
 	sizes.sizes = true;
 	is_found(plain, "i installation 0\no 9 0\no 10 0\nr alpha 0\ncomplete\n", "directories whose names are ours");
 	is_found(&sizes, "O 9 0\nO 10 1\nR alpha 0\ni installation 0\no 9 0\no 10 0\nr alpha 0\ncomplete\n", "sizes");
+}
+
+/* What was there before the row was made is another's. */
+static void test_inherited(const struct look_request *request)
+{
+	time_t now = time(NULL);
+	struct look seen;
+	const struct found *alpha;
+
+	look(request, &seen);
+	alpha = look_find(&seen, FOUND_RUNTIME, "alpha");
+	if (ok(alpha && (alpha->number == 0 || (alpha->number > now - 100 && alpha->number <= now)), "when a directory was made")) {
+		seen.found[alpha - seen.found].number = now;   /* where the file system does not know */
+		ok(!look_is_inherited(&seen, "alpha", alpha->number), "a row of the same second");
+		ok(!look_is_inherited(&seen, "alpha", alpha->number - 9), "an older row");
+		ok(!look_is_inherited(&seen, "alpha", 0), "a row that does not say");
+		ok(!look_is_inherited(&seen, "alpha", now + 1000), "a row of a time to come");
+		ok(!look_is_inherited(&seen, "beta", now), "no directory");
+		seen.found[alpha - seen.found].number -= 9;
+		ok(look_is_inherited(&seen, "alpha", now), "a newer row");
+		seen.found[alpha - seen.found].number = 0;
+		ok(!look_is_inherited(&seen, "alpha", now), "a file system that does not know");
+	}
+	look_done(&seen);
 }
 
 /* A process with that command line stands for a server. */
@@ -107,6 +132,7 @@ int main(void)
 	make_root();
 	(void) chmod(".", 0755);
 	test_found(&request);
+	test_inherited(&request);
 	test_port(request, "+hostport", "27015", 27015);
 	test_port(request, "+hostport", "27015x", 0);
 	test_port(request, "+hostport", "70000", 0);

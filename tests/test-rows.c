@@ -11,14 +11,14 @@
 
 #define STREAM(string) string, sizeof(string) - 1
 #define HEAD "left4me last-good 2\n"
-#define I "generator_instances name port arguments enabled\0"
+#define I "generator_instances name port arguments enabled created\0"
 #define L "generator_layers instance position overlay\0"
 #define O "generator_overlays id name script\0"
 #define END "end\0"
 #define EMPTY HEAD I L O END
 #define INSTANCES(values) HEAD I values L O END
 #define V1 "left4me last-good 1\n"
-#define ROW "s1 a\0i5 27015\0s0 \0i1 1\0"
+#define ROW "s1 a\0i5 27015\0s0 \0i1 1\0n0 \0"
 #define NUMBER_40 "0123456789012345678901234567890123456789"
 
 /* In a block of its own size, so that a sanitizer sees the first byte beyond. */
@@ -68,9 +68,10 @@ static void make_stream(struct text *out)
 {
 	text_puts(out, ROWS_HEADER);
 	rows_put_view(out, VIEW_INSTANCES);
-	put(out, VALUE_TEXT, "alpha"), put(out, VALUE_INTEGER, "27015"), put(out, VALUE_TEXT, "+map x"), put(out, VALUE_INTEGER, "1");
+	put(out, VALUE_TEXT, "alpha"), put(out, VALUE_INTEGER, "27015"), put(out, VALUE_TEXT, "+map x"), put(out, VALUE_INTEGER, "1"),
+		put(out, VALUE_INTEGER, "1795919980");
 	rows_put_value(out, VALUE_TEXT, "a\0b", 3);
-	put(out, VALUE_REAL, "27015.0"), put(out, VALUE_NULL, ""), put(out, VALUE_BLOB, "12");
+	put(out, VALUE_REAL, "27015.0"), put(out, VALUE_NULL, ""), put(out, VALUE_BLOB, "12"), put(out, VALUE_NULL, "");
 	rows_put_view(out, VIEW_LAYERS);
 	put(out, VALUE_TEXT, "alpha"), put(out, VALUE_INTEGER, "-1"), put(out, VALUE_INTEGER, "9223372036854775807");
 	rows_put_view(out, VIEW_OVERLAYS);
@@ -143,48 +144,48 @@ static void test_tables(void)
 		{ "version 1 with a row", STREAM(V1 "generator_instances\0" ROW "generator_layers\0generator_overlays\0" END), false },
 		{ "views of version 1 under a newer header", STREAM(HEAD "generator_instances\0" ROW L O END), false },
 		{ "columns under the header of version 1", STREAM(V1 I ROW L O END), false },
-		{ "five rows of four columns where another wrote four of five", STREAM(HEAD "generator_instances name port arguments enabled gone\0"
-								       ROW ROW ROW ROW ROW L O END), false },
-		{ "a column less", STREAM(HEAD "generator_instances name port arguments\0" L O END), false },
-		{ "a column more", STREAM(HEAD "generator_instances name port arguments enabled more\0" L O END), false },
-		{ "a column of another name", STREAM(HEAD "generator_instances name port options enabled\0" L O END), false },
-		{ "columns in another order", STREAM(HEAD "generator_instances port name arguments enabled\0" L O END), false },
-		{ "a column twice", STREAM(HEAD "generator_instances name port arguments arguments\0" L O END), false },
+		{ "six rows of five columns where another wrote five of six", STREAM(HEAD "generator_instances name port arguments enabled created gone\0"
+								       ROW ROW ROW ROW ROW ROW L O END), false },
+		{ "a column less", STREAM(HEAD "generator_instances name port arguments enabled\0" L O END), false },
+		{ "a column more", STREAM(HEAD "generator_instances name port arguments enabled created more\0" L O END), false },
+		{ "a column of another name", STREAM(HEAD "generator_instances name port options enabled created\0" L O END), false },
+		{ "columns in another order", STREAM(HEAD "generator_instances port name arguments enabled created\0" L O END), false },
+		{ "a column twice", STREAM(HEAD "generator_instances name port arguments arguments created\0" L O END), false },
 		{ "a layer's column less", STREAM(HEAD I "generator_layers instance position\0" O END), false },
 		{ "an overlay's column of another name", STREAM(HEAD I L "generator_overlays id title script\0" END), false },
 		{ "an overlay's column more", STREAM(HEAD I L "generator_overlays id name script kind\0" END), false },
 		{ "a view without columns", STREAM(HEAD "generator_instances\0" L O END), false },
-		{ "a blank behind the columns", STREAM(HEAD "generator_instances name port arguments enabled \0" L O END), false },
+		{ "a blank behind the columns", STREAM(HEAD "generator_instances name port arguments enabled created \0" L O END), false },
 		{ "no end", STREAM(HEAD I L O), false },
 		{ "an end without its NUL", EMPTY, sizeof(EMPTY) - 2, false },
 		{ "something behind the end", STREAM(EMPTY "\0"), false },
 		{ "two ends", STREAM(EMPTY END), false },
 		{ "views in another order", STREAM(HEAD L I O END), false },
 		{ "a view twice", STREAM(HEAD I I L O END), false },
-		{ "a good row", STREAM(INSTANCES("s1 a\0i1 1\0s0 \0i1 1\0")), true },
-		{ "three of four columns", STREAM(INSTANCES("s1 a\0i1 1\0s0 \0")), false },
-		{ "five columns", STREAM(INSTANCES("s1 a\0i1 1\0s0 \0i1 1\0i1 1\0")), false },
-		{ "an unknown type", STREAM(INSTANCES("x1 a\0i1 1\0s0 \0i1 1\0")), false },
-		{ "no type", STREAM(INSTANCES("\0i1 1\0s0 \0i1 1\0")), false },
-		{ "no length", STREAM(INSTANCES("s a\0i1 1\0s0 \0i1 1\0")), false },
-		{ "no blank", STREAM(INSTANCES("s1a\0i1 1\0s0 \0i1 1\0")), false },
-		{ "a length too short", STREAM(INSTANCES("s1 ab\0i1 1\0s0 \0i1 1\0")), false },
-		{ "a length too long", STREAM(INSTANCES("s2 a\0i1 1\0s0 \0i1 1\0")), false },
-		{ "a length beyond the end", STREAM(INSTANCES("s4000 a\0i1 1\0s0 \0i1 1\0")), false },
-		{ "a length beyond the limit", STREAM(INSTANCES("s4097 a\0i1 1\0s0 \0i1 1\0")), false },
-		{ "a length of 2^64 + 1", STREAM(INSTANCES("s18446744073709551617 a\0i1 1\0s0 \0i1 1\0")), false },
-		{ "a negative length", STREAM(INSTANCES("s-1 a\0i1 1\0s0 \0i1 1\0")), false },
-		{ "a text that holds a record", STREAM(INSTANCES("s5 a\0end\0i1 1\0s0 \0i1 1\0")), true },
-		{ "a NULL of one byte", STREAM(INSTANCES("n1 a\0i1 1\0s0 \0i1 1\0")), false },
-		{ "an integer of nothing", STREAM(INSTANCES("s1 a\0i0 \0s0 \0i1 1\0")), false },
-		{ "an integer of letters", STREAM(INSTANCES("s1 a\0i2 1a\0s0 \0i1 1\0")), false },
-		{ "an integer with a newline", STREAM(INSTANCES("s1 a\0i2 1\n\0s0 \0i1 1\0")), false },
-		{ "an integer with a NUL", STREAM(INSTANCES("s1 a\0i3 1\0" "2\0s0 \0i1 1\0")), false },
-		{ "an integer of 21 digits", STREAM(INSTANCES("s1 a\0i21 123456789012345678901\0s0 \0i1 1\0")), false },
-		{ "a real with a newline", STREAM(INSTANCES("s1 a\0f2 1\n\0s0 \0i1 1\0")), false },
-		{ "a real of 40 bytes", STREAM(INSTANCES("s1 a\0f40 " NUMBER_40 "\0s0 \0i1 1\0")), false },
-		{ "a blob's length of letters", STREAM(INSTANCES("s1 a\0b1 x\0s0 \0i1 1\0")), false },
-		{ "a long text's length of letters", STREAM(INSTANCES("s1 a\0l2 %n\0s0 \0i1 1\0")), false },
+		{ "a good row", STREAM(INSTANCES("s1 a\0i1 1\0s0 \0i1 1\0n0 \0")), true },
+		{ "four of five columns", STREAM(INSTANCES("s1 a\0i1 1\0s0 \0i1 1\0")), false },
+		{ "six columns", STREAM(INSTANCES("s1 a\0i1 1\0s0 \0i1 1\0i1 1\0n0 \0")), false },
+		{ "an unknown type", STREAM(INSTANCES("x1 a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
+		{ "no type", STREAM(INSTANCES("\0i1 1\0s0 \0i1 1\0n0 \0")), false },
+		{ "no length", STREAM(INSTANCES("s a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
+		{ "no blank", STREAM(INSTANCES("s1a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
+		{ "a length too short", STREAM(INSTANCES("s1 ab\0i1 1\0s0 \0i1 1\0n0 \0")), false },
+		{ "a length too long", STREAM(INSTANCES("s2 a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
+		{ "a length beyond the end", STREAM(INSTANCES("s4000 a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
+		{ "a length beyond the limit", STREAM(INSTANCES("s4097 a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
+		{ "a length of 2^64 + 1", STREAM(INSTANCES("s18446744073709551617 a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
+		{ "a negative length", STREAM(INSTANCES("s-1 a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
+		{ "a text that holds a record", STREAM(INSTANCES("s5 a\0end\0i1 1\0s0 \0i1 1\0n0 \0")), true },
+		{ "a NULL of one byte", STREAM(INSTANCES("n1 a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
+		{ "an integer of nothing", STREAM(INSTANCES("s1 a\0i0 \0s0 \0i1 1\0n0 \0")), false },
+		{ "an integer of letters", STREAM(INSTANCES("s1 a\0i2 1a\0s0 \0i1 1\0n0 \0")), false },
+		{ "an integer with a newline", STREAM(INSTANCES("s1 a\0i2 1\n\0s0 \0i1 1\0n0 \0")), false },
+		{ "an integer with a NUL", STREAM(INSTANCES("s1 a\0i3 1\0" "2\0s0 \0i1 1\0n0 \0")), false },
+		{ "an integer of 21 digits", STREAM(INSTANCES("s1 a\0i21 123456789012345678901\0s0 \0i1 1\0n0 \0")), false },
+		{ "a real with a newline", STREAM(INSTANCES("s1 a\0f2 1\n\0s0 \0i1 1\0n0 \0")), false },
+		{ "a real of 40 bytes", STREAM(INSTANCES("s1 a\0f40 " NUMBER_40 "\0s0 \0i1 1\0n0 \0")), false },
+		{ "a blob's length of letters", STREAM(INSTANCES("s1 a\0b1 x\0s0 \0i1 1\0n0 \0")), false },
+		{ "a long text's length of letters", STREAM(INSTANCES("s1 a\0l2 %n\0s0 \0i1 1\0n0 \0")), false },
 	};
 
 	for (size_t i = 0; i < ELEMENTS(table); i++) {

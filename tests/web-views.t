@@ -78,6 +78,12 @@ awk -v json="$json" '/AS arguments,$/ { sub("blueprints.arguments", json) } 1' "
 is "$(render "$SCRATCH/json.db")/$?" /0 "arguments that are a JSON list"
 has 10 '^ExecStart=.*\+map.* .*c1m1_hotel' "become words"
 has 8 '^ExecStart=.* \+hostport 27008' "and none where there is no blueprint"
+cp "$db" "$SCRATCH/created.db"
+sqlite3 "$SCRATCH/created.db" "ALTER TABLE servers ADD created_at DATETIME; UPDATE servers SET created_at = '2026-11-29 02:39:40.123456'"
+created=$(sed -n 's/^--  *\(, unixepoch(.*\)$/\1/p' "$views")
+awk -v created="$created" '/AS enabled$/ { $0 = $0 created } 1' "$views" | sqlite3 -bail "$SCRATCH/created.db"
+is "$(render "$SCRATCH/created.db")/$?" /0 "a time at which rows were made"
+is "$(sqlite3 "$SCRATCH/created.db" "SELECT DISTINCT created FROM generator_instances")" 1795919980 "in seconds"
 
 # --- the cost -------------------------------------------------------------------------------------------------------------
 

@@ -13,8 +13,23 @@ CREATE TABLE servers (
 	title     TEXT    NOT NULL,
 	port      INTEGER NOT NULL UNIQUE CHECK (typeof(port) = 'integer' AND port BETWEEN 1 AND 65535),
 	arguments TEXT    NOT NULL DEFAULT '' CHECK (length(CAST(arguments AS BLOB)) <= 4096),
-	enabled   INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1))
+	enabled   INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
+	created   INTEGER DEFAULT (unixepoch())
 ) WITHOUT ROWID;
+
+-- A name is never used again, so that a new server does not inherit the files of a deleted one. To give it free: remove
+-- runtime/NAME, then its row here.
+CREATE TABLE former_servers (name TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID;
+CREATE TRIGGER server_deleted AFTER DELETE ON servers BEGIN
+	INSERT OR IGNORE INTO former_servers VALUES (OLD.name);
+END;
+CREATE TRIGGER server_renamed AFTER UPDATE OF name ON servers WHEN NEW.name <> OLD.name BEGIN
+	INSERT OR IGNORE INTO former_servers VALUES (OLD.name);
+	SELECT RAISE(ABORT, 'the name was another server''s') FROM former_servers WHERE name = NEW.name;
+END;
+CREATE TRIGGER server_inserted BEFORE INSERT ON servers BEGIN
+	SELECT RAISE(ABORT, 'the name was another server''s') FROM former_servers WHERE name = NEW.name;
+END;
 
 -- AUTOINCREMENT: an id is never used again, so that a new overlay does not inherit the directory of a deleted one.
 CREATE TABLE overlays (

@@ -8,9 +8,10 @@ DROP VIEW IF EXISTS generator_instances;
 DROP VIEW IF EXISTS generator_layers;
 DROP VIEW IF EXISTS generator_overlays;
 
--- In the order of name. Name [a-z0-9][a-z0-9_-]{0,63}; port within the host's range; arguments split at blanks; enabled 0 or 1.
+-- In the order of name. Name [a-z0-9][a-z0-9_-]{0,63}; port within the host's range; arguments split at blanks; enabled 0 or 1;
+-- created in seconds since 1970, or NULL; a view may lack it.
 CREATE VIEW generator_instances AS
-	SELECT name, port, arguments, enabled FROM servers;
+	SELECT name, port, arguments, enabled, created FROM servers;
 
 -- In the order of instance, position. Instance: a name above; position: 1 = topmost; overlay: an id below. The installation
 -- is not listed.

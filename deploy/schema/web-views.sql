@@ -27,6 +27,9 @@ CREATE INDEX generator_servers ON servers (CAST(id AS TEXT), blueprint_id);
 -- Line breaks in arguments are refused, so a text of several lines becomes one line. If the column holds a JSON list of
 -- words, replace blueprints.arguments by
 --     (SELECT group_concat(value, ' ') FROM json_each(blueprints.arguments))
+-- Where the table says when a row was made, as text in UTC, `check` and `status` can tell an earlier server's files from a server's
+-- own. Add behind enabled
+--     , unixepoch(servers.created_at) AS created
 CREATE VIEW generator_instances AS
 	SELECT CAST(servers.id AS TEXT) AS name,
 	       servers.port AS port,

@@ -211,10 +211,18 @@ check_finds "^instance 'gamma': its port 27016 is held by $(unit beta), which wa
 sql "DELETE FROM server_overlays WHERE server = 'beta'; DELETE FROM servers WHERE name = 'beta'"
 check_finds "^instance 'gamma': its port 27016 is held by $(unit beta), which runs without a row: systemctl stop $(unit beta)$" \
 	"a port of a server that runs without a row"
-sql "UPDATE servers SET port = 27017 WHERE name = 'gamma'"
+sql "UPDATE servers SET port = 27017 WHERE name = 'gamma'; DELETE FROM former_servers"
+sleep 1
 insert_server beta 27016 1 3
 reload
-check_is_clean "the former rows"
+start_check "a new row under an old name"
+is "$?/$(check)" "0/warning: instance 'beta': $STATE/runtime/beta is older than the row: it has files of an earlier server of that name; stop the server and remove the directory, unless they are meant" \
+	"a new row under an old name is a warning"
+like "$(left4me-generator status beta | tr -s ' \n' ' ')" "runtime/beta is older than the row: files of an earlier server $" "status says so, too"
+systemctl stop "$(unit beta)"
+rm -r "$STATE/runtime/beta"
+systemctl start "$(unit beta)"
+check_is_clean "the directory removed: the former rows"
 
 # A directory without a row, before a new row can take it over.
 runuser -u left4me -- mkdir "$STATE/runtime/former"

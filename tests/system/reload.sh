@@ -100,7 +100,7 @@ is "$(failed_units)" "" "no failed unit"
 # --- the worker ---------------------------------------------------------------------------------------------------------
 
 left4me_worker() { runuser -u left4me -- env -C "$STATE" python3 "$PWD/left4me-worker" "$@"; }
-chmod 755 . && chmod 644 sandboxed_script.py && chmod 755 left4me-worker
+chmod 755 . && chmod 644 sandboxed_script.py a2s.py && chmod 755 left4me-worker
 sleep 3
 mark
 for number in {1..8}; do

@@ -68,6 +68,34 @@ step "log" log alpha
 like "$OUT" "^${second:0:8} srcds_run: -game left4dead2" "the log of this run"
 unlike "$OUT" "^${first:0:8}" "and not that of the run before"
 
+# --- a server on which people play ----------------------------------------------------------------------------------------
+
+insert_overlay 11
+put 755 "$STATE/overlays/11/srcds_run" <a2s-server
+insert_server busy 27040 0 11
+step "reload with a server on which people play" reload
+step "start busy" start busy
+ok "busy is ready" wait_for 20 is_ready busy
+busy=$(invocation busy)
+sql "UPDATE servers SET port = 27041 WHERE name = 'busy'"
+step "reload with another port" reload
+! worker drain busy 0
+is "$ERR" "left4me-worker: not restarted: 2 on busy" "two play, and a bot, on the port that it was started with"
+is "$(invocation busy)" "$busy" "so it is left alone"
+! worker drain alpha 0
+is "$ERR" "left4me-worker: not restarted: alpha does not answer" "what does not answer is no empty server"
+step "drain" drain busy 60
+ok "busy is ready again" wait_for 20 is_ready busy
+is "$(said_by "$busy" | grep asked | sort -r | paste -sd,)" "asked: 2 play,asked: 1 play,asked: 0 play" "it was asked until nobody played"
+step "status of busy" status busy
+is "$OUT" "busy running " "and restarted, so that nothing waits any more"
+step "stop busy" stop busy
+! worker drain busy
+is "$ERR" "left4me-worker: busy is stopped: there is nothing to drain" "a server that does not run"
+delete_server busy
+
+# --- a row that goes -------------------------------------------------------------------------------------------------------
+
 delete_server alpha
 pid=$(property left4me-server@alpha MainPID)
 step "reload without the row" reload

@@ -27,6 +27,9 @@ enum { SCRIPT_MAX = 1024 * 1024 };
 #define SERVER_UNIT "left4me-server@"
 #define BUILD_UNIT "build-overlay@"
 
+/* What ".service" follows in the name of the unit that builds the installation. */
+#define UPDATE_UNIT "left4me-update"
+
 /* An instance name: [a-z0-9][a-z0-9_-]{0,63}. It is a file name, a unit name and a word in sudoers. */
 bool valid_name(const char *name);
 

@@ -1,6 +1,6 @@
 /*
- * left4me-overlay mounts and unmounts the overlay of one server instance, and checks in a unit what it sees; see
- * left4me-overlay(8). This file has the clean start and the command line, overlay-verbs.c the verbs, overlay-mount.c
+ * left4me-overlay mounts and unmounts the overlay of one server instance, builds layers in generations, and checks in a unit
+ * what it sees; see left4me-overlay(8). This file has the clean start and the command line, overlay-verbs.c the verbs, overlay-mount.c
  * what needs privilege, overlay-enter.c the verb that has none.
  */
 #include <errno.h>
@@ -19,7 +19,7 @@
 static const char usage[] =
 	"usage: left4me-overlay [--root=DIR] [--dry-run] mount [--started=LIST] NAME LAYER...\n"
 	"       left4me-overlay [--root=DIR] [--dry-run] umount NAME\n"
-	"       left4me-overlay [--root=DIR] build|commit|discard ID\n"
+	"       left4me-overlay [--root=DIR] build|commit|discard ID|installation\n"
 	"       left4me-overlay [--root=DIR] collect\n"
 	"       left4me-overlay enter UNIT -- COMMAND [ARGUMENT...]\n"
 	"\n"
@@ -155,7 +155,7 @@ static int take_started(char **words, struct request *request)
 
 static void check_name(const struct verb *verb, const char *name)
 {
-	if (verb->of == OVERLAY && !valid_id(name))
+	if (verb->of == OVERLAY && strcmp(name, INSTALLATION) != 0 && !valid_id(name))
 		die(EXIT_USAGE, 0, "'%s' is not the id of an overlay", name);
 	if (verb->of == INSTANCE && !valid_name(name))
 		die(EXIT_USAGE, 0, "'%s' is not the name of an instance", name);

@@ -7,6 +7,14 @@
 
 #include "overlay-verbs.h"
 
+/*
+ * What `enter` sets on the overlay once the script has succeeded. That PID 1 goes on to commit is not enough. With
+ * PrivatePIDs= systemd 257 starts a process that forks the script's, tells PID 1 which that is, and exits with 0; PID 1 reaps
+ * whatever child has ended before it looks for messages that came in the meantime, so that once in a while it takes
+ * the end of that process for the script's.
+ */
+#define BUILD_SUCCEEDED "user.left4me.succeeded"
+
 /* Mounts it on the build's anchor, over a fresh upper directory, and notes what the unit is to see. */
 void verb_build(const struct request *request);
 

@@ -6,9 +6,12 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "name.h"
+#include "overlay-build.h"
 #include "overlay-say.h"
 #include "overlay-view.h"
 
@@ -31,6 +34,11 @@ static bool is_build(const char *unit)
 	const char *id = without_prefix(unit, BUILD_UNIT);
 
 	return id && valid_id(id);
+}
+
+static bool is_update(const char *unit)
+{
+	return strcmp(unit, UPDATE_UNIT) == 0;
 }
 
 /*
@@ -65,6 +73,38 @@ static void check_address_filter(void)
 		die(EXIT_FAILED, 0, "address filter not enforced: the kernel does not filter for systemd (BPF)");
 }
 
+/* As the first process of its PID namespace this one is given all orphans of it. */
+static int wait_for(pid_t script)
+{
+	pid_t ended;
+	int status;
+
+	do {
+		ended = wait(&status);
+		if (ended < 0 && errno != EINTR)
+			die(EXIT_FAILED, errno, "cannot wait for the command");
+	} while (ended != script);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* What else runs in the PID namespace ends with this process. */
+_Noreturn static void run_build(char **command)
+{
+	pid_t script = fork();
+	int status;
+
+	if (script < 0)
+		die(EXIT_FAILED, errno, "cannot start '%s'", command[0]);
+	if (script == 0) {
+		(void) execv(command[0], command);
+		die(EXIT_FAILED, errno, "cannot execute '%s'", command[0]);
+	}
+	status = wait_for(script);
+	if (status == 0 && setxattr("/overlay", BUILD_SUCCEEDED, "1", 1, 0) < 0)
+		die(EXIT_FAILED, errno, "cannot set the attribute " BUILD_SUCCEEDED " of '/overlay'");
+	_exit(status);
+}
+
 /* The index of the verb, or argc. The options before it are those of the other verbs, which systemd passes to all. */
 static int verb_index(int argc, char **argv)
 {
@@ -88,13 +128,15 @@ _Noreturn void verb_enter(int argc, char **argv)
 
 	if (!words[0] || !words[1] || strcmp(words[1], "--") != 0 || !words[2])
 		die(EXIT_USAGE, 0, "enter needs a unit, -- and a command; see --help");
-	if (!is_server(words[0]) && !is_build(words[0]))
-		die(EXIT_USAGE, 0, "'%s' is neither " SERVER_UNIT "NAME nor " BUILD_UNIT "ID", words[0]);
+	if (!is_server(words[0]) && !is_build(words[0]) && !is_update(words[0]))
+		die(EXIT_USAGE, 0, "'%s' is neither " SERVER_UNIT "NAME nor " BUILD_UNIT "ID nor " UPDATE_UNIT, words[0]);
 	check_view(words[0]);
-	if (is_build(words[0])) {
+	if (!is_server(words[0]))
 		check_sandbox();
+	if (is_build(words[0]))
 		check_address_filter();
-	}
+	if (!is_server(words[0]))
+		run_build(words + 2);
 	(void) execv(words[2], words + 2);
 	die(EXIT_FAILED, errno, "cannot execute '%s'", words[2]);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base.h"
+#include "name.h"
 #include "overlay-anchor.h"
 #include "overlay-directory.h"
 #include "overlay-instance.h"
@@ -24,18 +25,18 @@
 
 void generations_done(struct generations *generations)
 {
-	closep(&generations->overlays);
+	closep(&generations->parent);
 	closep(&generations->top);
 	closep(&generations->own);
-	freep(&generations->overlay_path);
+	freep(&generations->path);
 	freep(&generations->own_path);
 }
 
-static bool has_owner_of(int overlays, int own, const char *path, struct stat *ret_owner)
+static bool has_owner_of(int parent, int own, const char *path, struct stat *ret_owner)
 {
 	struct stat state;
 
-	if (fstat(overlays, ret_owner) < 0 || fstat(own, &state) < 0)
+	if (fstat(parent, ret_owner) < 0 || fstat(own, &state) < 0)
 		die(EXIT_FAILED, errno, "cannot look at '%s'", path);
 	return state.st_uid == ret_owner->st_uid && state.st_gid == ret_owner->st_gid;
 }
@@ -50,7 +51,7 @@ static int open_own(const struct generations *generations)
 }
 
 /*
- * Only what is made here is given to the owner of overlays: that user may have put another directory of root's in the place of
+ * Only what is made here is given to the owner of PARENT: that user may have put another directory of root's in the place of
  * .left4me. An empty one, of a helper that was killed before it could give it away, is made anew.
  */
 static int make_own(const struct generations *generations)
@@ -58,59 +59,67 @@ static int make_own(const struct generations *generations)
 	int own = open_own(generations);
 	struct stat owner;
 
-	if (own >= 0 && has_owner_of(generations->overlays, own, generations->own_path, &owner))
+	if (own >= 0 && has_owner_of(generations->parent, own, generations->own_path, &owner))
 		return own;
 	closep(&own);
 	if (unlinkat(generations->top, generations->id, AT_REMOVEDIR) < 0 && errno != ENOENT)
-		die(EXIT_FAILED, errno, "'%s' belongs to another user than overlays, and cannot be removed",
+		die(EXIT_FAILED, errno, "'%s' belongs to another user than the directory above, and cannot be removed",
 		    generations->own_path);
 	if (mkdirat(generations->top, generations->id, 0700) < 0)
 		die(EXIT_FAILED, errno, "cannot make '%s'", generations->own_path);
 	own = open_own(generations);
 	if (own < 0)
 		die(EXIT_FAILED, -own, "cannot open '%s'", generations->own_path);
-	if (!has_owner_of(generations->overlays, own, generations->own_path, &owner) &&
+	if (!has_owner_of(generations->parent, own, generations->own_path, &owner) &&
 	    fchown(own, owner.st_uid, owner.st_gid) < 0)
 		die(EXIT_FAILED, errno, "cannot give '%s' to its user", generations->own_path);
 	return own;
 }
 
-static void make_directories(struct generations *generations, const char *overlays)
+static void make_directories(struct generations *generations, const char *parent)
 {
-	generations->top = open_own_directory(generations->overlays, overlays, GENERATIONS, 0700);
+	generations->top = open_own_directory(generations->parent, parent, GENERATIONS, 0700);
 	generations->own = make_own(generations);
 }
 
-static void find_directories(struct generations *generations, const char *overlays)
+static void find_directories(struct generations *generations, const char *parent)
 {
 	const int flags = O_RDONLY | O_DIRECTORY;
 
-	generations->top = opened(open_beneath(generations->overlays, GENERATIONS, flags, 0), true, overlays, GENERATIONS);
+	generations->top = opened(open_beneath(generations->parent, GENERATIONS, flags, 0), true, parent, GENERATIONS);
 	if (generations->top < 0)
 		return;
-	check_own(generations->top, overlays, GENERATIONS);
-	generations->own = opened(open_beneath(generations->top, generations->id, flags, 0), true, overlays, GENERATIONS);
+	check_own(generations->top, parent, GENERATIONS);
+	generations->own = opened(open_beneath(generations->top, generations->id, flags, 0), true, parent, GENERATIONS);
+}
+
+static int open_parent(const char *root, bool of_installation, bool may_be_missing)
+{
+	const char *name = of_installation ? "." : "overlays";
+	cleanup_close int fd = open_root(root);
+
+	return opened(open_beneath(fd, name, O_RDONLY | O_DIRECTORY, 0), may_be_missing, root, name);
 }
 
 void open_generations(const char *root, const char *id, bool create, struct generations *ret_generations)
 {
-	cleanup_free char *overlays = xasprintf("%s/overlays", root);
-	cleanup_close int root_fd = open_root(root);
+	bool of_installation = strcmp(id, INSTALLATION) == 0;
+	cleanup_free char *parent = xasprintf("%s%s", root, of_installation ? "" : "/overlays");
 
 	*ret_generations = (struct generations){
 		.id = id,
-		.overlays = opened(open_beneath(root_fd, "overlays", O_RDONLY | O_DIRECTORY, 0), !create, root, "overlays"),
+		.parent = open_parent(root, of_installation, !create),
 		.top = -ENOENT,
 		.own = -ENOENT,
-		.overlay_path = xasprintf("%s/%s", overlays, id),
-		.own_path = xasprintf("%s/" GENERATIONS "/%s", overlays, id),
+		.path = xasprintf("%s/%s", parent, id),
+		.own_path = xasprintf("%s/" GENERATIONS "/%s", parent, id),
 	};
-	if (ret_generations->overlays < 0)
+	if (ret_generations->parent < 0)
 		return;
 	if (create)
-		make_directories(ret_generations, overlays);
+		make_directories(ret_generations, parent);
 	else
-		find_directories(ret_generations, overlays);
+		find_directories(ret_generations, parent);
 }
 
 struct text list_generations(const char *root)
@@ -200,7 +209,7 @@ static char **choose_garbage(const struct generations *generations, bool buildin
 	cleanup(pins_done) struct pins pins = read_pins();
 	char **list;
 
-	use_rights_of(generations->overlays, 0);
+	use_rights_of(generations->parent, 0);
 	if (!building)
 		retire(generations);
 	list = list_garbage(generations, &pins, building);
@@ -213,7 +222,7 @@ void collect_generations(const struct generations *generations, bool building)
 {
 	char **garbage = choose_garbage(generations, building);
 
-	use_rights_of(generations->overlays, 0);
+	use_rights_of(generations->parent, 0);
 	for (char **name = garbage; *name; name++) {
 		int r = remove_tree(generations->own, *name);
 
@@ -231,13 +240,13 @@ void exchange_generation(const struct generations *generations, int present)
 	int lock = lock_layers(true);
 	struct stat now, then;
 
-	if (fstat(present, &then) < 0 || fstatat(generations->overlays, generations->id, &now, AT_SYMLINK_NOFOLLOW) < 0)
-		die(EXIT_FAILED, errno, "cannot look at '%s'", generations->overlay_path);
+	if (fstat(present, &then) < 0 || fstatat(generations->parent, generations->id, &now, AT_SYMLINK_NOFOLLOW) < 0)
+		die(EXIT_FAILED, errno, "cannot look at '%s'", generations->path);
 	if (now.st_dev != then.st_dev || now.st_ino != then.st_ino)
-		die(EXIT_FAILED, 0, "'%s' was replaced during its build", generations->overlay_path);
-	use_rights_of(generations->overlays, 0);
-	if (renameat2(generations->own, NEW, generations->overlays, generations->id, RENAME_EXCHANGE) < 0)
-		die(EXIT_FAILED, errno, "cannot exchange '%s' for its new generation", generations->overlay_path);
+		die(EXIT_FAILED, 0, "'%s' was replaced during its build", generations->path);
+	use_rights_of(generations->parent, 0);
+	if (renameat2(generations->own, NEW, generations->parent, generations->id, RENAME_EXCHANGE) < 0)
+		die(EXIT_FAILED, errno, "cannot exchange '%s' for its new generation", generations->path);
 	retire(generations);
 	use_own_rights();
 	closep(&lock);

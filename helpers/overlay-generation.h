@@ -1,11 +1,12 @@
 /*
- * The generations of an overlay. ROOT/overlays/ID is the present one: a build never writes in it, but exchanges it
- * for a new one; the old one stays until no server has it mounted.
+ * The generations of an overlay or, with INSTALLATION as its id, of the game itself. PARENT/ID is the present one, where PARENT
+ * is ROOT/overlays or ROOT: a build never writes in it, but exchanges it for a new one; the old one stays until no server
+ * has it mounted.
  *
- * All that a build needs beside it lies in ROOT/overlays/.left4me/ID, on the same file system: `upper` and `work`
- * of its overlay, `new`, and old generations as old-N. ROOT/overlays/.left4me is root's, mode 0700, so that nobody,
- * whatever may become of the rest of ROOT, changes a generation that is hidden there; what lies in it belongs to
- * the owner of ROOT/overlays and is only touched with that owner's rights.
+ * All that a build needs beside it lies in PARENT/.left4me/ID, on the same file system: `upper` and `work` of its overlay,
+ * `new`, and old generations as old-N. PARENT/.left4me is root's, mode 0700, so that nobody, whatever may become of the
+ * rest of ROOT, changes a generation that is hidden there; what lies in it belongs to the owner of PARENT and is only
+ * touched with that owner's rights.
  */
 #pragma once
 
@@ -19,10 +20,10 @@
 /* Descriptors of directories, and where they are for messages. */
 struct generations {
 	const char *id;
-	int overlays;           /* ROOT/overlays, or -ENOENT */
-	int top;                /* ROOT/overlays/.left4me, or -ENOENT */
-	int own;                /* ROOT/overlays/.left4me/ID, or -ENOENT */
-	char *overlay_path;     /* ROOT/overlays/ID */
+	int parent;             /* PARENT, or -ENOENT */
+	int top;                /* PARENT/.left4me, or -ENOENT */
+	int own;                /* PARENT/.left4me/ID, or -ENOENT */
+	char *path;             /* PARENT/ID */
 	char *own_path;
 };
 

@@ -158,13 +158,17 @@ done
 mkdir -p "$jail$V" && mount --bind "$V" "$jail$V"
 cp "$overlay" "$jail/left4me-overlay"
 
-# built chroot|plain|filtered|whole: `enter` in it, see sandbox.py
+# built chroot|plain|filtered|whole [COMMAND...]: `enter` in it, see sandbox.py
 built()
 {
-	python3 "$here/sandbox.py" "$1" "$jail" /left4me-overlay enter "$unit" -- /bin/true 2>"$err"
+	kind=$1
+	shift
+	[ $# -gt 0 ] || set -- /bin/true
+	python3 "$here/sandbox.py" "$kind" "$jail" /left4me-overlay enter "$unit" -- "$@" 2>"$err"
 	status=$?
 	return $status
 }
+succeeded() { getfattr --absolute-names -d -m user.left4me "/run/left4me/overlay/$1/merged" | grep -c 'succeeded="1"'; } # ID
 mount --bind /run/left4me/overlay/2/merged "$jail/overlay"
 built chroot
 said 1 "the sandbox is not in force: .*PrivatePIDs= needs systemd 257" "without a PID namespace of its own nothing is built"
@@ -172,8 +176,15 @@ built plain
 said 1 "the sandbox is not in force: no system call is filtered" "... nor without a system call filter"
 built filtered
 said 1 "address filter not enforced" "... nor where the kernel lets a datagram to the loopback address pass"
-built whole
-is "$status" 0 "with all of it it goes on"
+built whole /bin/sh -c 'exit 3'
+is "$status/$(succeeded 2)" 3/0 "a script that fails gives its status, and has not succeeded"
+# shellcheck disable=SC2016 # for that shell
+built whole /bin/sh -c 'kill -9 $$'
+is "$status/$(succeeded 2)" 137/0 "... and one that is killed"
+built whole /nonexistent
+said 1 "cannot execute '/nonexistent': No such file" "... and one that is not there"
+built whole /bin/sh -c '(sleep 1000 &) ; exit 0'
+is "$status/$(succeeded 2)" 0/1 "with all of it it goes on, waits for the script alone, and shows its success"
 umount "$jail/overlay"
 for target in . runtime overlays/1 overlays/2; do
 	mount --bind "$R/$target" "$jail/overlay"
@@ -186,6 +197,37 @@ run discard 2
 ok "discard removes the view of a build"
 run discard 2
 is "$status" 0 "... and is nothing if there is none"
+
+# --- the update of the installation
+
+unit=left4me-update
+mkdir "$R/steam"
+chown 980:981 "$R" "$R/installation" "$R/steam"
+run build installation
+is "$(tr '\0' '\n' <"$V/$unit" | cut -d' ' -f3-)" "/overlay
+$R/steam" "of an update /overlay and the program's home are noted"
+mkdir -p "$jail$R/steam"
+mount --bind /run/left4me/overlay/installation/merged "$jail/overlay"
+mount --bind "$R/steam" "$jail$R/steam"
+built chroot
+said 1 "the sandbox is not in force: .*PrivatePIDs= needs systemd 257" "without a PID namespace nothing is updated"
+built filtered /bin/sh -c 'echo new >/overlay/new'
+is "$status/$(succeeded installation)" 0/1 "an update needs no address filter"
+umount "$jail$R/steam"
+mount --bind "$R/overlays" "$jail$R/steam"
+built whole
+said 1 "'$R/steam' is not the directory" "... and another directory as its home is refused"
+umount "$jail$R/steam" "$jail/overlay"
+run commit installation
+is "$status/$(cat "$R/installation/new")" 0/new "what it made is the installation"
+run discard installation
+is "$(ls -A "$R/.left4me/installation" 2>/dev/null)" "" "... and nothing else is left"
+rm "$R/installation/new"
+mv "$R/steam" "$R/away"
+run build installation
+said 251 "cannot open '$R/steam'" "without the program's home there is no update"
+mv "$R/away" "$R/steam"
+run discard installation
 
 # --- nothing of the process changes
 

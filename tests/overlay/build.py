@@ -97,6 +97,11 @@ def failures():
     keeps("commit without a build", "no build of overlay 1 is in progress", 252)(helper("commit", "1"))
 
     build()
+    as_owner("rm -r many; echo half >half", SEEN)
+    leave(succeeded=False)
+    keeps("a script whose success nobody has seen", "is not known to have succeeded", 252)(helper("commit", "1"))
+
+    build()
     leave()
     os.rename(PRESENT, PRESENT + ".away")
     shutil.copytree(PRESENT + ".away", PRESENT, symlinks=True, ignore=shutil.ignore_patterns("sparse", "fifo"))

@@ -170,7 +170,7 @@ def kill_all():
     subprocess.run(["chown", "-R", f"{OWNER}:{GROUP}", f"{ROOT}/small"], check=True)
     subprocess.run(f"find {ROOT}/small -exec touch -h -d @1000000000 {{}} +", shell=True, check=True)
     killed("build", {"setns", "mkdirat", "symlinkat", "flock", "fsopen", "fsmount", "renameat", "move_mount"})
-    killed("commit", {"flock", "mkdirat", "linkat", "renameat2", "renameat", "utimensat"})
+    killed("commit", {"flock", "mkdirat", "linkat", "syncfs", "renameat2", "renameat", "utimensat"})
     killed("discard", {"flock", "umount2", "unlinkat"})
 
 

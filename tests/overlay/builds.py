@@ -113,7 +113,9 @@ def build():
     return made
 
 
-def leave():
+def leave(succeeded=True):
+    if succeeded:
+        os.setxattr(SEEN, "user.left4me.succeeded", b"1")       # as `enter` does
     subprocess.run(["umount", SEEN], check=True)
 
 
@@ -123,7 +125,7 @@ def built(script):
     if made.returncode:
         return made, None
     done = as_owner(script, SEEN)
-    leave()
+    leave(done.returncode == 0)
     committed = helper("commit", "1") if done.returncode == 0 else None
     return done, committed
 

@@ -143,6 +143,7 @@ install: all build/text/etc/left4me/left4me.conf build/text/man/left4me.conf.5
 	$(INSTALL) -D -m 644 -t $D$(DATADIR)/left4me/examples deploy/etc/left4me/host.env deploy/etc/left4me/web.env
 	$(INSTALL) -D -t $D$(DATADIR)/left4me/examples deploy/worker/left4me-worker
 	$(INSTALL) -D -m 644 -t $D$(DATADIR)/left4me/examples $(wildcard deploy/worker/*.py)
+	$(INSTALL) -D -t $D$(DATADIR)/left4me/examples deploy/steam/update-game
 	$(INSTALL) -D -t $D$(DATADIR)/left4me/examples deploy/metrics/left4me-metrics
 	$(INSTALL) -D -m 644 -t $D$(DATADIR)/left4me/examples $(wildcard deploy/metrics/left4me-metrics.*)
 	$(INSTALL) -D -t $D$(LIBEXECDIR) deploy/migrate-check

@@ -450,6 +450,7 @@ void config_load(const struct config_source *source, struct report *report, stru
 	config->overlay_limit = strtoul(config->host.overlays, NULL, 10);
 	config->strict_ports = value_is_yes(config->game.strict_ports);
 	config->unix_sockets = value_is_yes(config->build.unix_sockets);
+	config->web_may_update = *config->update.command && value_is_yes(config->update.web_may_start);
 	free(loader.cpus_place);
 	free(loader.env_ports_place);
 	*ret_config = *config;

@@ -30,10 +30,13 @@ struct config {
 	struct {
 		WORKSHOP_KEYS(KEY_FIELD)
 	} workshop;
+	struct {
+		UPDATE_KEYS(KEY_FIELD)
+	} update;
 
 	unsigned port_first, port_last;
 	size_t server_limit, overlay_limit;    /* so many rows get a unit */
-	bool web_enabled, strict_ports, unix_sockets;
+	bool web_enabled, strict_ports, unix_sockets, web_may_update;
 	char *reserved_cpus, *game_cpus;       /* AllowedCPUs= lists, both NULL when nothing is pinned */
 };
 

@@ -61,21 +61,28 @@ static void check_overlayfs(struct report *report)
 			       "after an upgrade of the kernel", kernel.release);
 }
 
-/* A build exchanges overlays/ID for a new tree, which no mount point can be. */
+/* A build exchanges overlays/ID, and an update the installation, for a new tree, which no mount point can be. */
 void host_check_mounts(const struct config *config, struct report *report)
 {
 	cleanup_free char *overlays = xasprintf("%s/overlays", config->host.root);
+	cleanup_free char *installation = xasprintf("%s/" INSTALLATION, config->host.root);
 	cleanup_text struct text table = TEXT_EMPTY;
 	char *rest, target[4096];
 
 	if (!read_file("/proc/self/mountinfo", &table))
 		return;
 	for (char *line = strtok_r(table.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-		const char *name = sscanf(line, "%*s %*s %*s %*s %4095s", target) == 1 ? path_below(target, overlays) : NULL;
+		const char *name;
 
+		if (sscanf(line, "%*s %*s %*s %*s %4095s", target) != 1)
+			continue;
+		name = path_below(target, overlays);
 		if (name && valid_id(name))
 			report_problem(report, target, "is a mount point: every build of overlay %s fails; mount the disk on "
 				       "'%s', or let the overlay be a directory of it", name, overlays);
+		if (*config->update.command && strcmp(target, installation) == 0)
+			report_problem(report, target, "is a mount point: every update of the game fails; mount the disk on '%s'",
+				       config->host.root);
 	}
 }
 

@@ -12,13 +12,14 @@
 /* --- what systemd has loaded ------------------------------------------------------------------------------ */
 
 /* A unit of each kind, with any instance: what systemd has for one it has for all. */
-enum { ANY_SERVER, ANY_BUILD, WEB, REFRESH, KINDS };
+enum { ANY_SERVER, ANY_BUILD, UPDATE, WEB, REFRESH, KINDS };
 static const struct kind {
 	const char *drop_in;           /* X of X.service.d */
 	const char *unit;
 } kinds[] = {
 	[ANY_SERVER] = { SERVER_UNIT, SERVER_UNIT "any.service" },
 	[ANY_BUILD] = { BUILD_UNIT, BUILD_UNIT "0.service" },
+	[UPDATE] = { UPDATE_UNIT, UPDATE_UNIT ".service" },
 	[WEB] = { "left4me-web", "left4me-web.service" },
 	[REFRESH] = { "left4me-workshop-refresh", "left4me-workshop-refresh.service" },
 };
@@ -48,7 +49,7 @@ static bool check_hardening(const struct kind *kind, const char *loaded, struct 
 }
 
 /*
- * What keeps servers and builds apart and has a value that older versions do not know. Such a version has the setting of the
+ * What keeps servers and builds, the update among them, apart and has a value that older versions do not know. Such a version has the setting of the
  * same name only as yes or no and ignores ours, or has no such setting, which sink_known() names: then `ignored` is NULL.
  */
 static const struct expected {
@@ -64,13 +65,12 @@ static const struct expected {
 #define EXPECTED_PROPERTIES "PrivatePIDs,PrivateUsersEx,PrivateTmpEx,ProtectControlGroupsEx,BindLogSockets,MemoryPressureWatch"
 
 /* Another value than ours is a drop-in's of the operator, who may have reasons. */
-static void check_value(const struct expected *expected, const char *value, bool of_server, const char *systemd,
-			struct report *report)
+static void check_value(const struct expected *expected, const char *value, size_t kind, const char *systemd, struct report *report)
 {
-	const char *unit = kinds[of_server ? ANY_SERVER : ANY_BUILD].unit;
-	const char *ours = of_server ? expected->server : expected->build;
+	const char *unit = kinds[kind].unit;
+	const char *ours = kind == ANY_SERVER ? expected->server : expected->build;
 
-	if (!value && expected->ignored && !of_server)
+	if (!value && expected->ignored && kind == ANY_BUILD)
 		report_problem(report, unit, "%s is ignored: %s does not know it", expected->ignored, systemd);
 	else if (value && ours && strcmp(value, ours) != 0)
 		report_warning(report, unit, "%s=%s is in force instead of %s, by a drop-in: systemctl cat %s",
@@ -200,8 +200,10 @@ char *host_check_systemd(struct report *report)
 
 void host_check_loaded(const struct config *config, const char *systemd, struct report *report)
 {
-	const char *const units[] = { kinds[ANY_SERVER].unit, kinds[ANY_BUILD].unit, kinds[WEB].unit, kinds[REFRESH].unit, NULL };
-	const bool wanted[] = { true, true, config->web_enabled, *config->workshop.refresh };
+	const char *const units[] = {
+		kinds[ANY_SERVER].unit, kinds[ANY_BUILD].unit, kinds[UPDATE].unit, kinds[WEB].unit, kinds[REFRESH].unit, NULL,
+	};
+	const bool wanted[] = { true, true, *config->update.command, config->web_enabled, *config->workshop.refresh };
 	cleanup(shown_done) struct shown shown = SHOWN_EMPTY;
 
 	if (manager_show("DropInPaths," EXPECTED_PROPERTIES, units, &shown) < 0 || shown.count != KINDS) {
@@ -210,11 +212,10 @@ void host_check_loaded(const struct config *config, const char *systemd, struct 
 		return;
 	}
 	for (size_t i = 0; i < KINDS; i++) {
-		if (!wanted[i] || !check_hardening(&kinds[i], shown_value(&shown, i, "DropInPaths"), report) || i > ANY_BUILD)
+		if (!wanted[i] || !check_hardening(&kinds[i], shown_value(&shown, i, "DropInPaths"), report) || i > UPDATE)
 			continue;
 		for (size_t e = 0; e < ELEMENTS(expectations); e++)
-			check_value(&expectations[e], shown_value(&shown, i, expectations[e].property), i == ANY_SERVER,
-				    systemd, report);
+			check_value(&expectations[e], shown_value(&shown, i, expectations[e].property), i, systemd, report);
 	}
 }
 

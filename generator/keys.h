@@ -86,4 +86,12 @@
 	KEY(workshop, command, TYPE_COMMAND, "flask --app l4d2web.app:create_app workshop-refresh", WORKSHOP_COMMAND, "", \
 	    "What refreshes them: a program below bin of venv, and its arguments.")
 
-#define KEYS(KEY) HOST_KEYS(KEY) WEB_KEYS(KEY) GAME_KEYS(KEY) BUILD_KEYS(KEY) WORKSHOP_KEYS(KEY)
+#define UPDATE_KEYS(KEY) \
+	KEY(update, command, TYPE_PROGRAM, "", UPDATE_COMMAND, "", \
+	    "What updates the game in /overlay: a program's path and its arguments. Empty: there is no left4me-update.service.") \
+	KEY(update, timeout, TYPE_TIME, "6h", UPDATE_TIMEOUT, "", \
+	    "Time limit of an update; its other limits are those of builds.") \
+	KEY(update, web_may_start, TYPE_YES_OR_NO, "no", UPDATE_BY_WEB, "", \
+	    "yes: the web application may start and stop it, and read its log.")
+
+#define KEYS(KEY) HOST_KEYS(KEY) WEB_KEYS(KEY) GAME_KEYS(KEY) BUILD_KEYS(KEY) WORKSHOP_KEYS(KEY) UPDATE_KEYS(KEY)

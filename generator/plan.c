@@ -240,6 +240,7 @@ static bool plan_host_unit(struct planning *planning, const char *unit, const ch
 static void plan_host_settings(struct planning *planning, const char *path, const char *unit, const char *old, const char *new)
 {
 	bool is_drop_in = strcmp(path, unit) != 0, running = runs(planning->sources, unit);
+	bool is_update = strcmp(unit, UPDATE_UNIT ".service") == 0;
 	cleanup_text struct text words = TEXT_EMPTY;
 	struct change *change;
 
@@ -249,8 +250,8 @@ static void plan_host_settings(struct planning *planning, const char *path, cons
 		return;        /* comments; or a drop-in that comes and goes with its unit */
 	change = add_change(planning->plan, PLAN_UNIT, !old ? '+' : !new ? '-' : '~', path, unit);
 	text_puts(&words, words.length ? "" : old ? "gone" : "new");
-	change->action = running && !strstr(unit, ".slice") && !strstr(unit, ".target") ? PLAN_RESTART : PLAN_NONE;
-	text_puts(&words, strstr(unit, ".slice") ? ": at the next start in it" : "");
+	change->action = running && !is_update && !strstr(unit, ".slice") && !strstr(unit, ".target") ? PLAN_RESTART : PLAN_NONE;
+	text_puts(&words, strstr(unit, ".slice") ? ": at the next start in it" : is_update ? ": at the next update" : "");
 	change->text = text_take(&words);
 }
 

@@ -34,6 +34,11 @@ static bool has_refresh(const struct picture *picture)
 	return *picture->config->workshop.refresh;
 }
 
+static bool has_update(const struct picture *picture)
+{
+	return *picture->config->update.command;
+}
+
 static bool has_pinning(const struct picture *picture)
 {
 	return picture->config->reserved_cpus;
@@ -92,6 +97,8 @@ static const struct output {
 	  "timers.target.wants", NULL },
 	{ OF_HOST, put_host, &template_workshop_refresh_hardening_conf, "left4me-workshop-refresh.service.d",
 	  "10-hardening.conf", has_refresh, NULL, NULL },
+	{ OF_HOST, put_host, &template_update_service, "", UPDATE_UNIT ".service", has_update, NULL, NULL },
+	{ OF_HOST, put_host, &template_update_hardening_conf, UPDATE_UNIT ".service.d", "10-hardening.conf", has_update, NULL, NULL },
 	{ OF_HOST, put_host, &template_activate_service, "", "left4me-activate.service", always, NULL, NULL },
 	{ OF_HOST, put_host, &template_activate_timer, "", "left4me-activate.timer", always, NULL, NULL },
 	{ OF_ORIGIN, want_activate, NULL, "", "left4me-activate.timer", always, "timers.target.wants", NULL },

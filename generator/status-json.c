@@ -22,7 +22,10 @@ static const char document[] =
 	"  'restart', restart, 'note', note, 'waits', json(iif(waits, 'true', 'false')))) AS value"
 	"  FROM (SELECT * FROM server ORDER BY rowid)),"
 	" builds AS (SELECT json_group_array(json_object('overlay', overlay, 'state', state, 'since', since,"
-	"  'exit', exit, 'exit_status', exit_status)) AS value FROM (SELECT * FROM build ORDER BY rowid)),"
+	"  'exit', exit, 'exit_status', exit_status)) AS value"
+	"  FROM (SELECT * FROM build WHERE overlay IS NOT NULL ORDER BY rowid)),"
+	" updates AS (SELECT json_object('state', state, 'since', since, 'exit', exit, 'exit_status', exit_status) AS value"
+	"  FROM build WHERE overlay IS NULL),"
 	" refusals AS (SELECT json_group_array(json_object('view', view, 'row', row, 'column', column_name,"
 	"  'server', server, 'overlay', overlay, 'reason', reason)) AS value"
 	"  FROM (SELECT * FROM refusal ORDER BY rowid)),"
@@ -30,6 +33,7 @@ static const char document[] =
 	"  FROM (SELECT * FROM directory ORDER BY rowid))"
 	"SELECT json_object('servers', json((SELECT value FROM servers)),"
 	" 'builds', json(iif(whole, (SELECT value FROM builds), 'null')),"
+	" 'update', json(ifnull((SELECT value FROM updates), 'null')),"
 	" 'refusals', json(iif(whole AND unknown IS NULL, (SELECT value FROM refusals), 'null')),"
 	" 'left_behind', json(iif(whole AND left_behind_known, (SELECT value FROM directories), 'null')),"
 	" 'reloaded', reloaded, 'problems', iif(reloaded IS NULL, NULL, problems),"
@@ -120,7 +124,7 @@ static int put_build(sqlite3 *db, const struct status *status, const struct unit
 {
 	struct row row = begin_row(db, "INSERT INTO build VALUES (?,?,?,?,?)");
 
-	put_number(&row, strtoll(build->name, NULL, 10));
+	put_number(&row, unit_is_update(build) ? UNIT_UNKNOWN : strtoll(build->name, NULL, 10));
 	put_string(&row, build->state == UNIT_FAILED ? "failed" :
 			 build->state == UNIT_STOPPING ? "stopping" : "running");
 	put_number(&row, seconds_of_day(status, build->since));

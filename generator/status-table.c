@@ -227,13 +227,14 @@ static void put_servers(const struct status *status, const struct status_screen 
 static void put_build(struct text *out, const struct unit *build, int64_t now)
 {
 	cleanup_free char *since = status_duration(now - build->since, false);
+	const char *name = unit_is_update(build) ? "update of the game" : build->name;
 
 	if (build->state == UNIT_FAILED && build->end_code == 1)
-		text_join(out, ", ", "%s failed %s ago (exit status %" PRId64 ")", build->name, since, build->end_status);
+		text_join(out, ", ", "%s failed %s ago (exit status %" PRId64 ")", name, since, build->end_status);
 	else if (build->state == UNIT_FAILED)
-		text_join(out, ", ", "%s failed %s ago (%s)", build->name, since, build->result);
+		text_join(out, ", ", "%s failed %s ago (%s)", name, since, build->result);
 	else
-		text_join(out, ", ", "%s %s for %s", build->name, build->state == UNIT_STOPPING ? "stopping" : "running", since);
+		text_join(out, ", ", "%s %s for %s", name, build->state == UNIT_STOPPING ? "stopping" : "running", since);
 }
 
 static char *builds_line(const struct status *status)

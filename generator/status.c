@@ -132,7 +132,7 @@ static void collect_builds(const struct units *units, struct status *status)
 	for (size_t i = 0; i < units->count; i++) {
 		const struct unit *unit = &units->units[i];
 
-		if (unit->kind != UNIT_BUILD || unit->state == UNIT_STOPPED)
+		if ((unit->kind != UNIT_BUILD && !unit_is_update(unit)) || unit->state == UNIT_STOPPED)
 			continue;
 		status->builds = grow_array(status->builds, status->build_count, sizeof(*status->builds));
 		status->builds[status->build_count++] = unit;

@@ -115,6 +115,11 @@ bool unit_is_up(const struct unit *unit)
 	return unit && unit->state != UNIT_STOPPED && unit->state != UNIT_FAILED;
 }
 
+bool unit_is_update(const struct unit *unit)
+{
+	return unit->kind == UNIT_OF_HOST && strcmp(unit->name, UPDATE_UNIT ".service") == 0;
+}
+
 bool unit_crashes(const struct unit *unit, int64_t now)
 {
 	return unit->state != UNIT_STOPPED && unit->restarts >= CRASHES_RESTARTS &&

@@ -49,6 +49,9 @@ const struct unit *units_find(const struct units *units, enum unit_kind kind, co
 /* Whether systemd has it up, on its way there or back, or will start it again; false for NULL. */
 bool unit_is_up(const struct unit *unit);
 
+/* Whether it is the update of the game. */
+bool unit_is_update(const struct unit *unit);
+
 /* Whether systemd starts it again and again: often already, and not long ago. `now` is of the monotonic clock. */
 bool unit_crashes(const struct unit *unit, int64_t now);
 

@@ -237,6 +237,13 @@ static bool is_command(const char *value)
 	return is_words(value) && *value != '.' && length == strcspn(value, " ");
 }
 
+static bool is_program(const char *value)
+{
+	cleanup_free char *path = xasprintf("%.*s", (int) strcspn(value, " "), value);
+
+	return *value == '\0' || (is_words(value) && is_path(path));
+}
+
 static bool is_host_cpus(const char *value)
 {
 	struct cpuset set;
@@ -277,6 +284,7 @@ static const struct {
 	[TYPE_ADDRESSES] = { is_addresses, 0, 0, "a list of addresses with prefix length, such as 203.0.113.7/32" },
 	[TYPE_WORDS] = { is_words, 0, 0, "words of printable ASCII without quotes and \\" },
 	[TYPE_COMMAND] = { is_command, 0, 0, "the name of a program, and arguments of printable ASCII without quotes and \\" },
+	[TYPE_PROGRAM] = { is_program, 0, 0, "the absolute path of a program, and arguments of printable ASCII without quotes and \\" },
 	[TYPE_CALENDAR] = { is_calendar, 0, 0, "a calendar expression such as *-*-* 04:00:00" },
 };
 

@@ -28,6 +28,7 @@ enum value_grammar {
 	TYPE_ADDRESSES,        /* prefixes, separated by blanks; may be empty */
 	TYPE_WORDS,            /* printable ASCII without quotes and backslash, separated by blanks; one at least */
 	TYPE_COMMAND,          /* the same; the first is a file's name */
+	TYPE_PROGRAM,          /* the same; the first is a TYPE_PATH; may be empty */
 	TYPE_CALENDAR,         /* the characters of systemd.time(7); may be empty */
 };
 

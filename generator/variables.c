@@ -74,6 +74,9 @@ static void set_commands(struct variables *variables, const struct config *confi
 	variables->command = escaped(config->workshop.command);
 	variable_set(variables, VAR_WEB_APPLICATION, variables->application);
 	variable_set(variables, VAR_WORKSHOP_COMMAND, variables->command + 1);
+	variables->update = escaped(config->update.command);
+	variable_set(variables, VAR_UPDATE_COMMAND, variables->update);
+	variable_set(variables, VAR_UPDATE_RULE, config->web_may_update ? UPDATE_UNIT : NULL);
 }
 
 /*
@@ -110,5 +113,6 @@ void variables_done(struct variables *variables)
 	free(variables->web_tasks);
 	free(variables->application);
 	free(variables->command);
+	free(variables->update);
 	*variables = (struct variables){ .overlay = NULL };
 }

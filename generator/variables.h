@@ -12,7 +12,7 @@
 	X(GAME_CPUS) X(RESERVED_CPUS) X(STRICT_PORTS) X(STRICT_DENY) \
 	X(BUILD_ADDRESS_FAMILIES) X(SOCKETPAIR) \
 	X(ROOT_TO_MASK) X(DATABASE_TO_MASK) X(HELPERS_TO_BIND) X(OVERLAY_HELPER) \
-	X(WEB_TASKS_MAX)
+	X(WEB_TASKS_MAX) X(UPDATE_RULE)
 
 /* Of one server or build. */
 #define UNIT_VARIABLES(X) \
@@ -36,7 +36,7 @@ struct variables {
 	struct variable of[VARIABLE_COUNT];
 	char *overlay, *fetch;         /* the helpers' command lines */
 	char *web_tasks;
-	char *application, *command;   /* the operator's words, each with a blank before it */
+	char *application, *command, *update;  /* the operator's words, each with a blank before it */
 };
 
 /* Those of keys and what follows from keys; borrows the configuration. The others have no text yet. */

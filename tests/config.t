@@ -70,8 +70,13 @@ KEYS = [
     ("workshop", "refresh", ["daily", "Mon..Fri *-*-* 03,15:30:00 Europe/Berlin", ""],
      ["daily\\", "$(reboot)", "%n", "x" * 101, "a_b", '"daily"', "daily = x", "[Service]"]),
     ("workshop", "command", ["manage.py refresh", "x", "flask $HOME %n ;"], ["", "/bin/sh", "../x y", "bin/x", ".x", "a% b", "x 'y'", "x\\"]),
+    ("update", "command", ["/usr/games/steamcmd +force_install_dir /overlay +login anonymous +app_update 222860 +quit", "/x $HOME 100% @a"],
+     ["steamcmd", "./x", "/x/../y", "/a%b", "/a:b c", "/x 'y'", "/x\\", "-/bin/true", "/"]),
+    ("update", "timeout", ["90min", "12h"], ["", "1d", "infinity", "0s"]),
+    ("update", "web_may_start", ["yes\n[update]\ncommand = /bin/true"], BAD_BOOLEANS),
 ]
-SILENT = {("host", "uid"), ("host", "gid"), ("host", "cpus"), ("host", "database"), ("game", "ports")}    # the good value is the default
+# the good value is the default, or nothing without another key
+SILENT = {("host", "uid"), ("host", "gid"), ("host", "cpus"), ("host", "database"), ("game", "ports"), ("update", "timeout")}
 
 for section, key, good_values, bad_values in KEYS:
     if (section, key) == ("host", "root"):       # the database follows it, so it is given here
@@ -98,7 +103,8 @@ default_text = "".join("[%s]\n%s = %s\n" % entry for entry in [
     ("build", "cpu_quota", "200%"), ("build", "timeout", "1h"), ("build", "unix_sockets", "no"),
     ("build", "resolv_conf", "/etc/left4me/sandbox-resolv.conf"), ("build", "denied_addresses", ""),
     ("workshop", "refresh", "*-*-* 04:00:00"),
-    ("workshop", "command", "flask --app l4d2web.app:create_app workshop-refresh")])
+    ("workshop", "command", "flask --app l4d2web.app:create_app workshop-refresh"),
+    ("update", "command", ""), ("update", "timeout", "6h"), ("update", "web_may_start", "no")])
 tap.none(clean_problems(default_text, same_as_default=True), "every key with its documented default changes nothing")
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -80,14 +80,14 @@ none([path for _, path, mode, user, group, *_ in rows if "| `%s` | %s:%s %s |" %
      "owners and modes are those of tmpfiles.d")
 
 commands = re.findall(r"^@USER@ ALL=\(root\) NOPASSWD: (.*)$", read("templates/left4me.sudoers"), re.M)
-words = {"@SERVERS@": "NAME", "@BUILDS@": "ID", "@STOPPABLE_SERVERS@": "NAME", "@STOPPABLE_BUILDS@": "ID"}
+words = {"@SERVERS@": "NAME", "@BUILDS@": "ID", "@STOPPABLE_SERVERS@": "NAME", "@STOPPABLE_BUILDS@": "ID", "@UPDATE_RULE@": "left4me-update"}
 wanted = sorted(re.sub("@[A-Z]+(_[A-Z]+)?@", lambda match: words[match.group()], command) for command in commands)
 section = SECTIONS["What sudo lets the web application do"]
 told = []
 for line in re.findall("^    (/.*)$", section, re.M):
     command, *also = re.split("  +", line.strip())
     for form in [command] + [command + " -f"] * (also == ["and the same with -f"]):
-        units = ["left4me-server@NAME.service", "build-overlay@ID.service"] if "UNIT" in form else [""]
+        units = ["left4me-server@NAME.service", "build-overlay@ID.service", "left4me-update.service"] if "UNIT" in form else [""]
         told += [form.replace("UNIT", unit) for unit in units]
 told.sort()
 none([] if told == wanted and wanted else ["%r" % told, "%r" % wanted], "commands are those of the sudoers template")

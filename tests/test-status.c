@@ -20,6 +20,8 @@ static struct unit builds[] = {
 	{ .name = "4", .kind = UNIT_BUILD, .state = UNIT_FAILED, .since = 10 * DAY - 7200 * SECOND, .result = "exit-code",
 	  .end_code = 1, .end_status = 3, .end_after = SECOND },
 	{ .name = "7", .kind = UNIT_BUILD, .state = UNIT_STARTING, .since = 10 * DAY - 40 * SECOND, .result = "success" },
+	{ .name = "left4me-update.service", .kind = UNIT_OF_HOST, .state = UNIT_FAILED, .since = 10 * DAY - 60 * SECOND,
+	  .result = "exit-code", .end_code = 1, .end_status = 8, .end_after = SECOND },
 };
 
 static struct server_status servers[] = {
@@ -132,6 +134,17 @@ static void test_rows(void)
 		  "no server");
 }
 
+static void test_update(void)
+{
+	static const struct unit *update[] = { &builds[2] };
+	struct status status = { .is_whole = true, .builds = update, .build_count = 1, .now = 10 * DAY, .reloaded = UNIT_UNKNOWN,
+				 .left_behind_known = true };
+
+	is_screen(&status, (struct status_screen){ .columns = 80 },
+		  "NAME  STATE  SINCE  PORT  MEMORY  RESTARTS  NOTE\n"
+		  "builds: update of the game failed 1 min ago (exit status 8)  last reload unknown\n", "the update of the game");
+}
+
 static void test_unknown(void)
 {
 	struct status status = { .count = 0, .is_whole = true, .now = DAY, .reloaded = UNIT_UNKNOWN };
@@ -149,12 +162,15 @@ static void test_json(void)
 		{ "generator_instances", "port", 4, "gamma", NULL, "28500 is not in 27000-27999" },
 		{ "generator_overlays", "name", 2, NULL, "9", "holds a \"quote\"" },
 	};
+	static const struct unit *with_update[] = { &builds[0], &builds[1], &builds[2] };
 	struct report report = { .refusals = refusals, .refusal_count = 2 };
 	struct status status = host();
 	cleanup_text struct text out = TEXT_EMPTY;
 
 	status.servers += 2;
 	status.count = 1;
+	status.builds = with_update;
+	status.build_count = 3;
 	ok(status_put_json(&status, &report, NULL, &out) == 0, "JSON is made");
 	is_str(text_string(&out),
 	       "{\"servers\":[{\"name\":\"beta\",\"state\":\"running\",\"since\":1000604800,\"port\":27016,\"port_source\":\"record\","
@@ -163,6 +179,7 @@ static void test_json(void)
 	       "\"note\":\"restart: port 27016 -> 27115, layer 4 rebuilt\",\"waits\":true}],"
 	       "\"builds\":[{\"overlay\":4,\"state\":\"failed\",\"since\":1000856800,\"exit\":\"status\",\"exit_status\":3},"
 	       "{\"overlay\":7,\"state\":\"running\",\"since\":1000863960,\"exit\":null,\"exit_status\":null}],"
+	       "\"update\":{\"state\":\"failed\",\"since\":1000863940,\"exit\":\"status\",\"exit_status\":8},"
 	       "\"refusals\":[{\"view\":\"generator_instances\",\"row\":4,\"column\":\"port\",\"server\":\"gamma\",\"overlay\":null,"
 	       "\"reason\":\"28500 is not in 27000-27999\"},"
 	       "{\"view\":\"generator_overlays\",\"row\":2,\"column\":\"name\",\"server\":null,\"overlay\":9,"
@@ -173,7 +190,7 @@ static void test_json(void)
 	status = (struct status){ .count = 0, .reloaded = UNIT_UNKNOWN };
 	ok(status_put_json(&status, &report, "no rows", &out) == 0, "JSON of named servers is made");
 	is_str(text_string(&out),
-	       "{\"servers\":[],\"builds\":null,\"refusals\":null,\"left_behind\":null,\"reloaded\":null,\"problems\":null,"
+	       "{\"servers\":[],\"builds\":null,\"update\":null,\"refusals\":null,\"left_behind\":null,\"reloaded\":null,\"problems\":null,"
 	       "\"unknown\":\"no rows\",\"waits\":false}\n", "JSON of named servers");
 }
 
@@ -207,6 +224,7 @@ int main(void)
 {
 	test_screens();
 	test_rows();
+	test_update();
 	test_unknown();
 	test_json();
 	test_words();

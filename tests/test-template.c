@@ -38,6 +38,8 @@ static const struct {
 	{ "unmount.service", &template_unmount_service },
 	{ "web-hardening.conf", &template_web_hardening_conf },
 	{ "web.service", &template_web_service },
+	{ "update-hardening.conf", &template_update_hardening_conf },
+	{ "update.service", &template_update_service },
 	{ "workshop-refresh-hardening.conf", &template_workshop_refresh_hardening_conf },
 	{ "workshop-refresh.service", &template_workshop_refresh_service },
 	{ "workshop-refresh.timer", &template_workshop_refresh_timer },

@@ -23,6 +23,7 @@ static const struct grammar {
 	  { "64M", "67108864", "65536K", "0.0625G", "infinity", "2G" },
 	  { "", "63M", "67108863", "2", "0.06G", "0", "64", "64MB", "lots" } },
 	{ "words", TYPE_WORDS, { "a:b()", "a  b %n $X ; #" }, { "", "a\"b", "it's", "a\\", "a\tb", "\xc3\xa9", " a" } },
+	{ "program", TYPE_PROGRAM, { "/usr/games/steamcmd", "/x +y @z $HOME 100% ;", "" }, { "x", "bin/x", "/", "//x", "/x/../y", "/a%b", "/a:b", "/x 'a'", " /x" } },
 	{ "command", TYPE_COMMAND, { "flask", "manage.py x/y", "a -- ;" }, { "", "/x", "bin/x", "..", ".x y", "a%", "a 'b'", "a;" } },
 	{ "memory", TYPE_MEMORY,
 	  { "85%", "1%", "100%", "12G", "1.5G", "infinity", "1073741824", "085%" },

@@ -83,6 +83,8 @@ timeout = 90s
 resolv_conf = /etc/left4me/other-resolv.conf
 [workshop]
 refresh =
+[update]
+command = /usr/games/steamcmd +force_install_dir /overlay +login anonymous +app_update 222860 +quit
 END
 "$generator" --root="$root" "$units" "$units.early" "$units.late" 2>/dev/null
 is $? 0 "the generator ran for another host"
@@ -91,6 +93,7 @@ for name in $(judge units); do
 done
 exposure build-overlay@1.service build
 exposure left4me-server@2.service server
+exposure left4me-update.service update
 unlike "$(grep -rhv '^#' "$units")" '/var/lib/left4me|left4me-web.*refresh|@[A-Z_]+@' "no default path, no placeholder is left"
 
 done_testing

@@ -1,4 +1,5 @@
-"""run_sandboxed_script(): runs the unit that builds an overlay. For copying into a web application; standard library only.
+"""run_sandboxed_script(): runs the unit that builds an overlay; run_update(): the one that updates the game. For copying into a
+web application; standard library only.
 
 Everything privileged goes through sudo, with the very commands of /run/left4me/sudoers.d/left4me. A build writes to one
 stream: on_stdout gets its lines in their order, on_stderr what systemd says about a failure. All three callbacks run in the
@@ -17,6 +18,7 @@ SUDO = os.environ.get("SUDO", "sudo")  # or sudo-rs
 JOURNAL = "/usr/bin/journalctl", "--no-pager", "-a", "-o", "json", "-n"
 REPORT = "/run/left4me/report"
 DATABASE = "/var/lib/left4me/left4me.db"
+UPDATE = "left4me-update.service"
 COMMIT_FAILED = "252"  # left4me-overlay(8)
 UNIT_STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"  # sd-messages.h
 
@@ -41,6 +43,8 @@ def why_denied(unit, error):
     refused of the unit's row, that there was no reload since, or that there is no row. Any other error is its own reason."""
     if not error.startswith("sudo"):
         return error
+    if unit == UPDATE:
+        return "not allowed: [update] command and web_may_start say so"
     kind, _, name = unit.removesuffix(".service").partition("@")
     place, view, row = ((f"(instance '{name}')", "generator_instances", "name = ?") if kind == "left4me-server" else
                         (f"(overlay {name})", "generator_overlays", "id = CAST(? AS INTEGER) AND script <> ''"))
@@ -114,7 +118,15 @@ def stop(unit, start):
 
 def run_sandboxed_script(overlay_id, on_stdout, on_stderr, should_cancel):
     """Returns when the build has succeeded, raises ScriptFailed otherwise. An exception of a callback stops the build, too."""
-    unit = f"build-overlay@{int(overlay_id)}.service"
+    run_build(f"build-overlay@{int(overlay_id)}.service", on_stdout, on_stderr, should_cancel)
+
+
+def run_update(on_stdout, on_stderr, should_cancel):
+    """The same for the update of the game."""
+    run_build(UPDATE, on_stdout, on_stderr, should_cancel)
+
+
+def run_build(unit, on_stdout, on_stderr, should_cancel):
     with contextlib.closing(follow_journal(unit)) as entries:
         next(entries)
         if should_cancel():

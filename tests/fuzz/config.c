@@ -84,6 +84,7 @@ static void check_values(const struct config *config)
 	CHECK(build.tasks_max, IS_TASKS), CHECK(build.cpu_quota, IS_QUOTA), CHECK(build.timeout, IS_TIME);
 	CHECK(build.denied_addresses, IS_ADDRESSES), CHECK(workshop.refresh, IS_CALENDAR);
 	CHECK(web.application, IS_WORDS), CHECK(workshop.command, IS_COMMAND);
+	CHECK(update.timeout, IS_TIME), CHECK(update.web_may_start, IS_YES);
 	if (config->host.cpus)
 		CHECK(host.cpus, IS_CPUS);
 	if (config->reserved_cpus) {

@@ -23,6 +23,8 @@ const char *oracle_template(const char *path)
 		{ "left4me-check.service", "check.service" },
 		{ "left4me-check.timer", "check.timer" },
 		{ "left4me-workshop-refresh.service", "workshop-refresh.service" },
+		{ "left4me-update.service", "update.service" },
+		{ "left4me-update.service.d/10-hardening.conf", "update-hardening.conf" },
 		{ "left4me-workshop-refresh.timer", "workshop-refresh.timer" },
 	};
 

@@ -6,7 +6,7 @@ from subprocess import run
 
 from bundlewrap.utils.ui import io
 
-SECTIONS = ('host', 'web', 'game', 'build', 'workshop')
+SECTIONS = ('host', 'web', 'game', 'build', 'workshop', 'update')
 REFRESH = 'left4me-workshop-refresh'
 
 

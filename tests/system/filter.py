@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""filter.py server|build PID LIST: what the seccomp filters that systemd compiled for process PID make of each call of LIST.
+"""filter.py server|build|web|refresh PID LIST: what the seccomp filters that systemd compiled for process PID make of the calls of LIST.
 
 As root. The programs are read from the kernel by ptrace and run here on made-up calls, so nothing is tried that could do
 harm, and 32-bit and x32 calls can be asked for as well. TAP lines without a plan; the caller counts.
@@ -105,20 +105,19 @@ def say(good, name, detail=""):
 def main():
     unit, pid, path = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     programs, resolve = filters_of(pid), resolver()
-    letter = "S" if unit == "server" else "B"
     say(len(programs) > 0 and os.uname().machine == "x86_64", "there are filters, of a processor that is known here")
     # The least of what any program needs: a simulation that refuses everything would find everything refused.
     missing = [name for name in ("read", "write", "openat", "mmap", "execve", "exit_group", "clone", "futex", "epoll_wait")
                if not is_allowed(programs, X86_64, resolve(X86_64, name))]
     say(not missing, "the calls that every program needs are there", " ".join(missing))
-    for name in denied(path, letter):
+    for name in denied(path, unit[0].upper()):
         places = []
         for word, architecture, bit in (("x86-64", X86_64, 0), ("x32", X86_64, X32), ("32-bit", I386, 0)):
             number = resolve(architecture, name)
             if number >= 0 and is_allowed(programs, architecture, number | bit):
                 places.append(word)
         say(not places, f"the compiled filter refuses {name}", "allowed as " + " and ".join(places))
-    for word, architecture, bit in (("x32", X86_64, X32),) + ((("32-bit", I386, 0),) if unit == "build" else ()):
+    for word, architecture, bit in (("x32", X86_64, X32),) + ((("32-bit", I386, 0),) if unit != "server" else ()):
         allowed = [n for n in range(600) if is_allowed(programs, architecture, n | bit)]
         say(not allowed, f"no {word} call passes", f"{len(allowed)}, the first {allowed[:5]}")
     unknown = [n for n in range(600, 1200) if is_allowed(programs, X86_64, n)]

@@ -1,9 +1,25 @@
 """The probes, by what they look at. Each is a function of the facts that returns None when all is well, else what is wrong,
 or a dictionary of such answers by name."""
-import ctypes
 import errno
 import os
 import platform
+
+
+def _descriptors():
+    """What is open besides the three standard ones: number -> what it is."""
+    found = {}
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            found[int(name)] = os.readlink("/proc/self/fd/" + name)
+        except OSError:
+            pass                        # the directory that was just read
+    return {number: target for number, target in found.items() if number > 2}
+
+
+# Before ctypes is there: its libffi may keep its own file open.
+INHERITED = _descriptors()
+
+import ctypes  # noqa: E402  # pylint: disable=wrong-import-position
 
 _PROBES = []
 _KILLED = set()

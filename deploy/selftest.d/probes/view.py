@@ -9,7 +9,7 @@ import socket
 import stat
 import time
 
-from probes import LIBC, Skip, code, is_absent, probe, syscall
+from probes import INHERITED, LIBC, Skip, code, is_absent, probe, syscall
 
 # --- files ------------------------------------------------------------------------------------------------------------
 
@@ -179,15 +179,7 @@ def terminals(_facts):
 
 @probe("no descriptor, no environment variable too many", "build")
 def inherited(facts):
-    wrong = []
-    for name in os.listdir("/proc/self/fd"):
-        try:
-            target = os.readlink("/proc/self/fd/" + name)
-        except OSError:
-            continue
-        if int(name) <= 2 or target.startswith("pipe:") or "/proc/" in target or target.startswith(("/overlay/", "/tmp/")):
-            continue
-        wrong.append(f"{name} is {target}")
+    wrong = [f"{number} is {target}" for number, target in INHERITED.items()]
     wrong += [v for v in ("NOTIFY_SOCKET", "LISTEN_FDS", "CREDENTIALS_DIRECTORY", "SECRET_KEY", "DBUS_SESSION_BUS_ADDRESS")
               if v in os.environ]
     if facts.get("secret") in os.environ.values():

@@ -356,7 +356,8 @@ fails("a program that fails without a word", r".*/silent/left4me-generator: exit
 
 where = make_repository("no-vm", "nodes = {'bad': {'hostname': 'localhost', 'groups': {'debian'}}}\n")
 done = bw("metadata", "bad", where=where)
-tap.ok(done.returncode != 0 and "KeyError: 'vm/cores'" in done.stderr.strip().split("\n")[-1],
+# 4.13 on the last line, 5.1 in the middle and in other words.
+tap.ok(done.returncode != 0 and re.search(r"KeyError: 'vm/cores'$|accessing \('bad', \('vm', 'cores'\)\)", done.stderr, re.M),
        "neither vm/threads nor vm/cores: bundlewrap names the key", said(done))
 
 # A warning of the renderer is passed on and stops nothing.

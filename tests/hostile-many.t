@@ -139,12 +139,13 @@ def work(boxes, good, numbers, answers):
 
 def run_all(good, numbers, workers):
     """{number: (kind, read, wrong)}, on all processors."""
-    boxes, pending, answers = (multiprocessing.Queue() for _ in range(3))
+    fork = multiprocessing.get_context("fork")  # Python's default from 3.14 on begins anew, without what is set up here
+    boxes, pending, answers = (fork.Queue() for _ in range(3))
     for _ in range(workers):
         boxes.put(unitfile.Box())
     for number in [*numbers, *[None] * workers]:
         pending.put(number)
-    processes = [multiprocessing.Process(target=work, args=(boxes, good, pending, answers), daemon=True)
+    processes = [fork.Process(target=work, args=(boxes, good, pending, answers), daemon=True)
                  for _ in range(workers)]
     for process in processes:
         process.start()

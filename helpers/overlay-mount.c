@@ -172,15 +172,18 @@ static bool in_user_namespace(void)
  * Whatever the kernel's build or module parameters make the default. index: an upper directory that was restored
  * or copied is not refused as another's. metacopy: a file's data is in upper once it is changed. redirect_dir: a
  * directory of a lower layer is renamed by copying it. xino: would put the layer into the upper bits of inode numbers,
- * where the stat() of a 32-bit game fails with EOVERFLOW.
+ * where the stat() of a 32-bit game fails with EOVERFLOW. With userxattr the kernel takes no other redirect_dir than
+ * nofollow, which differs in redirects that an upper directory already has.
  */
 static void configure_options(int context, const char *path)
 {
-	static const char *const off[] = { "index", "metacopy", "redirect_dir", "xino" };
+	static const char *const off[] = { "index", "metacopy", "xino" };
+	bool userxattr = in_user_namespace();
 
 	for (size_t i = 0; i < ELEMENTS(off); i++)
 		configure(context, path, off[i], "off");
-	if (in_user_namespace() && fsconfig(context, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0)
+	configure(context, path, "redirect_dir", userxattr ? "nofollow" : "off");
+	if (userxattr && fsconfig(context, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0)
 		die_explained(context, path, errno);
 }
 

@@ -545,6 +545,29 @@ if setpriv --reuid 980 true 2>/dev/null; then
 	refused 1 "cannot enter PID 1's mount namespace: Operation not permitted" "without privilege it ends at once"
 fi
 
+# As in an unprivileged container: no trusted.* attributes, without which a directory of a lower layer cannot be removed.
+fresh
+mkdir -p "$R/overlays/1/plugins/config"
+chown -R 980:981 "$R/overlays/1"
+in_container()
+{
+	python3 "$here/userns.py" sh -euc '
+		mount -t tmpfs -o mode=755 run /run
+		mount -t tmpfs -o mode=755 runtime "$R/runtime"
+		chown 980:981 "$R/runtime"
+		"$overlay" --root="$R" mount a 1 installation
+		cd /run/left4me/server/a/merged
+		setpriv --reuid 980 --regid 981 --clear-groups sh -euc "
+			rm -r plugins; mkdir plugins; ls -A plugins; mv plugins other; echo new >only-1; ls | paste -sd\" \""
+		cd /
+		"$overlay" --root="$R" umount a'
+}
+if python3 "$here/userns.py" true 2>/dev/null; then
+	is "$(in_container 2>&1)" "only-1 other who" "in a user namespace: a directory of a layer is removed, made anew and renamed"
+else
+	skip "no user namespace can be made here"
+fi
+
 # --- cycles (S34), leftovers
 
 fresh

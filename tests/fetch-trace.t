@@ -182,7 +182,9 @@ else:
         skip("this valgrind does not know pidfd_open", "valgrind finds nothing")
     else:
         found, said = each_way(lambda *both: both, **options)
-        none([line for line in said if re.search(r"==\d+==", line)], "valgrind finds nothing")
+        # valgrind 3.27 reads debug information when it first needs it, which the confined process may not.
+        none([line for line in said if re.search(r"==\d+== (?!warning: connection to image| +no debug info loaded)", line)],
+             "valgrind finds nothing")
         none(["%r, not %r" % p for p in zip(found, plain) if p[0] != p[1]], "... and every way ends as it does without")
 
 done()

@@ -33,7 +33,8 @@ clean() { # PROCESSES STATUS NAME ARGUMENT...
 	done
 	is "$status" "$expected" "$name: exit status" || diag "$(cat "$SCRATCH/output")"
 	is "$(grep -l 'ERROR SUMMARY' "$logs"/* | wc -l)" "$processes" "$name: processes that ended by themselves"
-	! grep -hv -e 'ERROR SUMMARY: 0 errors' "$logs"/* | grep -q 'ERROR SUMMARY'
+	# valgrind 3.27 counts each descriptor that is open at the end as an error; which they are is looked at below
+	awk 'FNR == 1 { open = 0 } /Open file descriptor/ { open++ } /ERROR SUMMARY/ && $4 != 0 && $4 != open { bad = 1 } END { exit bad }' "$logs"/*
 	tap_result $? "$name: no error, nothing lost" || diag "$(cat "$logs"/*)"
 	# the pipe is the child's, whose end is its last word; what was inherited has no place in the program
 	! grep -hA 1 'Open file descriptor' "$logs"/* | grep '   at ' | grep -qv ': pipe '

@@ -6,18 +6,19 @@
 . ./guest.sh
 directory=/usr/local/lib/systemd/system
 
-stand_in() { # PROGRAM, its script on standard input
-	{ echo '#!/bin/bash' && cat; } >"/usr/local/bin/$1" && chmod 755 "/usr/local/bin/$1"
+stand_in() { # FILE, its script on standard input
+	{ echo '#!/bin/bash' && cat; } >"$1" && chmod 755 "$1"
 }
 
 if [ "${1-}" = prepare ]; then
 	set -e
 	make_host
-	stand_in ssh <<-'END'
+	stand_in /usr/local/bin/ssh <<-'END'
 		cd && exec /bin/bash -c "${@: -1}"
 	END
-	stand_in file <<<'echo "ASCII text"'
-	stand_in scp <<-'END'
+	# Not all of sudo's versions look into /usr/local.
+	stand_in /usr/bin/file <<<'echo "ASCII text"'
+	stand_in /usr/local/bin/scp <<-'END'
 		to=${*: -1}
 		cp -- "${@: -2:1}" "$HOME/${to##*:}"
 	END

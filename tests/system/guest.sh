@@ -3,6 +3,7 @@
 #
 #   SYSTEM_TEST   ns or vm
 #   fails, booted, wait_for, property, worker, reload, reload_count, mounts, mount_table, journal, run_log
+#   on_terminal
 #   make_database, sql, insert_overlay, insert_server, delete_server
 #   install_game, install_web, make_host, host_is_up
 
@@ -99,6 +100,11 @@ snapshot() {
 			-prune -o -type f -print0 | xargs -0 cksum | sed 's/\([^ ]* [^ ]*\) \(.*\)/\2 \1/'
 		grep -v '^left4me:' /etc/passwd /etc/group /etc/shadow /etc/gshadow
 	} | sort -u
+}
+
+# Its output as it is on a terminal; script(1) is not on every host.
+on_terminal() { # COMMAND...
+	TERM=xterm python3 -c 'import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))' "$@" </dev/null
 }
 
 # --- the database ------------------------------------------------------------------------------------------------------

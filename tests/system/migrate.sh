@@ -229,7 +229,7 @@ put 755 "$STATE/.venv/bin/alembic" <<-'END'
 	    sys.exit(subprocess.run(["sqlite3", "-bail", "/var/lib/left4me/left4me.db"], stdin=views).returncode)
 END
 sed -n '/^ *systemd-run /,/^$/s/^ *//p' migrate.md >/tmp/alembic.sh
-script --quiet --return --command "bash -e /tmp/alembic.sh" /dev/null </dev/null >/tmp/log 2>&1
+on_terminal bash -e /tmp/alembic.sh >/tmp/log 2>&1
 like "$(tr -d '\r' </tmp/log)" "^as 980 in /opt/left4me/src HOME $STATE: upgrade head$" "the migration runs as its user"
 like "$(tr -d '\r' </tmp/log)" '^terminals: \[\]$' "without root's terminal"
 unlike "$(cat /tmp/log)" $'opens root|\e' "which it cannot open, nor write control characters to"

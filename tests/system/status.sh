@@ -47,8 +47,8 @@ like "$(line gamma)" "^gamma stopped [0-9]+s 27017 - 0 enabled, but stopped$" "a
 is "$(code status)" 0 "which may be meant: status 0"
 systemctl start left4me-server@gamma
 ok "it is started again" wait_for 20 is_ready gamma
-is "$(TERM=xterm script -qec 'NO_COLOR=1 left4me-generator status' /dev/null | grep -c $'\033')" 0 "no colour with NO_COLOR"
-like "$(TERM=xterm script -qec 'left4me-generator status' /dev/null)" $'\033\\[32mrunning' "colour on a terminal"
+is "$(NO_COLOR=1 on_terminal left4me-generator status | grep -c $'\033')" 0 "no colour with NO_COLOR"
+like "$(on_terminal left4me-generator status)" $'\033\\[32mrunning' "colour on a terminal"
 
 # --- what waits --------------------------------------------------------------------------------------------------------
 

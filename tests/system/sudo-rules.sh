@@ -167,6 +167,8 @@ cat >"$STATE"/.venv/bin/gunicorn <<-'END'
 	mv /var/lib/left4me/probe.new /var/lib/left4me/probe
 	exec sleep infinity
 END
+# Until here it had no web.env, and has failed more than once.
+systemctl reset-failed left4me-web.service
 systemctl restart left4me-web.service
 wait_for 60 test -e "$STATE"/probe
 is "$(cat "$STATE"/probe)" "$(for SUDO in sudo sudo-rs; do

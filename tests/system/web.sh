@@ -130,8 +130,8 @@ open_logs() { # SUDO TERMINAL
 }
 all_show() { [ "$(grep -l "$1" log.* | wc -l)" -eq 32 ]; } # WORD
 
-grep -q '^Defaults.*use_pty' /etc/sudoers
-tap_result $? "sudo has use_pty, as Debian sets it"
+sudo -V | grep -q 'run commands in a pseudo-tty'
+tap_result $? "sudo has use_pty, by Debian's sudoers or by its own default"
 for terminal in '' ' on a terminal'; do
 	[ -z "$terminal" ] || from_security left4me-web.service "a terminal for sudo" | drop_in left4me-web.service 50-terminal
 	for sudo in sudo sudo-rs; do

@@ -66,6 +66,24 @@ log=$(journal build-overlay@5.service)
 like "$log" '^hello$' "its output is in the log"
 like "$log" '^no mount$' "it cannot mount"
 
+# --- another kernel's defaults --------------------------------------------------------------------------------------------
+
+# As its build or modprobe.d may have them. The kernel refuses an upper directory that it made with index=on and meets in another
+# stack; in a guest without a kernel of its own they are everybody's.
+defaults() { for name in index metacopy redirect_dir; do echo "$1" >/sys/module/overlay/parameters/$name; done; } # Y|N
+systemctl stop left4me-server@alpha
+rm -r "$STATE/runtime/alpha"
+ok "overlayfs has other defaults" defaults Y
+systemctl start left4me-server@alpha
+ok "alpha is ready" wait_for 60 is_ready alpha
+systemctl stop left4me-server@alpha
+sql "UPDATE server_overlays SET overlay = 3 WHERE server = 'alpha' AND position = 1"
+ok "its stack is changed" reload
+systemctl start left4me-server@alpha
+ok "alpha is ready again" wait_for 60 is_ready alpha
+is "$(layers alpha)" "top 3 installation 3 2" "with the other layer"
+defaults N
+
 # --- stop --------------------------------------------------------------------------------------------------------------
 
 for name in alpha beta gamma strict; do

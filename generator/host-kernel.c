@@ -28,12 +28,27 @@ static void check_user_namespaces(struct report *report)
 			       "out of sysctl.d and reboot, or set it to 10000");
 }
 
-/* The file is there where the call is. */
+/* Whether its user ids are not the whole range: those of a container without privileges on its host. */
+static bool in_user_namespace(void)
+{
+	cleanup_text struct text map = TEXT_EMPTY;
+	unsigned inside, outside, count;
+
+	return read_file("/proc/self/uid_map", &map) &&
+	       sscanf(text_string(&map), "%u %u %u", &inside, &outside, &count) == 3 &&
+	       (inside != 0 || outside != 0 || count != UINT32_MAX);
+}
+
+/* The file is there where the call is. Only the host's own root may filter packets by it. */
 static void check_bpf(struct report *report)
 {
+	static const char consequence[] = "systemd ignores the filters of addresses, interfaces and ports, and no build starts";
+
 	if (access("/proc/sys/kernel/unprivileged_bpf_disabled", F_OK) < 0)
-		report_problem(report, "the kernel", "has no bpf(2): systemd ignores the filters of addresses, interfaces and "
-			       "ports, and no build starts");
+		report_problem(report, "the kernel", "has no bpf(2): %s", consequence);
+	else if (in_user_namespace())
+		report_problem(report, "the container", "has no bpf(2) in its user namespace: %s; a container of the host's "
+			       "root has it", consequence);
 }
 
 /* Whether a list of modules of the running kernel's has overlayfs. */

@@ -177,6 +177,8 @@ umount /proc/filesystems
 mount -t tmpfs none /proc/sys/kernel
 check_finds "^the kernel: has no bpf\(2\)" "no bpf"
 umount /proc/sys/kernel
+like "$(unshare --user --map-root-user left4me-generator check 2>&1)" "^the container: has no bpf\(2\) in its user namespace: .* no build starts" \
+	"a user namespace: check names it"
 
 # A port that somebody else has is in the way of a server that is to start, whichever address of IPv4 it is on.
 ok "systemctl stop" systemctl stop "$(unit beta)"

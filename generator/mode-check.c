@@ -60,6 +60,7 @@ int mode_check(const struct options *options)
 {
 	cleanup(run_done) struct run run = RUN_EMPTY;
 	cleanup_free char *last_good = xasprintf("%s/run/left4me/last-good", options->prefix);
+	cleanup_free char *counts = NULL;
 	bool on_host = !*options->prefix && !options->config && !options->database;
 
 	if (options->rows)
@@ -72,9 +73,9 @@ int mode_check(const struct options *options)
 	if (on_host && host_is_running())
 		check_host(&run);
 	run_print_report(&run, stdout);
-	(void) fprintf(stderr, "%zu problem%s; %zu servers, %zu overlays, %zu refused\n", run.report.problems,
-		       run.report.problems == 1 ? "" : "s", run.model.instance_count, run.model.overlay_count,
-		       run.model.refused);
+	counts = run_counts(&run);
+	(void) fprintf(stderr, "%zu problem%s%s%s\n", run.report.problems, run.report.problems == 1 ? "" : "s",
+		       options->no_database ? "" : "; ", options->no_database ? "" : counts);
 	if (run.report.blind || ferror(stdout))
 		return EXIT_NOTHING;
 	return run.report.problems > 0 ? EXIT_PROBLEMS : EXIT_CLEAN;

@@ -134,6 +134,7 @@ static int read_and_write(struct run *run, const struct options *options, const 
 			  struct sink *sink, size_t *ret_logged)
 {
 	cleanup_free char *last_good = state ? xasprintf("%s/last-good", state) : NULL;
+	cleanup_free char *counts = NULL;
 
 	(void) alarm(READ_PATIENCE);
 	(void) run_read_rows(run, options, last_good);
@@ -143,8 +144,8 @@ static int read_and_write(struct run *run, const struct options *options, const 
 		running_read(started, &run->report, &run->running);
 	if (run->model.instance_count > 0)
 		drop_ins_read(options->prefix, &run->drop_ins);
-	log_line(LOG_INFO, "%zu servers, %zu overlays, %zu refused", run->model.instance_count,
-		 run->model.overlay_count, run->model.refused);
+	counts = run_counts(run);
+	log_line(LOG_INFO, "%s", counts);
 	log_report(&run->report, 0);
 	*ret_logged = run->report.count;
 	return write_rows(run, sink);

@@ -31,8 +31,7 @@ static void print_change(const struct change *change, int width)
 {
 	(void) printf("%c %-*s  %s", change->sign, width, change->name, change->text);
 	if (change->action == PLAN_START)
-		(void) printf(": starts with `systemctl start %.*s` (a reload starts nothing)",
-			      length_of(change->unit), change->unit);
+		(void) printf(": starts with `systemctl start %.*s`", length_of(change->unit), change->unit);
 	if (change->action == PLAN_RESTART)
 		(void) fputs(": restart", stdout);
 	(void) putchar('\n');

@@ -110,6 +110,15 @@ int run_render_rows(const struct run *run, struct sink *sink)
 	return render_rows(&picture, sink);
 }
 
+char *run_counts(const struct run *run)
+{
+	const struct model *model = &run->model;
+	cleanup_free char *refused = model->refused > 0 ? xasprintf(", %zu refused", model->refused) : NULL;
+
+	return xasprintf("%zu server%s, %zu overlay%s%s", model->instance_count, model->instance_count == 1 ? "" : "s",
+			 model->overlay_count, model->overlay_count == 1 ? "" : "s", refused ? refused : "");
+}
+
 void run_print_report(const struct run *run, FILE *file)
 {
 	cleanup_text struct text lines = TEXT_EMPTY;

@@ -49,4 +49,7 @@ int run_render_rows(const struct run *run, struct sink *sink);
 
 void run_print_report(const struct run *run, FILE *file);
 
+/* How many servers and overlays there are, and how many of them are refused where any is: "3 servers, 1 overlay, 1 refused". */
+char *run_counts(const struct run *run);
+
 void run_done(struct run *run);

@@ -154,11 +154,11 @@ rendered, checked = box.render(), box.check()
 tap.ok(status == 0 and len(report) == 1 and "CPU" in report[0] and tree == DEFAULT,
        "a single CPU: pinning is skipped with a warning", "%r %r" % (report, difference(tree, DEFAULT)))
 tap.equal((rendered.status, rendered.messages), (0, report), "a single CPU is a warning for render, which goes on")
-tap.equal((checked.status, checked.messages), (0, ["0 problems; 1 servers, 1 overlays, 0 refused"]),
+tap.equal((checked.status, checked.messages), (0, ["0 problems; 1 server, 1 overlay"]),
           "a warning is no problem in the last line of check")
 fresh("[game]\nmemory_max = much\n")
 checked = box.check()
-tap.equal((checked.status, checked.messages), (1, ["1 problem; 1 servers, 1 overlays, 0 refused"]),
+tap.equal((checked.status, checked.messages), (1, ["1 problem; 1 server, 1 overlay"]),
           "the last line of check counts problems, of configuration too")
 
 # Which CPUs there are is a set: with SMT off they are 0,2,4,6.

@@ -30,11 +30,11 @@ plan() { "$generator" plan --root="$host" "$@" 2>&1; echo "status $?"; }
 configure() { printf '%s\n' "$@" >"$host/etc/left4me/left4me.conf"; }
 
 is "$(plan | sed -n '/^[+=] \(alpha\|bad\|gamma\|overlay 3\|left4me-web\|4\|[0-9]\)/p; /^status/p' | tr -s ' ')" \
-	'+ alpha new, enabled: starts with `systemctl start left4me-server@alpha` (a reload starts nothing)
+	'+ alpha new, enabled: starts with `systemctl start left4me-server@alpha`
 + bad refused: port 80 is not in 27000-27999
 + gamma new, not enabled
 + overlay 3 has a script: can be built
-+ left4me-web.service new: starts with `systemctl start left4me-web` (a reload starts nothing)
++ left4me-web.service new: starts with `systemctl start left4me-web`
 = 0 unchanged
 status 1' "before the first reload everything is new"
 reload

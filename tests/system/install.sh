@@ -175,6 +175,17 @@ follow Installing 1
 first_server "package"
 like "$(systemctl cat left4me-server@alpha)" '^ExecStartPre=\+/usr/libexec/left4me/left4me-overlay mount' "its helpers are in /usr"
 
+# --- the helpers' manual pages ------------------------------------------------------------------------------------------
+
+# Their EXAMPLES speak of this host; tests/pages.t has the other pages.
+session() { sed -n '/^\.Sh EXAMPLES/,/^\.Sh DIAG/{/^\.Bd -literal$/,/^\.Ed$/{/^\.[BE]d/d;s/\\e/\\/g;p;}}' "deploy/man/$1"; } # PAGE
+journalctl --sync
+for page in left4me-overlay.8 left4me-fetch-script.8; do
+	ok "$page has a session" grep -q '^\$ ' <(session $page)
+	is "$(PATH=$PATH:/usr/libexec/left4me bash -c "$(session $page | sed -n 's/^[$>] //p')" 2>&1)" "$(session $page | grep -v '^[$>]')" \
+		"$page prints what it says"
+done
+
 # --- daily work --------------------------------------------------------------------------------------------------------
 
 # README's blocks: a change, a rebuild, a new name, a row that goes, several servers, alerts, metrics, backup, restore.

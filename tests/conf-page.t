@@ -49,6 +49,9 @@ values() {
 		build.unix_sockets yes
 		build.resolv_conf /srv/resolv.conf
 		build.denied_addresses 203.0.113.10/32
+		update.command /usr/bin/other
+		update.timeout 2h
+		update.web_may_start yes
 		workshop.refresh *-*-* 05:00:00
 		workshop.command other refresh
 	END
@@ -56,7 +59,7 @@ values() {
 
 tree() { # NAME [SECTION KEY VALUE]: its units
 	{
-		printf '[host]\ncpus = 4\nsystem_cpus = 0\n'
+		printf '[host]\ncpus = 4\nsystem_cpus = 0\n[update]\ncommand = /usr/bin/true\n'
 		[ $# -eq 1 ] || printf '[%s]\n%s = %s\n' "$2" "$3" "$4"
 	} >"$SCRATCH/conf"
 	"$build/left4me-generator" render --format=tree --output="$SCRATCH/$1" --config="$SCRATCH/conf" --database="$SCRATCH/db" 2>/dev/null
@@ -66,11 +69,12 @@ tree() { # NAME [SECTION KEY VALUE]: its units
 # record of its start, a timer has it by the reload.
 takes() { # TREE
 	local unit
-	for unit in server@alpha.service web.service build-overlay@1.service workshop-refresh.service slice; do
+	for unit in server@alpha.service web.service build-overlay@1.service update.service workshop-refresh.service slice; do
 		case $unit in
 		server*) same 'left4me-server@alpha.service' "sed -n 's/.*--started=\([^ ]*\).*/\1/p'" "$1" || echo servers ;;
 		web*) same 'left4me-web.service*' cat "$1" || echo web ;;
 		build*) same 'build-overlay@*' cat "$1" || echo build ;;
+		update*) same 'left4me-update.service*' cat "$1" || echo update ;;
 		workshop*) same 'left4me-workshop-refresh.service*' cat "$1" || echo refresh ;;
 		slice) same '*.slice*' cat "$1" || echo slices ;;
 		esac
@@ -101,9 +105,9 @@ while read -r name value; do
 	case $(said "$section" "$key") in
 	# Of a user's number only builds have a word in their units; but it owns files and runs processes.
 	'stop of everything before') words=$takes ;;
-	reload) words='' ;;
+	reload | reload,*) words=$(said "$section" "$key" | sed 's/^reload,* *//; s/next update/update/') ;;
 	*) words=$(said "$section" "$key" | sed 's/, / /g; s/restart of servers/servers/; s/restart of the web service/web/; s/next build/build/
-		s/next refresh/refresh/; s/next start in the slice/slices/; s/reload and .* of the web service/web refresh/') ;;
+		s/next update/update/; s/next refresh/refresh/; s/next start in the slice/slices/; s/reload and .* of the web service/web refresh/') ;;
 	esac
 	is "$words" "$takes" "[$section] $key: $(said "$section" "$key")"
 done < <(values)

@@ -14,6 +14,12 @@ void child_deadline(int seconds, struct timespec *ret_deadline)
 	ret_deadline->tv_sec += seconds;
 }
 
+void child_leave_output(int fd)
+{
+	(void) dup2(fd, STDOUT_FILENO);
+	(void) dup2(fd, STDERR_FILENO);
+}
+
 static int milliseconds_until(const struct timespec *deadline)
 {
 	struct timespec now;

@@ -13,6 +13,12 @@
 void child_deadline(int seconds, struct timespec *ret_deadline);
 
 /*
+ * In the child: what it would print goes to its parent. A child that is left behind would otherwise keep whoever waits for
+ * the end of its parent's output, such as a shell's $(...) or a pager.
+ */
+void child_leave_output(int fd);
+
+/*
  * Appends what comes through the pipe `fd` to its end. False if the deadline, or an answer longer than `size_max`, comes
  * first; what came until then is in *answer.
  */

@@ -179,15 +179,11 @@ static void check_inherited(const char *root, const struct model *model, const s
 	}
 }
 
-static void check_directories(const struct config *config, const struct model *model, const struct runs *runs,
+static void check_directories(const char *root, const struct model *model, const struct runs *runs, const struct look *found,
 			      struct report *report)
 {
-	const struct look_request request = { .root = config->host.root, .uid = config->host.uid, .gid = config->host.gid };
-	cleanup(look_done) struct look found = { NULL, 0, false };
-
-	look(&request, &found);
-	check_left_behind(config->host.root, model, runs, &found, report);
-	check_inherited(config->host.root, model, &found, report);
+	check_left_behind(root, model, runs, found, report);
+	check_inherited(root, model, found, report);
 }
 
 /* --- all of them ----------------------------------------------------------------------------------------- */
@@ -204,7 +200,8 @@ static void check_origin(const char *database, struct report *report)
 		       access("/run/left4me/last-good", F_OK) == 0 ? "from the rows of an earlier reading" : "without its rows");
 }
 
-void host_check_runs(enum rows_origin origin, const struct config *config, const struct model *model, struct report *report)
+void host_check_runs(enum rows_origin origin, const struct config *config, const struct model *model, const struct look *look,
+		     struct report *report)
 {
 	cleanup(sockets_done) struct sockets sockets = { NULL, 0 };
 	cleanup(runs_done) struct runs runs = { .ports = NULL };
@@ -225,5 +222,5 @@ void host_check_runs(enum rows_origin origin, const struct config *config, const
 		if (!model->instances[i].refused)
 			check_port(&runs, model, &model->instances[i], &sockets, report);
 	if (origin == ROWS_DATABASE)
-		check_directories(config, model, &runs, report);
+		check_directories(config->host.root, model, &runs, look, report);
 }

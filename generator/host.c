@@ -116,21 +116,6 @@ static void check_calendar(const struct config *config, struct report *report)
 			       config->workshop.refresh);
 }
 
-static void check_root(const struct config *config, struct report *report)
-{
-	cleanup_free char *owner = NULL;
-	cleanup_free char *expected = xasprintf("%s:%s", config->host.uid, config->host.gid);
-	struct stat st;
-
-	if (stat(config->host.root, &st) < 0) {
-		report_problem(report, config->host.root, "%s", strerror(errno));
-		return;
-	}
-	owner = xasprintf("%u:%u", (unsigned) st.st_uid, (unsigned) st.st_gid);
-	if (strcmp(owner, expected) != 0)
-		report_problem(report, config->host.root, "is owned by %s, not by %s ([host] uid and gid)", owner, expected);
-}
-
 /* The shells of accounts that nobody logs in to. */
 static bool is_no_shell(const char *shell)
 {
@@ -222,6 +207,5 @@ void host_check_loaded(const struct config *config, const char *systemd, struct 
 void host_check_needs(const struct config *config, struct report *report)
 {
 	check_calendar(config, report);
-	check_root(config, report);
 	check_account(config, report);
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "config.h"
+#include "look.h"
 #include "model.h"
 #include "render.h"
 
@@ -26,11 +27,18 @@ char *host_check_systemd(struct report *report);
 void host_check_loaded(const struct config *config, const char *systemd, struct report *report);
 
 /*
+ * Reports what the units of enabled rows and of the web service need and is not there, or is another user's. *ret_look is what
+ * was seen, for the caller to free.
+ */
+void host_check_files(const struct config *config, const struct model *model, struct report *report, struct look *ret_look);
+
+/*
  * Reports what is wrong with what runs: units that were made without the rows of the database, which `origin` says are there
  * now; servers that crash again and again, or are down with a failure; ports that another process has; directories that servers
  * have left behind.
  */
-void host_check_runs(enum rows_origin origin, const struct config *config, const struct model *model, struct report *report);
+void host_check_runs(enum rows_origin origin, const struct config *config, const struct model *model, const struct look *look,
+		     struct report *report);
 
 /* Reports what the kernel lacks that every server or build needs. */
 void host_check_kernel(struct report *report);

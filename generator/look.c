@@ -17,13 +17,28 @@ enum { ANSWER_MAX = 8 * 1024 * 1024, DEPTH_MAX = 100, COMMAND_LINE_MAX = 8192 };
 /* --- the child ------------------------------------------------------------------------------------------- */
 
 /* One line a thing, each written at once: what was found until time ends counts. */
-static void tell(int answers, enum found_kind kind, const char *name, const struct stat *state, int64_t number)
+static void PRINTF_LIKE(2, 3) say(int answers, const char *format, ...)
 {
-	cleanup_free char *line = xasprintf("%c %s %" PRIu64 " %" PRIu64 " %" PRId64 "\n", (char) kind, name,
-					    (uint64_t) state->st_dev, (uint64_t) state->st_ino, number);
+	va_list arguments;
+	cleanup_free char *line = NULL;
 
+	va_start(arguments, format);
+	line = xvasprintf(format, arguments);
+	va_end(arguments);
 	if (write_all(answers, line, strlen(line)) < 0)
 		_exit(1);
+}
+
+static void tell_at(int answers, enum found_kind kind, const char *name, const struct stat *state, int64_t number,
+		    const char *real)
+{
+	say(answers, "%c %s %" PRIu64 " %" PRIu64 " %" PRId64 " %u %u %u %s\n", (char) kind, name, (uint64_t) state->st_dev,
+	    (uint64_t) state->st_ino, number, (unsigned) state->st_mode, (unsigned) state->st_uid, (unsigned) state->st_gid, real);
+}
+
+static void tell(int answers, enum found_kind kind, const char *name, const struct stat *state, int64_t number)
+{
+	tell_at(answers, kind, name, state, number, "");
 }
 
 static int open_directory(int parent, const char *name)
@@ -59,24 +74,41 @@ static int64_t measure(int fd, dev_t device, int depth)
 	return sum;
 }
 
-/* The directories below ROOT/NAME whose names are ours. False when they cannot be seen. */
-static bool list(int root, const char *name, bool (*valid)(const char *), enum found_kind kind, int answers)
+/* Where the time may end; and that it did not, but nothing is to be seen there. */
+static void begin(int answers, const char *directory, const char *name)
 {
-	int fd = open_directory(root, name);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	say(answers, "> %s%s%s\n", directory, *name ? "/" : "", name);
+}
+
+static bool failed(int answers, int error)
+{
+	say(answers, "! %d\n", error);
+	return false;
+}
+
+/* The directories below ROOT/NAME whose names are ours. False when they cannot be seen. */
+static bool list(const struct look_request *request, int root, const char *name, bool (*valid)(const char *),
+		 enum found_kind kind, int answers)
+{
 	const struct dirent *entry;
 	struct stat st;
+	int fd, error;
+	DIR *dir;
 
+	begin(answers, request->root, name);
+	fd = open_directory(root, name);
+	dir = fd < 0 ? NULL : fdopendir(fd);
 	if (!dir) {
 		closep(&fd);
-		return errno == ENOENT;
+		return errno == ENOENT || failed(answers, errno);
 	}
-	while ((entry = readdir(dir)))
+	while ((errno = 0, entry = readdir(dir)))
 		if (valid(entry->d_name) && fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    S_ISDIR(st.st_mode))
 			tell(answers, kind, entry->d_name, &st, platform_birth_time(fd, entry->d_name));
+	error = errno;
 	(void) closedir(dir);
-	return true;
+	return error == 0 || failed(answers, error);
 }
 
 static void list_sizes(int root, const char *name, bool (*valid)(const char *), enum found_kind kind, int answers)
@@ -133,25 +165,93 @@ static void read_port(pid_t pid, int answers)
 		tell(answers, FOUND_PORT, name, &(struct stat){ .st_ino = 0 }, port);
 }
 
-/* The last line of the answer is "." where everything was seen. */
+/* Nothing is opened, so that no FIFO and no device keeps it waiting. */
+static void look_at_file(const struct look_file *file, size_t number, int answers)
+{
+	cleanup_free char *name = xasprintf("%zu", number), *real = NULL;
+	struct stat st = { .st_mode = 0 };
+
+	if ((file->is_no_link ? lstat(file->path, &st) : stat(file->path, &st)) < 0) {
+		tell(answers, FOUND_FILE, name, &st, errno);
+		return;
+	}
+	real = platform_real_path(file->path);
+	tell_at(answers, FOUND_FILE, name, &st, file->access != 0 && access(file->path, file->access) < 0 ? errno : 0,
+		real && valid_text(real, strlen(real)) ? real : "");
+}
+
+/* Whether one could be executed; of a link the rest of the stack decides. */
+static bool tell_game(int parent, const char *directory, const char *name, int answers)
+{
+	cleanup_free char *path = xconcat(directory, "/", "srcds_run");
+	struct stat st;
+
+	if (fstatat(parent, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !(S_ISLNK(st.st_mode) || (S_ISREG(st.st_mode) && faccessat(parent, path, X_OK, 0) == 0)))
+		return false;
+	tell(answers, FOUND_GAME, name, &st, 0);
+	return true;
+}
+
+static void look_for_game(const struct look_request *request, int root, int answers)
+{
+	const struct dirent *entry;
+	int fd = -1;
+	DIR *dir;
+
+	begin(answers, request->root, INSTALLATION "/srcds_run");
+	if (tell_game(root, INSTALLATION, INSTALLATION, answers))
+		return;
+	begin(answers, request->root, "overlays");
+	fd = open_directory(root, "overlays");
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	while (dir && (entry = readdir(dir)))
+		if (valid_id(entry->d_name))
+			(void) tell_game(fd, entry->d_name, entry->d_name, answers);
+	if (dir)
+		(void) closedir(dir);
+	else
+		closep(&fd);
+}
+
+/* False when not all of it can be seen. */
+static bool look_below(const struct look_request *request, int root, int answers)
+{
+	bool complete = list(request, root, "overlays", valid_id, FOUND_OVERLAY, answers);
+	struct stat st;
+
+	complete = list(request, root, "runtime", valid_name, FOUND_RUNTIME, answers) && complete;
+	begin(answers, request->root, INSTALLATION);
+	if (fstatat(root, INSTALLATION, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		tell(answers, FOUND_INSTALLATION, INSTALLATION, &st, 0);
+	if (request->game)
+		look_for_game(request, root, answers);
+	return complete;
+}
+
+/* The last line of the answer but for ports and sizes is "." where everything was seen. */
 static _Noreturn void child(const struct look_request *request, int answers)
 {
 	uid_t uid = (uid_t) strtoul(request->uid, NULL, 10);
 	gid_t gid = (gid_t) strtoul(request->gid, NULL, 10);
-	struct stat st;
-	bool complete;
-	int root;
+	int root, r = 0;
 
-	if (geteuid() == 0 && (uid == 0 || platform_become(uid, gid) < 0))
+	begin(answers, request->root, "");
+	if (geteuid() == 0)
+		r = uid == 0 ? -EPERM : platform_become(uid, gid);
+	if (r < 0) {
+		(void) failed(answers, -r);
 		_exit(1);
+	}
 	platform_die_with_parent();
+	for (size_t i = 0; i < request->file_count; i++) {
+		begin(answers, request->files[i].path, "");
+		look_at_file(&request->files[i], i, answers);
+	}
+	begin(answers, request->root, "");
 	root = open(request->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	complete = root >= 0 && list(root, "overlays", valid_id, FOUND_OVERLAY, answers);
-	complete = root >= 0 && list(root, "runtime", valid_name, FOUND_RUNTIME, answers) && complete;
-	if (root >= 0 && fstatat(root, INSTALLATION, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		tell(answers, FOUND_INSTALLATION, INSTALLATION, &st, 0);
-	if (complete)
-		(void) write_all(answers, ".\n", 2);
+	if (root < 0 ? failed(answers, errno) : look_below(request, root, answers))
+		say(answers, ".\n");
 	for (size_t i = 0; i < request->pid_count; i++)
 		read_port(request->pids[i], answers);
 	if (root >= 0 && request->sizes) {
@@ -163,21 +263,40 @@ static _Noreturn void child(const struct look_request *request, int answers)
 
 /* --- the parent ------------------------------------------------------------------------------------------ */
 
+/* How far the child has come: the first failure stays, and what was begun last is what took too long. */
+static void take_progress(struct look *look, const char *line)
+{
+	if (strcmp(line, ".") == 0) {
+		look->complete = true;
+		freep(&look->unseen);
+	} else if (line[0] == '>' && look->error == 0) {
+		free(look->unseen);
+		look->unseen = xstrdup(line + 2);
+	} else if (line[0] == '!' && look->error == 0)
+		look->error = (int) strtol(line + 2, NULL, 10);
+}
+
 /* A line that is no whole one, as the last before time ended may be, counts for nothing. */
 static void take_line(struct look *look, const char *line)
 {
 	unsigned long long device, inode;
+	unsigned mode, uid, gid;
 	struct found found;
 	long long number;
 	char kind, name[80];
+	int end = 0;
 
-	if (strcmp(line, ".") == 0)
-		look->complete = true;
-	if (sscanf(line, "%c %79s %llu %llu %lld", &kind, name, &device, &inode, &number) != 5)
+	take_progress(look, line);
+	if (sscanf(line, "%c %79s %llu %llu %lld %u %u %u%n", &kind, name, &device, &inode, &number, &mode, &uid, &gid,
+		   &end) != 8 || line[end] != ' ')
 		return;
 	found = (struct found){ .kind = (enum found_kind) kind, .name = xstrdup(name), .number = number };
+	found.real = xstrdup(line + end + 1);
 	found.state.st_dev = (dev_t) device;
 	found.state.st_ino = (ino_t) inode;
+	found.state.st_mode = (mode_t) mode;
+	found.state.st_uid = (uid_t) uid;
+	found.state.st_gid = (gid_t) gid;
 	look->found = grow_array(look->found, look->count, sizeof(found));
 	look->found[look->count++] = found;
 }
@@ -211,13 +330,14 @@ void look(const struct look_request *request, struct look *ret_look)
 	int ends[2];
 	pid_t pid;
 
-	*ret_look = (struct look){ NULL, 0, false };
+	*ret_look = LOOK_EMPTY;
 	if (pipe(ends) < 0)
 		return;
 	child_deadline(request->sizes ? LOOK_SIZES_PATIENCE : LOOK_PATIENCE, &deadline);
 	pid = fork();
 	if (pid == 0) {
 		(void) close(ends[0]);
+		child_leave_output(ends[1]);
 		child(request, ends[1]);
 	}
 	(void) close(ends[1]);
@@ -259,8 +379,11 @@ void look_see_layers(const struct look *look, struct started *started)
 
 void look_done(struct look *look)
 {
-	for (size_t i = 0; i < look->count; i++)
+	for (size_t i = 0; i < look->count; i++) {
 		free(look->found[i].name);
+		free(look->found[i].real);
+	}
 	free(look->found);
-	*look = (struct look){ NULL, 0, false };
+	free(look->unseen);
+	*look = LOOK_EMPTY;
 }

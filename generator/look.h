@@ -18,19 +18,33 @@ enum found_kind {
 	FOUND_OVERLAY_SIZE = 'O',      /* how much overlays/NAME takes on disk */
 	FOUND_RUNTIME_SIZE = 'R',
 	FOUND_PORT = 'p',              /* NAME is a process id; the port stands on its command line */
+	FOUND_FILE = 'f',              /* one that was asked for; NAME is its number, from 0 */
+	FOUND_GAME = 'g',              /* NAME is the installation or an overlay that has an srcds_run */
 };
 
 struct found {
 	enum found_kind kind;
 	char *name;
-	struct stat state;             /* st_dev and st_ino, of a directory */
-	int64_t number;                /* bytes, port, or when a directory was made, in seconds since 1970, 0 where nobody knows */
+	struct stat state;             /* st_dev, st_ino, st_mode, st_uid and st_gid */
+	int64_t number;                /* bytes or port; when a directory was made, in seconds since 1970, 0 where nobody knows; of a
+					  file 0, or the errno of what was asked for */
+	char *real;                    /* of a file: where it is once all links are followed; maybe empty */
 };
 
 struct look {
 	struct found *found;
 	size_t count;
 	bool complete;                 /* everything was seen; otherwise time ended, or a permission was missing */
+	char *unseen;                  /* then: the first path that was not seen, and its errno; 0 when time ended there */
+	int error;
+};
+#define LOOK_EMPTY ((struct look){ .found = NULL })
+
+/* A path anywhere that the user has to reach. Without `access`, bits of access(2), it is only to be there. */
+struct look_file {
+	const char *path;
+	int access;
+	bool is_no_link;               /* a link there is looked at itself */
 };
 
 struct look_request {
@@ -38,6 +52,9 @@ struct look_request {
 	const char *uid, *gid;         /* decimal numbers: what a caller that is root becomes */
 	const pid_t *pids;             /* whose ports are asked for */
 	size_t pid_count;
+	const struct look_file *files; /* looked for first, in this order */
+	size_t file_count;
+	bool game;                     /* whether there is an srcds_run, in the overlays where the installation has none */
 	bool sizes;
 };
 

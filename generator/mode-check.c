@@ -32,11 +32,13 @@ static void check_settings(struct run *run, const char *systemd)
 static void check_host(struct run *run)
 {
 	cleanup_free char *systemd = host_check_systemd(&run->report);
+	cleanup(look_done) struct look found = LOOK_EMPTY;
 
+	host_check_files(&run->config, &run->model, &run->report, &found);
 	if (systemd) {
 		check_settings(run, systemd);
 		host_check_loaded(&run->config, systemd, &run->report);
-		host_check_runs(run->origin, &run->config, &run->model, &run->report);
+		host_check_runs(run->origin, &run->config, &run->model, &found, &run->report);
 	}
 	compare_copies(run);
 	host_check_kernel(&run->report);

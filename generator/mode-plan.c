@@ -71,7 +71,7 @@ static int compare(struct run *run, const struct options *options, const struct 
 	cleanup_free char *host_env = xasprintf("%s/etc/left4me/host.env", options->prefix);
 	cleanup(collection_done) struct collection old = COLLECTION_EMPTY;
 	cleanup(units_done) struct units units = UNITS_NONE;
-	cleanup(look_done) struct look found = { .found = NULL };
+	cleanup(look_done) struct look found = LOOK_EMPTY;
 	cleanup(plan_done) struct plan plan = { .changes = NULL };
 	cleanup_text struct text lines = TEXT_EMPTY;
 	bool on_host = !*options->prefix && host_is_running();

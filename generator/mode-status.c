@@ -101,7 +101,7 @@ int mode_status(const struct options *options)
 {
 	cleanup(run_done) struct run run = RUN_EMPTY;
 	cleanup(units_done) struct units units = UNITS_NONE;
-	cleanup(look_done) struct look found = { NULL, 0, false };
+	cleanup(look_done) struct look found = LOOK_EMPTY;
 	cleanup(status_done) struct status status = { .count = 0 };
 	struct status_sources sources = {
 		.prefix = "", .units = &units, .look = &found, .only = options->words, .only_count = options->word_count,

@@ -1,4 +1,4 @@
-/* setgroups(2), prctl(2), O_TMPFILE */
+/* setgroups(2), prctl(2), O_TMPFILE, realpath(3) */
 #define _GNU_SOURCE
 #include "platform.h"
 
@@ -7,6 +7,7 @@
 #include <grp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -64,6 +65,11 @@ int64_t platform_birth_time(int directory, const char *name)
 	(void) directory, (void) name;
 #endif
 	return 0;
+}
+
+char *platform_real_path(const char *path)
+{
+	return realpath(path, NULL);
 }
 
 int platform_become(uid_t uid, gid_t gid)

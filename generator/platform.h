@@ -13,6 +13,9 @@ unsigned platform_terminal_columns(int fd);
 /* When that was made, in seconds since 1970; 0 where the file system does not know. A link is not followed. */
 int64_t platform_birth_time(int directory, const char *name);
 
+/* Where the path leads once all links are followed, owned by the caller; NULL where that cannot be told. */
+char *platform_real_path(const char *path);
+
 /*
  * Gives up root for good: no supplementary groups; real, effective and saved ids changed; no_new_privs set, so that no
  * program brings privileges back. 0 or -errno; after an error the caller must not go on.

@@ -209,6 +209,7 @@ void reader_fork(struct reader *ret_reader)
 	if (ret_reader->child == 0) {
 		(void) close(requests[1]);
 		(void) close(answers[0]);
+		child_leave_output(answers[1]);
 		child(requests[0], answers[1]);
 	}
 	(void) close(answers[1]);

@@ -1,6 +1,7 @@
 /* look.h: what is found below ROOT, by whom, and what is not followed. */
 #include "look.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -108,6 +109,58 @@ static void test_port(struct look_request request, const char *option, const cha
 	(void) waitpid(pid, NULL, 0);
 }
 
+/* Files that are asked for: how each is, what is denied, and where a link leads. */
+static void test_files(struct look_request request)
+{
+	cleanup_free char *program = xasprintf("%s/installation/srcds_run", request.root);
+	cleanup_free char *link = xasprintf("%s/overlays/12", request.root);
+	const struct look_file files[] = {
+		{ "/nonexistent/x", 0, false }, { program, 0, false }, { program, X_OK, false },
+		{ link, 0, true }, { link, X_OK, false }, { "/dev/null", R_OK, false },
+	};
+	static const char *const expected[] = { "2 0 ", "0 100000 =", "13 100000 =", "0 120000 /", "0 40000 /", "0 20000 =" };
+	struct look seen;
+
+	write_file("installation/srcds_run", "#!/bin/sh");
+	request.files = files;
+	request.file_count = ELEMENTS(files);
+	look(&request, &seen);
+	for (size_t i = 0; i < ELEMENTS(files); i++) {
+		cleanup_free char *number = xasprintf("%zu", i), *text = NULL;
+		const struct found *file = look_find(&seen, FOUND_FILE, number);
+
+		text = file ? xasprintf("%d %o %s", (int) file->number, (unsigned) (file->state.st_mode & S_IFMT),
+					strcmp(file->real, files[i].path) == 0 ? "=" : file->real) : NULL;
+		is_str(text, expected[i], "file %zu: errno, kind, where it really is", i);
+	}
+	look_done(&seen);
+}
+
+/* One in an overlay counts where the installation has none. */
+static void test_game(struct look_request request)
+{
+	request.game = true;
+	is_found(&request, "i installation 0\no 9 0\no 10 0\nr alpha 0\ncomplete\n", "an srcds_run that is no program");
+	write_file("overlays/9/srcds_run", "#!/bin/sh");
+	(void) chmod("overlays/9/srcds_run", 0755);
+	is_found(&request, "g 9 0\ni installation 0\no 9 0\no 10 0\nr alpha 0\ncomplete\n", "one in an overlay");
+	(void) chmod("installation/srcds_run", 0755);
+	is_found(&request, "g installation 0\ni installation 0\no 9 0\no 10 0\nr alpha 0\ncomplete\n", "one in the installation");
+	(void) remove("installation/srcds_run");
+	(void) remove("overlays/9/srcds_run");
+}
+
+/* What could not be seen first. */
+static void is_unseen(const struct look_request *request, const char *path, int error, const char *name)
+{
+	struct look seen;
+
+	look(request, &seen);
+	is_str(seen.unseen ? seen.unseen + strlen(request->root) : NULL, path, "%s: it is named", name);
+	is_int(seen.error, error, "%s: and why", name);
+	look_done(&seen);
+}
+
 /* Root would see it all. */
 static void test_rights(const struct look_request *request)
 {
@@ -137,11 +190,15 @@ int main(void)
 	test_port(request, "+hostport", "27015x", 0);
 	test_port(request, "+hostport", "70000", 0);
 	test_port(request, "+port", "27015", 0);
+	test_files(request);
+	test_game(request);
 	test_rights(&request);
+	is_unseen(&request, NULL, 0, "everything is seen");
 	is_found(&(struct look_request){ .root = "/nonexistent", .uid = "980", .gid = "980" }, "incomplete\n", "no such directory");
 	(void) rename("runtime", "r");
 	(void) symlink("r", "runtime");
 	is_found(&request, "i installation 0\no 9 0\no 10 0\nincomplete\n", "a link in place of a directory");
+	is_unseen(&request, "/runtime", ENOTDIR, "a link in place of a directory");
 	scratch_end();
 	return done_testing();
 }

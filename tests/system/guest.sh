@@ -180,6 +180,7 @@ install_game() { # [stubborn]
 install_web() {
 	install -d -o left4me -g left4me /opt/left4me /opt/left4me/src "$STATE/.venv" "$STATE/.venv/bin"
 	printf '#!/bin/sh\nexec sleep infinity\n' | put 755 "$STATE/.venv/bin/gunicorn"
+	printf '#!/bin/sh\n' | put 755 "$STATE/.venv/bin/flask"
 	install -m 640 -g left4me "$(share)/examples/web.env" /etc/left4me/web.env
 }
 

@@ -105,6 +105,7 @@ first_server() { # LABEL [DESTINATION]
 with_web() { # LABEL
 	install -d -o left4me -g left4me /opt/left4me /opt/left4me/src "$STATE/.venv" "$STATE/.venv/bin"
 	printf '#!/bin/sh\nexec sleep infinity\n' | put 755 "$STATE/.venv/bin/gunicorn"
+	printf '#!/bin/sh\n' | put 755 "$STATE/.venv/bin/flask"
 	rm /etc/left4me/left4me.conf.d/no-web.conf
 	# shellcheck disable=SC2016 # backticks of the text
 	ok "$1: web.env" eval "$(sed -n 's/.*`\(install .*web\.env .*\)`.*/\1/p' README.md)"

@@ -260,7 +260,8 @@ check_is_clean "a game that runs again"
 
 # A root below /home, which most sandboxes hide.
 install -d -o left4me -g left4me -m 750 /home/games
-cp -a "$DATABASE" /home/games/
+cp -a "$DATABASE" "$STATE"/{.venv,installation,workshop_cache,.steam,steam} /home/games/
+install -d -o left4me -g left4me /home/games/{overlays,overlays/1,overlays/2,overlays/3,runtime}
 printf '[host]\nroot = /home/games\n' >/etc/left4me/left4me.conf.d/50-test.conf
 is "$(check | grep -F /home/games)" "" "a root below /home: check finds nothing"
 start_check "a root below /home"

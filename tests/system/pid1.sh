@@ -94,6 +94,20 @@ ok "a build looks for its script in it" wait_for 10 eval 'pgrep -u left4me -f le
 others_go_on "a build that waits for its script"
 ok "the helper's alarm ends it" wait_for 30 eval '[ "$(property build-overlay@10 Result)" = signal ]'
 ok "nobody of root's waits in it" wait_for 10 eval '! pgrep -u root -f left4me-fetch-script'
+# What a check asks of the same file system, and of one in place of ROOT.
+said=$(timeout -k 1 20 left4me-generator check 2>/dev/null)
+is "$?" 2 "a check ends, and could not look"
+like "$said" "^$STATE/net/10/left4me\.db: no answer within 2 s: neither this nor what comes after it has been looked at" \
+	"it says where it has had no answer"
+printf '[host]\nroot = %s/net/10\ndatabase = %s\n' "$STATE" "$DATABASE" >/etc/left4me/left4me.conf.d/50-net.conf
+said=$(timeout -k 1 20 left4me-generator check 2>/dev/null)
+is "$?" 2 "a check of a root that does not answer ends, too"
+like "$said" "^$STATE/net/10: no answer within 2 s" "and says so"
+ok "nobody of root's waits there" eval '! pgrep -u root -f "left4me-generator check"'
+systemctl start --no-block left4me-check.service
+ok "left4me-check.service ends, too" wait_for 30 eval '[ "$(property left4me-check ActiveState)" = failed ]'
+is "$(property left4me-check Result)/$(property left4me-check ExecMainStatus)" exit-code/2 "and says that it could not look"
+systemctl reset-failed left4me-check
 rm /etc/left4me/left4me.conf.d/50-net.conf
 kill -KILL "$net"
 wait "$net" 2>/dev/null

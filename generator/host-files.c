@@ -1,0 +1,391 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host.h"
+#include "name.h"
+
+/*
+ * What must be there for what is to run: for enabled rows, for builds and for the web service, where there are any. A child
+ * looks (look.h); what follows from it is judged here.
+ */
+enum need_kind {
+	NEED_ROOT,                     /* a directory of the user's, whatever links lead there */
+	NEED_STATE,                    /* one below it, which is no link: left4me-overlay insists on that */
+	NEED_BOUND_STATE,              /* and which the units bind */
+	NEED_DIRECTORY,
+	NEED_FILE,                     /* that root reads */
+	NEED_BOUND_FILE,
+	NEED_PROGRAM,
+	NEED_DATABASE,                 /* or what lies beside it: may be missing */
+};
+
+struct need {
+	enum need_kind kind;
+	char *path;
+	const char *consequence, *remedy;
+};
+
+struct needs {
+	const struct config *config;
+	struct need *of;
+	size_t count;
+	bool as_user;                  /* what the child may not do the units may not do either */
+	bool state_is_unfit;           /* something below ROOT is: what lies in it is no news */
+};
+
+static const char no_server[] = "no server starts", no_build[] = "no build starts";
+static const char no_web[] = "the web service does not start", no_refresh[] = "the workshop refresh does not start";
+static const char from_tmpfiles[] = "systemd-tmpfiles --create makes it (tmpfiles.d/left4me.conf)";
+
+/* --- what is needed -------------------------------------------------------------------------------------- */
+
+static void need(struct needs *needs, enum need_kind kind, char *path, const char *consequence, const char *remedy)
+{
+	needs->of = grow_array(needs->of, needs->count, sizeof(*needs->of));
+	needs->of[needs->count++] = (struct need){ kind, path, consequence, remedy };
+}
+
+static bool is_to_start(const struct instance *instance)
+{
+	return !instance->refused && instance->enabled;
+}
+
+static size_t enabled_servers(const struct model *model)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < model->instance_count; i++)
+		count += is_to_start(&model->instances[i]);
+	return count;
+}
+
+static size_t builds(const struct model *model)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < model->overlay_count; i++)
+		count += model->overlays[i].has_script && !model->overlays[i].refused;
+	return count;
+}
+
+/* As server-hardening.conf binds them; runtime is where left4me-overlay makes what it mounts. */
+static void need_state(struct needs *needs, bool servers)
+{
+	static const char *const bound[] = { INSTALLATION, "workshop_cache", ".steam", "steam" };
+	const char *root = needs->config->host.root;
+
+	need(needs, servers ? NEED_BOUND_STATE : NEED_STATE, xconcat(root, "/", "overlays"), servers ? no_server : no_build,
+	     from_tmpfiles);
+	for (size_t i = 0; servers && i < ELEMENTS(bound); i++)
+		need(needs, NEED_BOUND_STATE, xconcat(root, "/", bound[i]), no_server, from_tmpfiles);
+	if (servers)
+		need(needs, NEED_STATE, xconcat(root, "/", "runtime"), no_server, from_tmpfiles);
+}
+
+static void need_helper(struct needs *needs, const char *name, const char *consequence)
+{
+	need(needs, NEED_PROGRAM, xconcat(needs->config->host.helpers, "/", name), consequence,
+	     "[host] helpers names the directory where it is installed");
+}
+
+/* The word that is the program; owned by the caller. */
+static char *first_word(const char *words)
+{
+	return xasprintf("%.*s", (int) strcspn(words, " "), words);
+}
+
+/* Of the web service, or of the refresh alone. */
+static void need_web(struct needs *needs, const char *program, const char *consequence)
+{
+	const struct config *config = needs->config;
+
+	need(needs, NEED_DIRECTORY, xstrdup(config->host.source), consequence, "put the application there, or set [host] source");
+	need(needs, NEED_PROGRAM, xasprintf("%s/bin/%s", config->web.venv, program), consequence,
+	     "make the virtual environment, or set [web] venv");
+	need(needs, NEED_FILE, xstrdup("/etc/left4me/host.env"), consequence, from_tmpfiles);
+	need(needs, NEED_FILE, xstrdup("/etc/left4me/web.env"), consequence,
+	     "the one of the examples is to begin with; or set [web] enabled = no");
+}
+
+static void need_database(struct needs *needs)
+{
+	static const char *const names[] = { "", "-journal", "-wal", "-shm" };
+
+	for (size_t i = 0; i < ELEMENTS(names); i++)
+		need(needs, NEED_DATABASE, xconcat(needs->config->host.database, names[i], ""), NULL, NULL);
+}
+
+static void needs_list(const struct model *model, struct needs *needs)
+{
+	const struct config *config = needs->config;
+	bool servers = enabled_servers(model) > 0, scripts = builds(model) > 0, refresh = *config->workshop.refresh;
+	cleanup_free char *command = first_word(config->workshop.command);
+
+	need(needs, NEED_ROOT, xstrdup(config->host.root), NULL, NULL);
+	need_database(needs);
+	if (servers || scripts) {
+		need_state(needs, servers);
+		need_helper(needs, "left4me-overlay", servers ? "no server and no build starts" : no_build);
+	}
+	if (scripts) {
+		need_helper(needs, "left4me-fetch-script", no_build);
+		need(needs, NEED_BOUND_FILE, xstrdup(config->build.resolv_conf), no_build,
+		     "[build] resolv_conf names a file with public resolvers");
+	}
+	if (config->web_enabled)
+		need_web(needs, "gunicorn", no_web);
+	else if (refresh)
+		need_web(needs, command, no_refresh);
+	if (config->web_enabled && refresh)
+		need(needs, NEED_PROGRAM, xasprintf("%s/bin/%s", config->web.venv, command), no_refresh,
+		     "install it there, or set [workshop] command, or refresh to nothing");
+}
+
+static void needs_done(struct needs *needs)
+{
+	for (size_t i = 0; i < needs->count; i++)
+		free(needs->of[i].path);
+	free(needs->of);
+}
+
+/* --- what is there --------------------------------------------------------------------------------------- */
+
+static bool is_state(const struct need *need)
+{
+	return need->kind == NEED_STATE || need->kind == NEED_BOUND_STATE;
+}
+
+/* Bits of access(2). */
+static int access_of(const struct need *need)
+{
+	if (need->kind == NEED_DATABASE)
+		return R_OK | W_OK;
+	return need->kind == NEED_PROGRAM || need->kind == NEED_DIRECTORY ? X_OK : 0;
+}
+
+static void ask(const struct needs *needs, const struct model *model, struct look *ret_look)
+{
+	const struct config *config = needs->config;
+	struct look_file *files = xcalloc(needs->count, sizeof(*files));
+	const struct look_request request = {
+		.root = config->host.root, .uid = config->host.uid, .gid = config->host.gid,
+		.files = files, .file_count = needs->count, .game = enabled_servers(model) > 0,
+	};
+
+	for (size_t i = 0; i < needs->count; i++)
+		files[i] = (struct look_file){
+			.path = needs->of[i].path, .access = access_of(&needs->of[i]),
+			.is_no_link = is_state(&needs->of[i]) || needs->of[i].kind == NEED_DATABASE,
+		};
+	look(&request, ret_look);
+	free(files);
+}
+
+/* Why it is not what has to be there, and what helps; both owned by the caller. False where nothing is wrong with it. */
+static bool is_unfit(const struct needs *needs, const struct need *need, const struct found *found, char **ret_reason,
+		     char **ret_remedy)
+{
+	const struct stat *st = &found->state;
+	const char *uid = needs->config->host.uid;
+	bool directory = is_state(need) || need->kind == NEED_DIRECTORY;
+	char *reason = NULL, *remedy = NULL;
+
+	if (st->st_mode == 0)
+		reason = xstrdup(strerror((int) found->number));
+	else if (S_ISLNK(st->st_mode)) {
+		reason = xstrdup("is a symbolic link, which is not followed");
+		remedy = xstrdup("put the directory itself there, or mount it");
+	} else if (directory != S_ISDIR(st->st_mode))
+		reason = xstrdup(directory ? "is no directory" : "is a directory");
+	else if (is_state(need) && st->st_uid != strtoul(uid, NULL, 10)) {
+		reason = xasprintf("is owned by uid %u, not by %s ([host] uid)", (unsigned) st->st_uid, uid);
+		remedy = xasprintf("chown %s:%s %s", needs->config->host.user, needs->config->host.group, need->path);
+	} else if (found->number != 0 && needs->as_user)
+		reason = xasprintf("user %s may not %s it", uid, directory ? "enter" : "execute");
+	else
+		return false;
+	*ret_reason = reason;
+	*ret_remedy = remedy ? remedy : xstrdup(need->remedy);
+	return true;
+}
+
+static void judge_root(const struct needs *needs, const struct need *need, const struct found *found, struct report *report)
+{
+	cleanup_free char *owner = xasprintf("%u:%u", (unsigned) found->state.st_uid, (unsigned) found->state.st_gid);
+	cleanup_free char *expected = xasprintf("%s:%s", needs->config->host.uid, needs->config->host.gid);
+
+	if (found->state.st_mode == 0)
+		report_problem(report, need->path, "%s", strerror((int) found->number));
+	else if (strcmp(owner, expected) != 0)
+		report_problem(report, need->path, "is owned by %s, not by %s ([host] uid and gid)", owner, expected);
+}
+
+/* That the rows cannot be read has been said; this is about who writes. */
+static void judge_database(const struct needs *needs, const struct need *need, const struct found *found,
+			   struct report *report)
+{
+	const struct config *config = needs->config;
+	unsigned uid = (unsigned) found->state.st_uid;
+	cleanup_free char *remedy = xasprintf("chown %s:%s %s", config->host.user, config->host.group, need->path);
+
+	if (!S_ISREG(found->state.st_mode) || uid == strtoul(config->host.uid, NULL, 10))
+		return;
+	if (config->web_enabled && needs->as_user && found->number != 0)
+		report_problem(report, need->path, "is owned by uid %u, not by %s ([host] uid): the web application cannot write it; %s",
+			       uid, config->host.uid, remedy);
+	else
+		report_warning(report, need->path, "is owned by uid %u, not by %s ([host] uid), which may keep the web application "
+			       "from writing; %s", uid, config->host.uid, remedy);
+}
+
+static void judge_need(struct needs *needs, const struct need *need, const struct found *found, struct report *report)
+{
+	cleanup_free char *reason = NULL, *remedy = NULL;
+	bool bound = need->kind == NEED_BOUND_STATE || need->kind == NEED_BOUND_FILE;
+
+	if (!is_unfit(needs, need, found, &reason, &remedy))
+		return;
+	needs->state_is_unfit |= is_state(need);
+	report_problem(report, need->path, "%s: %s%s; %s", reason, need->consequence,
+		       bound && found->state.st_mode == 0 ? " (226/NAMESPACE)" : "", remedy);
+}
+
+static void judge(struct needs *needs, const struct need *need, const struct found *found, struct report *report)
+{
+	/* Root reads it, whoever may not come near; and another user than the units' cannot tell what they may. */
+	if (found->state.st_mode == 0 && found->number == EACCES && (need->kind == NEED_FILE || !needs->as_user))
+		report->blind = true;
+	else if (need->kind == NEED_ROOT)
+		judge_root(needs, need, found, report);
+	else if (need->kind == NEED_DATABASE)
+		judge_database(needs, need, found, report);
+	else
+		judge_need(needs, need, found, report);
+}
+
+/* --- the stacks of servers ------------------------------------------------------------------------------- */
+
+static const struct overlay *overlay_of(const struct model *model, const struct instance *instance, size_t layer)
+{
+	return &model->overlays[model->layers[instance->first_layer + layer].overlay];
+}
+
+static bool has_layer(const struct model *model, const struct instance *instance, const struct overlay *overlay)
+{
+	for (size_t i = 0; i < instance->layer_count; i++)
+		if (overlay_of(model, instance, i) == overlay)
+			return true;
+	return false;
+}
+
+static bool has_game(const struct model *model, const struct instance *instance, const struct look *look)
+{
+	for (size_t i = 0; i < instance->layer_count; i++)
+		if (look_find(look, FOUND_GAME, overlay_of(model, instance, i)->id_text))
+			return true;
+	return look_find(look, FOUND_GAME, INSTALLATION);
+}
+
+/* Servers that do not start for one reason: one line for all of them. */
+struct failing {
+	const char *first;
+	size_t count;
+};
+
+static void add_failing(struct failing *failing, const struct instance *instance)
+{
+	if (failing->count++ == 0)
+		failing->first = instance->name;
+}
+
+/* Owned by the caller. */
+static char *show_failing(const struct failing *failing)
+{
+	if (failing->count == 1)
+		return xasprintf("instance '%s' does not start", failing->first);
+	return xasprintf("instance '%s' and %zu more do not start", failing->first, failing->count - 1);
+}
+
+static void check_game(const struct config *config, const struct model *model, const struct look *look,
+			struct report *report)
+{
+	cleanup_free char *path = xconcat(config->host.root, "/", INSTALLATION), *who = NULL;
+	struct failing failing = { .count = 0 };
+
+	for (size_t i = 0; i < model->instance_count; i++)
+		if (is_to_start(&model->instances[i]) && !has_game(model, &model->instances[i], look))
+			add_failing(&failing, &model->instances[i]);
+	if (failing.count == 0)
+		return;
+	who = show_failing(&failing);
+	report_problem(report, path, "has no srcds_run that user %s may execute: %s; steamcmd installs the game there (app 222860; "
+		       "README, Installing)", config->host.uid, who);
+}
+
+static void check_layer(const struct config *config, const struct model *model, const struct overlay *overlay,
+			struct report *report)
+{
+	cleanup_free char *path = xasprintf("%s/overlays/%s", config->host.root, overlay->id_text), *who = NULL;
+	struct failing failing = { .count = 0 };
+
+	for (size_t i = 0; i < model->instance_count; i++)
+		if (is_to_start(&model->instances[i]) && has_layer(model, &model->instances[i], overlay))
+			add_failing(&failing, &model->instances[i]);
+	if (failing.count == 0)
+		return;
+	who = show_failing(&failing);
+	report_problem(report, path, "is missing, or no directory: %s; the application makes it, or: runuser -u %s -- mkdir %s%s%s",
+		       who, config->host.user, path, overlay->has_script ? " && systemctl start " BUILD_UNIT : "",
+		       overlay->has_script ? overlay->id_text : "");
+}
+
+static void check_stacks(const struct config *config, const struct model *model, const struct look *look,
+			struct report *report)
+{
+	check_game(config, model, look, report);
+	for (size_t i = 0; i < model->overlay_count; i++)
+		if (!model->overlays[i].refused && !look_find(look, FOUND_OVERLAY, model->overlays[i].id_text))
+			check_layer(config, model, &model->overlays[i], report);
+}
+
+/* --- all of them ----------------------------------------------------------------------------------------- */
+
+/* `is_needed`: by a server, and what is wrong below ROOT has not been said yet. */
+static void check_unseen(const struct config *config, const struct look *look, bool is_needed, struct report *report)
+{
+	const char *where = look->unseen ? look->unseen : config->host.root;
+	bool is_said = strcmp(where, config->host.root) == 0 && look_find(look, FOUND_FILE, "0");
+
+	if (look->complete || (look->error != 0 && (!is_needed || is_said)))
+		return;
+	report->blind = true;
+	if (look->error != 0)
+		report_problem(report, where, "%s: what is there has not been looked at", strerror(look->error));
+	else
+		report_problem(report, where, "no answer within %d s: neither this nor what comes after it has been looked at, and "
+			       "units may wait there, too", LOOK_PATIENCE);
+}
+
+void host_check_files(const struct config *config, const struct model *model, struct report *report, struct look *ret_look)
+{
+	struct needs needs = {
+		.config = config, .as_user = geteuid() == 0 || geteuid() == strtoul(config->host.uid, NULL, 10),
+	};
+
+	needs_list(model, &needs);
+	ask(&needs, model, ret_look);
+	for (size_t i = 0; i < needs.count; i++) {
+		cleanup_free char *number = xasprintf("%zu", i);
+		const struct found *found = look_find(ret_look, FOUND_FILE, number);
+
+		if (found)
+			judge(&needs, &needs.of[i], found, report);
+	}
+	check_unseen(config, ret_look, enabled_servers(model) > 0 && !needs.state_is_unfit, report);
+	if (ret_look->complete && !needs.state_is_unfit)       /* what could not be seen is no proof of anything */
+		check_stacks(config, model, ret_look, report);
+	needs_done(&needs);
+}

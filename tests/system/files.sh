@@ -1,0 +1,140 @@
+#!/bin/bash
+# What `left4me-generator check` says of the files that units need, and that it says nothing of those that no enabled row needs.
+# shellcheck source=tests/system/guest.sh
+. ./guest.sh
+if [ "${1-}" = prepare ]; then
+	set -e
+	make_host
+	insert_overlay 10 'echo built'
+	exit
+fi
+
+unit() { echo "left4me-server@$1.service"; }
+check() { left4me-generator check 2>/dev/null; }
+# The check as an operator and as the units' user: both find the same, and the unit's sandbox hides nothing of it.
+check_finds() { # LINE LABEL
+	is "$(check)" "$1" "$2"
+	is "$(runuser -u left4me -- left4me-generator check 2>/dev/null)" "$1" "$2: to the units' user, too"
+}
+has_failed() { [ "$(property "$1" Result)" != success ]; }
+# What is named fails: the server does not come up.
+does_not_start() { # UNIT LABEL
+	systemctl restart "$1" 2>/dev/null
+	ok "$2" wait_for 10 has_failed "$1"
+	systemctl stop "$1" 2>/dev/null
+	systemctl reset-failed "$1" 2>/dev/null
+}
+tmpfiles='systemd-tmpfiles --create makes it (tmpfiles.d/left4me.conf)'
+all="instance 'alpha' and 2 more do not start"
+
+ok "the boot finishes" booted
+host_is_up boot
+is "$(check)" "" "check finds nothing"
+
+# --- servers -----------------------------------------------------------------------------------------------------------
+
+mv "$STATE/installation/srcds_run" /root/
+check_finds "$STATE/installation: has no srcds_run that user 980 may execute: $all; steamcmd installs the game there (app 222860; README, Installing)" \
+	"no srcds_run"
+does_not_start "$(unit gamma)" "a server does not start without it"
+install -o left4me -g left4me -m 644 /root/srcds_run "$STATE/overlays/1/"
+like "$(check)" "^$STATE/installation: has no srcds_run .*: $all; " "one in a layer that nobody may execute"
+chmod 755 "$STATE/overlays/1/srcds_run"
+like "$(check)" "^$STATE/installation: has no srcds_run .*: instance 'beta' and 1 more do not start; " "one in a layer serves those who have it"
+rm "$STATE/overlays/1/srcds_run"
+mv /root/srcds_run "$STATE/installation/"
+
+for directory in overlays installation workshop_cache .steam steam; do
+	mv "$STATE/$directory" /root/kept
+	check_finds "$STATE/$directory: No such file or directory: no server starts (226/NAMESPACE); $tmpfiles" "no $directory"
+	does_not_start "$(unit gamma)" "no $directory: a server does not start"
+	mv /root/kept "$STATE/$directory"
+done
+as_left4me "mv runtime r && ln -s r runtime"
+check_finds "$STATE/runtime: is a symbolic link, which is not followed: no server starts; put the directory itself there, or mount it" \
+	"a link in place of runtime"
+does_not_start "$(unit gamma)" "a link in place of runtime: a server does not start"
+as_left4me "rm runtime && mv r runtime"
+chown other "$STATE/steam"
+check_finds "$STATE/steam: is owned by uid $(id -u other), not by 980 ([host] uid): no server starts; chown left4me:left4me $STATE/steam" \
+	"another's directory"
+does_not_start "$(unit gamma)" "another's directory: a server does not start"
+chown left4me "$STATE/steam"
+
+as_left4me "mv overlays/2 kept"
+missing="$STATE/overlays/2: is missing, or no directory: instance 'alpha' does not start; the application makes it, or: runuser -u left4me -- mkdir $STATE/overlays/2"
+check_finds "$missing" "a layer without a directory"
+does_not_start "$(unit alpha)" "a layer without a directory: the server does not start"
+sql "INSERT INTO server_overlays (server, position, overlay) VALUES ('beta', 2, 2)"
+like "$(check)" "instance 'alpha' and 1 more do not start; " "a layer of two servers, once"
+sql "DELETE FROM server_overlays WHERE server = 'beta' AND overlay = 2"
+ok "what it says helps" runuser -u left4me -- mkdir "$STATE/overlays/2"
+is "$(check)" "" "then check finds nothing"
+as_left4me "rmdir overlays/2 && mv kept overlays/2; mv overlays/1 kept"
+sql "UPDATE servers SET enabled = 0 WHERE name = 'alpha'"
+is "$(check)" "" "a layer of disabled servers alone is not needed"
+sql "UPDATE servers SET enabled = 1 WHERE name = 'alpha'"
+as_left4me "mv kept overlays/1; mv overlays/10 kept"
+sql "INSERT INTO server_overlays (server, position, overlay) VALUES ('beta', 2, 10)"
+like "$(check)" "^$STATE/overlays/10: is missing, .* runuser -u left4me -- mkdir $STATE/overlays/10 && systemctl start build-overlay@10$" \
+	"a layer that a script makes"
+ok "what it says helps" eval "$(check | sed 's/.*, or: //')"
+is "$(check)" "" "then check finds nothing"
+sql "DELETE FROM server_overlays WHERE overlay = 10"
+
+# --- builds, helpers ---------------------------------------------------------------------------------------------------
+
+resolvers=/etc/left4me/sandbox-resolv.conf
+mv $resolvers /root/
+check_finds "$resolvers: No such file or directory: no build starts (226/NAMESPACE); [build] resolv_conf names a file with public resolvers" \
+	"no resolvers"
+does_not_start build-overlay@10.service "no resolvers: a build does not start"
+mv /root/sandbox-resolv.conf $resolvers
+helper=/usr/local/libexec/left4me/left4me-overlay
+chmod 700 $helper
+check_finds "$helper: user 980 may not execute it: no server and no build starts; [host] helpers names the directory where it is installed" \
+	"a helper of root's alone"
+does_not_start "$(unit gamma)" "a helper of root's alone: a server does not start"
+chmod 755 $helper
+
+# --- web ---------------------------------------------------------------------------------------------------------------
+
+web_needs() { # PATH REMEDY
+	mv "$1" /root/kept
+	check_finds "$1: No such file or directory: the web service does not start; $2" "no $1"
+	does_not_start left4me-web "no $1: the web service does not start"
+	mv /root/kept "$1"
+}
+web_needs /etc/left4me/web.env "the one of the examples is to begin with; or set [web] enabled = no"
+web_needs /etc/left4me/host.env "$tmpfiles"
+web_needs /opt/left4me/src "put the application there, or set [host] source"
+web_needs "$STATE/.venv/bin/gunicorn" "make the virtual environment, or set [web] venv"
+mv "$STATE/.venv/bin/flask" /root/
+check_finds "$STATE/.venv/bin/flask: No such file or directory: the workshop refresh does not start; install it there, or set [workshop] command, or refresh to nothing" \
+	"no command of the refresh"
+does_not_start left4me-workshop-refresh "no command of the refresh: it does not start"
+printf '[workshop]\nrefresh =\n' >/etc/left4me/left4me.conf.d/50-test.conf
+is "$(check | grep flask)" "" "without a refresh it is not needed"
+mv "$STATE/.venv" /root/
+mv /etc/left4me/web.env /root/
+printf '[web]\nenabled = no\n' >/etc/left4me/left4me.conf.d/50-test.conf
+is "$(check | grep -v left4me-web)" "" "without a web service nothing of it is needed"
+mv /root/web.env /etc/left4me/
+mv /root/.venv "$STATE/" && mv /root/flask "$STATE/.venv/bin/"
+rm /etc/left4me/left4me.conf.d/50-test.conf
+
+# --- who owns the database ---------------------------------------------------------------------------------------------
+
+touch "$DATABASE-wal"
+chown root:root "$DATABASE-wal"
+like "$(check)" "^$DATABASE-wal: is owned by uid 0, not by 980 \(\[host\] uid\): the web application cannot write it; chown left4me:left4me $DATABASE-wal$" \
+	"a -wal of root's"
+chmod 666 "$DATABASE-wal"
+like "$(check)" "^warning: $DATABASE-wal: is owned by uid 0, not by 980 .*, which may keep the web application from writing; chown left4me:left4me $DATABASE-wal$" \
+	"one that everybody may write is a warning"
+ok "what it says helps" eval "$(check | sed -n "s|^warning: $DATABASE-wal: .*; ||p")"
+is "$(check)" "" "then check finds nothing"
+systemctl reset-failed
+systemctl start "$(unit alpha)" "$(unit gamma)" left4me-web
+host_is_up "in the end"
+done_testing

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "name.h"
 #include "value.h"
 
 /* An infinite memory_high is none. */
@@ -84,8 +85,31 @@ static void advise_created(const struct model *model, struct report *report)
 	}
 }
 
+/* The web application's directories too: it has a /tmp of its own, as servers and builds have. */
+static void advise_places(const struct config *config, struct report *report)
+{
+	bool web = config->web_enabled || *config->workshop.refresh;
+	const struct {
+		const char *key, *path;
+		bool counts;
+	} places[] = {
+		{ "[host] root", config->host.root, true },
+		{ "[host] database", config->host.database, web },
+		{ "[host] source", config->host.source, web },
+		{ "[web] venv", config->web.venv, web },
+		{ "[host] helpers", config->host.helpers, true },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(places); i++)
+		if (places[i].counts && path_is_private(places[i].path) &&
+		    (i == 0 || !path_below(places[i].path, config->host.root)))
+			report_problem(report, places[i].key, "%s lies where units have directories of their own: move it elsewhere",
+				       places[i].path);
+}
+
 void advice_give(const struct config *config, const struct model *model, struct report *report)
 {
+	advise_places(config, report);
 	advise_memory(config, report);
 	for (size_t i = 0; i < model->instance_count; i++)
 		if (!model->instances[i].refused)

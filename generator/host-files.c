@@ -20,6 +20,7 @@ enum need_kind {
 	NEED_BOUND_FILE,
 	NEED_PROGRAM,
 	NEED_DATABASE,                 /* or what lies beside it: may be missing */
+	NEED_PLACE,                    /* where it really is counts, and nothing else */
 };
 
 struct need {
@@ -33,7 +34,7 @@ struct needs {
 	struct need *of;
 	size_t count;
 	bool as_user;                  /* what the child may not do the units may not do either */
-	bool state_is_unfit;           /* something below ROOT is: what lies in it is no news */
+	bool root_is_missing, state_is_unfit;  /* then what lies below is no news */
 };
 
 static const char no_server[] = "no server starts", no_build[] = "no build starts";
@@ -91,6 +92,12 @@ static void need_helper(struct needs *needs, const char *name, const char *conse
 	     "[host] helpers names the directory where it is installed");
 }
 
+/* Owned by the caller. */
+static char *directory_of(const char *path)
+{
+	return xasprintf("%.*s", (int) (strrchr(path, '/') - path), path);
+}
+
 /* The word that is the program; owned by the caller. */
 static char *first_word(const char *words)
 {
@@ -102,6 +109,8 @@ static void need_web(struct needs *needs, const char *program, const char *conse
 {
 	const struct config *config = needs->config;
 
+	need(needs, NEED_PLACE, xstrdup(config->web.venv), NULL, NULL);
+	need(needs, NEED_PLACE, directory_of(config->host.database), NULL, NULL);
 	need(needs, NEED_DIRECTORY, xstrdup(config->host.source), consequence, "put the application there, or set [host] source");
 	need(needs, NEED_PROGRAM, xasprintf("%s/bin/%s", config->web.venv, program), consequence,
 	     "make the virtual environment, or set [web] venv");
@@ -127,6 +136,7 @@ static void needs_list(const struct model *model, struct needs *needs)
 	need(needs, NEED_ROOT, xstrdup(config->host.root), NULL, NULL);
 	need_database(needs);
 	if (servers || scripts) {
+		need(needs, NEED_PLACE, xstrdup(config->host.helpers), NULL, NULL);
 		need_state(needs, servers);
 		need_helper(needs, "left4me-overlay", servers ? "no server and no build starts" : no_build);
 	}
@@ -212,12 +222,13 @@ static bool is_unfit(const struct needs *needs, const struct need *need, const s
 	return true;
 }
 
-static void judge_root(const struct needs *needs, const struct need *need, const struct found *found, struct report *report)
+static void judge_root(struct needs *needs, const struct need *need, const struct found *found, struct report *report)
 {
 	cleanup_free char *owner = xasprintf("%u:%u", (unsigned) found->state.st_uid, (unsigned) found->state.st_gid);
 	cleanup_free char *expected = xasprintf("%s:%s", needs->config->host.uid, needs->config->host.gid);
 
-	if (found->state.st_mode == 0)
+	needs->root_is_missing = found->state.st_mode == 0;
+	if (needs->root_is_missing)
 		report_problem(report, need->path, "%s", strerror((int) found->number));
 	else if (strcmp(owner, expected) != 0)
 		report_problem(report, need->path, "is owned by %s, not by %s ([host] uid and gid)", owner, expected);
@@ -246,6 +257,8 @@ static void judge_need(struct needs *needs, const struct need *need, const struc
 	cleanup_free char *reason = NULL, *remedy = NULL;
 	bool bound = need->kind == NEED_BOUND_STATE || need->kind == NEED_BOUND_FILE;
 
+	if (needs->root_is_missing && path_below(need->path, needs->config->host.root))
+		return;
 	if (!is_unfit(needs, need, found, &reason, &remedy))
 		return;
 	needs->state_is_unfit |= is_state(need);
@@ -262,8 +275,76 @@ static void judge(struct needs *needs, const struct need *need, const struct fou
 		judge_root(needs, need, found, report);
 	else if (need->kind == NEED_DATABASE)
 		judge_database(needs, need, found, report);
-	else
+	else if (need->kind != NEED_PLACE)
 		judge_need(needs, need, found, report);
+}
+
+/* --- links to where units see nothing -------------------------------------------------------------------- */
+
+/* Where a path that is among the needs really is; "" where that is not known. */
+static const char *real_path(const struct needs *needs, const struct look *look, const char *path)
+{
+	for (size_t i = 0; i < needs->count; i++) {
+		cleanup_free char *number = xasprintf("%zu", i);
+		const struct found *found = strcmp(needs->of[i].path, path) == 0 ? look_find(look, FOUND_FILE, number) : NULL;
+
+		if (found)
+			return found->real;
+	}
+	return "";
+}
+
+/* The units bind what lies in the homes by its name. What lies below ROOT comes with it, unless it is a link itself. */
+static void check_place(const struct needs *needs, const struct look *look, const char *key, const char *path,
+			struct report *report)
+{
+	const char *root = needs->config->host.root;
+	const char *real = real_path(needs, look, path), *real_root = real_path(needs, look, root);
+	bool is_below = path != root && path_below(path, root);
+	bool comes_along = is_below && *real && *real_root && path_below(real, real_root);
+
+	if (comes_along || (path_in_homes(path) && !is_below) || path_is_private(path))
+		return;
+	if (path_in_homes(real))
+		report_problem(report, path, "leads to %s, which is hidden from units by that name: name it itself, %s = %s",
+			       real, key, real);
+	else if (path_is_private(real))
+		report_problem(report, path, "leads to %s, where units have directories of their own: move it elsewhere, and set %s",
+			       real, key);
+}
+
+/* Units see the directory of the helpers and /usr. */
+static void check_helper(const struct needs *needs, const struct look *look, const char *name, struct report *report)
+{
+	const char *helpers = needs->config->host.helpers;
+	cleanup_free char *path = xconcat(helpers, "/", name);
+	const char *real = real_path(needs, look, path), *place = real_path(needs, look, helpers);
+	cleanup_free char *directory = *real ? directory_of(real) : NULL;
+
+	if (directory && *place && strcmp(directory, place) != 0 && !path_below(real, "/usr"))
+		report_problem(report, path, "leads to %s, which units do not see: [host] helpers = %s", real, directory);
+}
+
+static void check_places(const struct needs *needs, const struct model *model, const struct look *look,
+			 struct report *report)
+{
+	const struct config *config = needs->config;
+	bool web = config->web_enabled || *config->workshop.refresh;
+	cleanup_free char *database = directory_of(config->host.database);
+
+	/* A server sees only what is bound, below directories that the unit makes anew. */
+	if (web || (enabled_servers(model) > 0 && !path_below(config->host.root, "/var")))
+		check_place(needs, look, "[host] root", config->host.root, report);
+	if (web) {
+		check_place(needs, look, "the directory of [host] database", database, report);
+		check_place(needs, look, "[host] source", config->host.source, report);
+		check_place(needs, look, "[web] venv", config->web.venv, report);
+	}
+	if (enabled_servers(model) > 0 || builds(model) > 0) {
+		check_place(needs, look, "[host] helpers", config->host.helpers, report);
+		check_helper(needs, look, "left4me-overlay", report);
+		check_helper(needs, look, "left4me-fetch-script", report);
+	}
 }
 
 /* --- the stacks of servers ------------------------------------------------------------------------------- */
@@ -384,6 +465,7 @@ void host_check_files(const struct config *config, const struct model *model, st
 		if (found)
 			judge(&needs, &needs.of[i], found, report);
 	}
+	check_places(&needs, model, ret_look, report);
 	check_unseen(config, ret_look, enabled_servers(model) > 0 && !needs.state_is_unfit, report);
 	if (ret_look->complete && !needs.state_is_unfit)       /* what could not be seen is no proof of anything */
 		check_stacks(config, model, ret_look, report);

@@ -154,3 +154,28 @@ char *unit_instance(const char *unit, enum unit_kind *ret_kind)
 	}
 	return NULL;
 }
+
+static bool is_below_any(const char *path, const char *const *directories, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char *below = path_below(path, directories[i]);
+
+		if (below && *below)
+			return true;
+	}
+	return false;
+}
+
+bool path_in_homes(const char *path)
+{
+	static const char *const homes[] = { "/home", "/root", "/run/user" };
+
+	return is_below_any(path, homes, ELEMENTS(homes));
+}
+
+bool path_is_private(const char *path)
+{
+	static const char *const private[] = { "/tmp", "/var/tmp", "/dev", "/proc", "/sys" };
+
+	return is_below_any(path, private, ELEMENTS(private));
+}

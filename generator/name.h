@@ -49,6 +49,12 @@ bool valid_text(const char *text, size_t length);
 /* Absolute, no empty, "." or ".." component, no slash at the end; not "/". */
 bool valid_path(const char *path);
 
+/* Whether ProtectHome= hides the path. A directory of these itself does not count: to show it would show them all. */
+bool path_in_homes(const char *path);
+
+/* Whether units have a directory of their own there, or none. */
+bool path_is_private(const char *path);
+
 /* The part of a valid_path() below another, within it: "" for the directory itself, NULL if it does not lie there. */
 const char *path_below(const char *path, const char *directory);
 

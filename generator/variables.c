@@ -11,7 +11,7 @@ void variable_set(struct variables *variables, unsigned number, const char *text
 	variables->of[number] = (struct variable){ .text = text, .length = text ? strlen(text) : 0 };
 }
 
-/* What the templates' own masks do not cover: a root, database or directory of helpers in an unusual place. */
+/* What the templates' own masks do not cover: a root or database in an unusual place. */
 static void set_masks(struct variables *variables, const struct config *config)
 {
 	static const char *const masked[] = {
@@ -26,8 +26,40 @@ static void set_masks(struct variables *variables, const struct config *config)
 	}
 	variable_set(variables, VAR_ROOT_TO_MASK, root_is_masked ? NULL : config->host.root);
 	variable_set(variables, VAR_DATABASE_TO_MASK, database_is_masked ? NULL : config->host.database);
-	variable_set(variables, VAR_HELPERS_TO_BIND,
-	    path_below(config->host.helpers, "/usr") ? NULL : config->host.helpers);
+}
+
+static void add_bind(const char *const path, const char *root, const char *list[2], size_t *count)
+{
+	if (path_in_homes(path) && !path_below(path, root))
+		list[(*count)++] = path;
+}
+
+static void set_list(struct variables *variables, unsigned number, const char *const *list, size_t count)
+{
+	variables->of[number] = (struct variable){ .list = list, .count = count };
+}
+
+/*
+ * Homes are out of sight. Where something of ours lies there they are empty directories instead, in which that alone is bound:
+ * for the web application the directory of the database, which it writes to, and its programs.
+ */
+static void set_homes(struct variables *variables, const struct config *config)
+{
+	const char *root = config->host.root, *slash = strrchr(config->host.database, '/');
+	size_t binds = 0, programs = 0;
+
+	variables->database_directory = xasprintf("%.*s", (int) (slash - config->host.database), config->host.database);
+	if (path_in_homes(root))
+		variables->binds[binds++] = root;
+	add_bind(variables->database_directory, root, variables->binds, &binds);
+	add_bind(config->host.source, root, variables->programs, &programs);
+	add_bind(config->web.venv, root, variables->programs, &programs);
+	set_list(variables, VAR_WEB_BINDS, variables->binds, binds);
+	set_list(variables, VAR_WEB_PROGRAMS, variables->programs, programs);
+	variable_set(variables, VAR_WEB_WRITABLE,
+	    path_below(config->host.database, root) || !*variables->database_directory ? NULL : variables->database_directory);
+	variable_set(variables, VAR_PROTECT_HOME, path_in_homes(root) || path_in_homes(config->host.helpers) ? "tmpfs" : "yes");
+	variable_set(variables, VAR_WEB_PROTECT_HOME, binds + programs > 0 ? "tmpfs" : "yes");
 }
 
 /* A helper's path and the options that it needs on this host: it reads no configuration of its own. */
@@ -101,6 +133,7 @@ void variables_set(const struct config *config, struct variables *ret_variables)
 	    config->unix_sockets ? "AF_INET AF_INET6 AF_UNIX" : "AF_INET AF_INET6");
 	variable_set(variables, VAR_SOCKETPAIR, config->unix_sockets ? NULL : "socketpair");
 	set_masks(variables, config);
+	set_homes(variables, config);
 	set_helpers(variables, config);
 	set_web_tasks(variables, config);
 	set_commands(variables, config);
@@ -114,5 +147,6 @@ void variables_done(struct variables *variables)
 	free(variables->application);
 	free(variables->command);
 	free(variables->update);
+	free(variables->database_directory);
 	*variables = (struct variables){ .overlay = NULL };
 }

@@ -11,7 +11,8 @@
 #define DERIVED_VARIABLES(X) \
 	X(GAME_CPUS) X(RESERVED_CPUS) X(STRICT_PORTS) X(STRICT_DENY) \
 	X(BUILD_ADDRESS_FAMILIES) X(SOCKETPAIR) \
-	X(ROOT_TO_MASK) X(DATABASE_TO_MASK) X(HELPERS_TO_BIND) X(OVERLAY_HELPER) \
+	X(ROOT_TO_MASK) X(DATABASE_TO_MASK) X(OVERLAY_HELPER) \
+	X(PROTECT_HOME) X(WEB_PROTECT_HOME) X(WEB_WRITABLE) X(WEB_BINDS) X(WEB_PROGRAMS) \
 	X(WEB_TASKS_MAX) X(UPDATE_RULE)
 
 /* Of one server or build. */
@@ -37,6 +38,8 @@ struct variables {
 	char *overlay, *fetch;         /* the helpers' command lines */
 	char *web_tasks;
 	char *application, *command, *update;  /* the operator's words, each with a blank before it */
+	char *database_directory;
+	const char *binds[2], *programs[2];    /* what of the web application's lies below the homes */
 };
 
 /* Those of keys and what follows from keys; borrows the configuration. The others have no text yet. */

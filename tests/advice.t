@@ -20,6 +20,7 @@ PORT = ("warning: generator_instances: instance '%s' has port %d, which games ta
         "for SourceTV; give it another")
 CREATED = ("warning: generator_instances: created of instance '%s' is no number of seconds since 1970: unixepoch() in the view makes "
            "one of a time in UTC")
+PRIVATE = "%s: %s lies where units have directories of their own: move it elsewhere"
 HIGH = ("[game] memory_high: %s is above memory_max, which is %s: a server is killed before it is slowed down; set memory_high to "
         "less, or memory_max to more")
 
@@ -37,6 +38,11 @@ for title, rows, config, want in [
     ("each row", [row("+ip 1"), row('"', 27016, "b")], "", [COMPETES % (1, "a", "+ip", 27015), QUOTED % (2, "b")]),
     ("a port of the game's, once", [row("", 27005), row("", 27020, "b"), row("", 27006, "c")], "", [PORT % ("a", 27005)]),
     ("SourceTV's", [row("", 27019), row("", 27020, "b")], "", [PORT % ("b", 27020)]),
+    ("a root in /tmp", [], "[host]\nroot = /tmp/x\ndatabase = /var/lib/left4me/left4me.db\n", [PRIVATE % ("[host] root", "/tmp/x")]),
+    ("places of the web application", [], "[host]\nsource = /var/tmp/src\n[web]\nvenv = /dev/shm/venv\n",
+     [PRIVATE % ("[host] source", "/var/tmp/src"), PRIVATE % ("[web] venv", "/dev/shm/venv")]),
+    ("without a web application", [], "[host]\nsource = /var/tmp/src\n[web]\nenabled = no\nvenv = /dev/shm/venv\n", []),
+    ("names that are alike", [], "[host]\nsource = /tmp.d/src\nhelpers = /tmp\n", []),
     ("memory_high above", [], "[game]\nmemory_max = 1G\n", [HIGH % ("1.5G", "1G")]),
     ("memory_high alike", [], "[game]\nmemory_high = 2048M\n", []),
     ("no memory_high", [], "[game]\nmemory_high = infinity\n", []),

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # For what drives the probes: `. selftest.d/outside.sh`. It knows the state directory as STATE, the database as DATABASE if it
-# lies elsewhere, the units' user as USER_.
+# lies elsewhere, the directory of the helpers as HELPERS, the units' user as USER_.
 
 # A directory with the probes in it, for a unit to see; made and filled as the unit's user.
 make_place() { # SELFTEST.D DIRECTORY
@@ -50,11 +50,12 @@ stop_decoy() {
 	DECOY=
 }
 
-# What neither kind of unit may see; where it is there, that is.
+# What neither kind of unit may see; where it is there, that is. But a home on the way to STATE or HELPERS has nothing else in it.
 hidden_facts() { # build|server
 	local path
 	for path in "${DATABASE:-$STATE/left4me.db}"{,-wal,-shm,-journal} "$STATE/.venv" "$STATE"/runtime/*/{upper,merged,work} /opt/left4me \
 		/etc/left4me/web.env /etc/left4me/left4me.conf /etc/shadow /etc/passwd /etc/sudoers.d /var/lib/systemd /root /home/*; do
+		case $STATE/:${HELPERS-}/ in "$path"/*|*:"$path"/*) continue ;; esac
 		[ ! -e "$path" ] || echo "hidden=$path"
 	done
 	if [ "$1" = build ]; then
@@ -62,6 +63,7 @@ hidden_facts() { # build|server
 			/run/systemd/generator /run/left4me/{sudoers.d,report,last-good,server} /var/log /sys/kernel /usr/local/libexec/none; do
 			[ ! -e "$path" ] || echo "hidden=$path"
 		done
+		[ -z "${HELPERS-}" ] || echo "helpers=$(realpath "$HELPERS")"
 		sed -n 's/^nameserver \([^ ]*\).*/resolver=\1/p' "${RESOLV_CONF:-/etc/left4me/sandbox-resolv.conf}"
 	else
 		for path in /run/left4me/server /var/log /var/www /var/spool /var/cache /var/backups; do

@@ -1,11 +1,26 @@
 #!/bin/bash
-# What `left4me-generator check` says of the files that units need, and that it says nothing of those that no enabled row needs.
+# A host whose files lie where units see little: all of the game below somebody's home, as with LinuxGSM, and /usr/local a link,
+# as where /usr is read-only. Servers, builds, web application and check work there. And what `left4me-generator check` says of
+# the files that units need, while it says nothing of those that no enabled row needs.
 # shellcheck source=tests/system/guest.sh
 . ./guest.sh
+STATE=/home/steam/left4me DATABASE=$STATE/left4me.db
+source=/home/steam/src
 if [ "${1-}" = prepare ]; then
 	set -e
+	# The / of this system is an overlay, which takes no upper directory.
+	mkdir /var/home
+	mount --bind /var/home /home
+	install -d -m 755 -o other /home/steam /home/steam/private
+	install -d -o left4me -g left4me $source
+	printf '[host]\nroot = %s\nsource = %s\n' $STATE $source >/etc/left4me/left4me.conf
+	sed "s|/var/lib/left4me|$STATE|" /usr/local/lib/tmpfiles.d/left4me.conf >/etc/tmpfiles.d/left4me.conf
 	make_host
-	insert_overlay 10 'echo built'
+	insert_overlay 10 'ls -A /home /root /home/steam 2>&1; echo built'
+	printf '#!/bin/sh\ntouch %s/seen\nls -A /home/steam >%s/seen\ntouch %s/wrong\nexec sleep infinity\n' $STATE $STATE $source |
+		put 755 $STATE/.venv/bin/gunicorn
+	mv /usr/local /var/usrlocal
+	ln -s ../var/usrlocal /usr/local
 	exit
 fi
 
@@ -16,6 +31,7 @@ check_finds() { # LINE LABEL
 	is "$(check)" "$1" "$2"
 	is "$(runuser -u left4me -- left4me-generator check 2>/dev/null)" "$1" "$2: to the units' user, too"
 }
+# shellcheck disable=SC2317 # wait_for calls it
 has_failed() { [ "$(property "$1" Result)" != success ]; }
 # What is named fails: the server does not come up.
 does_not_start() { # UNIT LABEL
@@ -30,6 +46,23 @@ all="instance 'alpha' and 2 more do not start"
 ok "the boot finishes" booted
 host_is_up boot
 is "$(check)" "" "check finds nothing"
+ok "nor does left4me-check.service" systemctl start left4me-check.service
+
+# --- where homes are hidden --------------------------------------------------------------------------------------------
+
+cd "/proc/$(property "$(unit gamma)" MainPID)/root" || exit 1
+is "$(find home -mindepth 1 -maxdepth 3 | sort | paste -sd' ')" \
+	"home/steam home/steam/left4me$(printf ' home/steam/left4me/%s' .steam installation overlays runtime steam workshop_cache)" \
+	"of the homes a server sees what is bound alone"
+cd - >/dev/null || exit 1
+ok "a build runs" systemctl start build-overlay@10
+like "$(journal build-overlay@10)" "^built$" "with its helpers behind a link"
+unlike "$(journal build-overlay@10)" "^(steam|left4me|private)$" "and sees no home"
+is "$(property left4me-web ActiveState)/$(property left4me-web NRestarts)" active/0 "the web application runs"
+is "$(paste -sd' ' "$STATE/seen")" "left4me src" "and sees of the homes what is its own"
+fails "where it may write in its directory alone" test -e $source/wrong
+ok "the workshop refresh runs" systemctl start left4me-workshop-refresh
+ok "the sandboxes hold" /usr/local/libexec/left4me/selftest
 
 # --- servers -----------------------------------------------------------------------------------------------------------
 
@@ -107,7 +140,7 @@ web_needs() { # PATH REMEDY
 }
 web_needs /etc/left4me/web.env "the one of the examples is to begin with; or set [web] enabled = no"
 web_needs /etc/left4me/host.env "$tmpfiles"
-web_needs /opt/left4me/src "put the application there, or set [host] source"
+web_needs $source "put the application there, or set [host] source"
 web_needs "$STATE/.venv/bin/gunicorn" "make the virtual environment, or set [web] venv"
 mv "$STATE/.venv/bin/flask" /root/
 check_finds "$STATE/.venv/bin/flask: No such file or directory: the workshop refresh does not start; install it there, or set [workshop] command, or refresh to nothing" \
@@ -122,6 +155,43 @@ is "$(check | grep -v left4me-web)" "" "without a web service nothing of it is n
 mv /root/web.env /etc/left4me/
 mv /root/.venv "$STATE/" && mv /root/flask "$STATE/.venv/bin/"
 rm /etc/left4me/left4me.conf.d/50-test.conf
+
+# --- links to where units see nothing ----------------------------------------------------------------------------------
+
+configure() { printf '%s\n' "$@" >/etc/left4me/left4me.conf.d/50-test.conf; }
+ln -s $source /opt/application
+ln -s $STATE /opt/game
+configure '[host]' 'source = /opt/application'
+reload
+check_finds "/opt/application: leads to $source, which is hidden from units by that name: name it itself, [host] source = $source" \
+	"a link to a home"
+does_not_start left4me-web "a link to a home: the web service does not start"
+configure '[host]' 'root = /opt/game'
+like "$(check)" "^/opt/game: leads to $STATE, which is hidden from units by that name: name it itself, \[host\] root = $STATE$" \
+	"a link to a root below a home"
+unlike "$(check)" "gunicorn|venv" "what lies in it is not named once more"
+mv "$STATE/.venv" /home/steam/venv
+ln -s /home/steam/venv "$STATE/.venv"
+rm /etc/left4me/left4me.conf.d/50-test.conf
+reload
+check_finds "$STATE/.venv: leads to /home/steam/venv, which is hidden from units by that name: name it itself, [web] venv = /home/steam/venv" \
+	"a link that leaves the root"
+does_not_start left4me-web "a link that leaves the root: the web service does not start"
+configure '[web]' 'venv = /home/steam/venv'
+reload
+is "$(check)" "" "then check finds nothing"
+ok "and the web service starts" systemctl restart left4me-web
+rm "$STATE/.venv"
+mv /home/steam/venv "$STATE/.venv"
+rm /etc/left4me/left4me.conf.d/50-test.conf
+mkdir /var/stow
+mv $helper /var/stow/
+ln -s /var/stow/left4me-overlay $helper
+reload
+check_finds "$helper: leads to /var/stow/left4me-overlay, which units do not see: [host] helpers = /var/stow" "a helper that is a link"
+does_not_start "$(unit gamma)" "a helper that is a link: a server does not start"
+rm $helper
+mv /var/stow/left4me-overlay $helper
 
 # --- who owns the database ---------------------------------------------------------------------------------------------
 

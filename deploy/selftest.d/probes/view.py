@@ -18,7 +18,7 @@ BUILD_SEES = re.compile(
     r"|/lib(32|x32)"
     r"|/etc/(resolv\.conf|nsswitch\.conf|hosts|machine-id|(ssl|ca-certificates|alternatives)(/.*)?)"
     r"|/run/left4me|/run/left4me/view|/run/left4me/view/build-overlay@[^/]+|/run/left4me/build|/run/left4me/build/[^/]+|/run/left4me/build/[^/]+/script"
-    r"|/run/(systemd|credentials|lock)|/run/systemd/(incoming|propagate|unit-root|inaccessible)(/.*)?|/run/host(/(\.os-release-stage(/os-release)?|os-release))?"
+    r"|/run/(systemd|credentials|lock|user)|/run/systemd/(incoming|propagate|unit-root|inaccessible)(/.*)?|/run/host(/(\.os-release-stage(/os-release)?|os-release))?"
     r"|/var/tmp"
     r"|/dev/(null|zero|full|random|urandom|tty|ptmx|pts|shm|mqueue|hugepages|fd|stdin|stdout|stderr|log|core|char(/.*)?|block(/.*)?|initctl)")
 
@@ -38,9 +38,11 @@ def _walk(top, skip):
 
 
 @probe("nothing is visible but what a build needs", "build")
-def build_sees(_facts):
+def build_sees(facts):
+    helpers = facts.get("helpers", "/usr/local/libexec/left4me")
     skip = {"/proc", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/overlay", "/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue"}
-    others = [p for p in _walk("/", skip) if not BUILD_SEES.fullmatch(p)]
+    others = [p for p in _walk("/", skip)
+              if not BUILD_SEES.fullmatch(p) and not (p + "/").startswith(helpers + "/") and not helpers.startswith(p + "/")]
     return f"{len(others)} more: {' '.join(sorted(others)[:8])}" if others else None
 
 

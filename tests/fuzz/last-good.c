@@ -40,10 +40,10 @@ static void compare(const char *data, size_t length, const struct rows *rows)
 {
 	static const char header[] = "left4me last-good 2\n";
 	static const char *const heads[VIEW_COUNT] = {
-		"generator_instances name port arguments enabled", "generator_layers instance position overlay",
+		"generator_instances name port arguments enabled created", "generator_layers instance position overlay",
 		"generator_overlays id name script",
 	};
-	static const size_t column_counts[VIEW_COUNT] = { 4, 3, 3 };
+	static const size_t column_counts[VIEW_COUNT] = { 5, 3, 3 };
 	const char *at = data + strlen(header), *end = data + length;
 
 	EXPECT(length > strlen(header) && strncmp(data, header, strlen(header)) == 0, "another header");

@@ -90,6 +90,7 @@ static struct rows harmless_rows(void)
 		rows_put_value(&out, VALUE_INTEGER, row[0][0] == 'a' ? row[1] : "0", row[0][0] == 'a' ? 5 : 1);
 		rows_put_value(&out, VALUE_TEXT, "", 0);
 		rows_put_value(&out, VALUE_INTEGER, "0", 1);
+		rows_put_value(&out, VALUE_NULL, "", 0);
 	}
 	rows_put_view(&out, VIEW_LAYERS);
 	rows_put_view(&out, VIEW_OVERLAYS);

@@ -125,7 +125,7 @@ def database_seeds(directory, out):
 
 def last_good_seeds(out):
     def form(version, instances, layers, overlays, columns=True):
-        heads = ["generator_instances name port arguments enabled", "generator_layers instance position overlay",
+        heads = ["generator_instances name port arguments enabled created", "generator_layers instance position overlay",
                  "generator_overlays id name script"]
         records = []
         for head, values in zip(heads, (instances, layers, overlays)):
@@ -133,9 +133,9 @@ def last_good_seeds(out):
             records += [f"{v[0]}{len(v) - 1} {v[1:]}" for v in values]
         return f"left4me last-good {version}\n" + "".join(record + "\0" for record in records + ["end"])
 
-    host = (["sa", "i27015", "s+map x", "i1", "sb", "i27016", "s", "i0"], ["sa", "i1", "i1"],
+    host = (["sa", "i27015", "s+map x", "i1", "n", "sb", "i27016", "s", "i0", "i1700000000"], ["sa", "i1", "i1"],
             ["i1", "smaps", "i6", "i2", "sfiles", "n"])
-    odd = (["n", "f1.5", "b9", "l5000"], [], [])
+    odd = (["n", "f1.5", "b9", "l5000", "s"], [], [])
     for name, text in (("rows", form(2, *host)), ("odd", form(2, *odd)), ("empty", form(2, [], [], [])),
                        ("version-1", form(1, *host, columns=False)), ("no-columns", form(2, *host, columns=False))):
         with open(f"{out}/{name}", "wb") as file:

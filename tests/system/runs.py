@@ -2,7 +2,6 @@
 """runs.py STEP: in a guest, as left4me, run_sandboxed_script() on the overlays that runs.sh has made. STEPS are below."""
 import os
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -96,10 +95,11 @@ def outputs():
                      []), "both outputs in their order, nasty bytes, long lines")
     equal(build(8), (None, [], []), "no output")
 
+    # The unit's processes are hidden here, and of one that this one may kill it needs the number: runs.sh has a hand.
     def on_stdout(line):
         lines.append(line)
         if line == "one":
-            os.kill(int(show(9, "MainPID")), signal.SIGUSR1)
+            os.mkdir(f"{OVERLAYS}/said-one")
     lines = []
     equal((build(9, on_stdout=on_stdout)[0], lines), (None, ["one", "two"]), "a line comes before the next is written")
     fault, lines, errors = build(10)

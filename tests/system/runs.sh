@@ -14,7 +14,7 @@ insert_overlay 6 'echo out; echo err >&2; echo; echo out; printf "caf\351\ntab\t
 	head -c 5000 /dev/zero | tr "\0" y; echo; printf "no end"'
 insert_overlay 7 "$wait_forever"
 insert_overlay 8 true
-insert_overlay 9 'trap go=on USR1; echo one; until [ "$go" ]; do sleep 0.05; done; echo two'
+insert_overlay 9 'trap go=on USR1; echo one; until [ "$go" ]; do sleep 0.05 & wait; done; echo two'
 insert_overlay 10 "$wait_forever"
 insert_overlay 11 "$wait_forever"
 insert_overlay 12 "$many"
@@ -76,7 +76,9 @@ like "$(journalctl --no-pager -o cat -u build-overlay@15.service)" 10000 "there 
 unlike "$(journalctl --no-pager -b -o cat -u build-overlay@15.service)" 10000 "... but none of this boot"
 
 build sudo-rs few
+until [ -d "$STATE/overlays/said-one" ]; do sleep 0.1; done && systemctl kill --signal=USR1 build-overlay@9.service &
 build sudo all
+kill %% 2>/dev/null
 build /opt/late-start late-start
 build /opt/late-follow late-follow
 build /opt/late-start early

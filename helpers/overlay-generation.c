@@ -156,17 +156,25 @@ int lock_layers(bool exclusive)
 
 /* --- old generations ------------------------------------------------------------------------------------- */
 
-/* Renames `new` to old-N, where N is its inode number: a server may have it mounted. */
+/*
+ * Renames `new` to old-N, where N is its inode number: a server may have it mounted. Each subvolume of btrfs has the same number,
+ * hence old-N.1 and so on.
+ */
 static void retire(const struct generations *generations)
 {
 	cleanup_free char *name = NULL;
 	struct stat state;
+	unsigned others = 0;
 
 	if (fstatat(generations->own, NEW, &state, AT_SYMLINK_NOFOLLOW) < 0)
 		return;
 	name = xasprintf(OLD "%ju", (uintmax_t) state.st_ino);
-	if (renameat(generations->own, NEW, generations->own, name) < 0)
-		die(EXIT_FAILED, errno, "cannot rename '%s/" NEW "'", generations->own_path);
+	while (renameat2(generations->own, NEW, generations->own, name, RENAME_NOREPLACE) < 0) {
+		if (errno != EEXIST)
+			die(EXIT_FAILED, errno, "cannot rename '%s/" NEW "'", generations->own_path);
+		freep(&name);
+		name = xasprintf(OLD "%ju.%u", (uintmax_t) state.st_ino, ++others);
+	}
 }
 
 static bool is_old(const char *name)

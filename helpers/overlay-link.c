@@ -180,41 +180,57 @@ static void copy_file(const struct walk *walk, int from, const char *name, int t
 	if (r < 0)
 		die_at(walk, name, -r, "copy");
 	copy_attributes(source, copy, name);
-	walk->tally->copied++;
 }
 
-/* A symbolic link of somebody else's, which may not be linked where fs.protected_hardlinks is set. */
-static void copy_link(const struct walk *walk, int from, const char *name, int to)
+/* A symbolic link, FIFO or socket, which has no content but a name. */
+static void copy_name(const struct walk *walk, int from, const char *name, int to)
 {
 	char target[PATH_MAX] = "";
+	struct stat state;
+	int r;
 
-	if (readlinkat(from, name, target, sizeof(target)) < 0)
+	if (fstatat(from, name, &state, AT_SYMLINK_NOFOLLOW) < 0)
+		die_at(walk, name, errno, "look at");
+	if (S_ISLNK(state.st_mode) && readlinkat(from, name, target, sizeof(target)) < 0)
 		die_at(walk, name, errno, "read");
 	if (target[sizeof(target) - 1])
 		die_at(walk, name, ENAMETOOLONG, "read");
-	if (symlinkat(target, to, name) < 0)
+	if (S_ISLNK(state.st_mode))
+		r = symlinkat(target, to, name);
+	else if ((r = mknodat(to, name, state.st_mode & (S_IFMT | 07777), 0)) == 0)
+		r = fchmodat(to, name, state.st_mode & 07777, 0);
+	if (r < 0 || utimensat(to, name, (const struct timespec[]){ state.st_atim, state.st_mtim }, AT_SYMLINK_NOFOLLOW) < 0)
 		die_at(walk, name, errno, "make a copy of");
-	walk->tally->copied++;
 }
 
-/* Too many links already, not the user's file, or no hard links on this file system: then it is copied. */
-static bool may_copy(int error)
+/*
+ * Too many links already, not the user's file, or no hard links on this file system: then it is copied. EXDEV is, beside a
+ * mount point, another subvolume of btrfs or another project of quotas.
+ */
+static bool may_copy(const struct walk *walk, int from, const char *name, int error)
 {
-	return error == EMLINK || error == EPERM || error == EOPNOTSUPP || error == ENOSYS;
+	struct statx state;
+
+	if (error != EXDEV)
+		return error == EMLINK || error == EPERM || error == EOPNOTSUPP || error == ENOSYS;
+	if (statx(from, name, AT_SYMLINK_NOFOLLOW, 0, &state) < 0)
+		die_at(walk, name, errno, "look at");
+	if (state.stx_attributes & STATX_ATTR_MOUNT_ROOT)
+		die(EXIT_FAILED, 0, "'%s/%s' is a mount point: unmount it before the build", walk->path.data, name);
+	return true;
 }
 
 static void link_file(const struct walk *walk, int from, const struct name *name, int to)
 {
 	if (linkat(from, name->name, to, name->name, 0) == 0)
 		return;
-	if (errno == EXDEV)
-		die(EXIT_FAILED, 0, "'%s/%s' is a mount point: unmount it before the build", walk->path.data, name->name);
-	if (!may_copy(errno))
+	if (!may_copy(walk, from, name->name, errno))
 		die_at(walk, name->name, errno, "link");
-	if (name->type == DT_LNK)
-		copy_link(walk, from, name->name, to);
+	if (name->type == DT_LNK || name->type == DT_FIFO || name->type == DT_SOCK)
+		copy_name(walk, from, name->name, to);
 	else
 		copy_file(walk, from, name->name, to);
+	walk->tally->copied++;
 }
 
 /* --- directories ----------------------------------------------------------------------------------------- */

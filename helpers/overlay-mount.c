@@ -24,8 +24,8 @@
  *   fchown               In overlay-generation.c: gives ROOT/overlays/.left4me/ID, which nobody else can have put into
  *                        a directory of root's, to the owner of ROOT/overlays.
  *   linkat, renameat2,   In overlay-link.c, overlay-generation.c and overlay-remove.c, for builds: with the rights of the
- *   symlinkat, fchmod,   owner of ROOT/overlays, or of ROOT for the installation, and without capabilities, on single names
- *   utimensat,           below descriptors. Data is written only where a file cannot be linked, to one that this
+ *   symlinkat, mknodat,  owner of ROOT/overlays, or of ROOT for the installation, and without capabilities, on single names
+ *   fchmod, utimensat,   below descriptors. Data is written only where a file cannot be linked, to one that this
  *   copy_file_range      process has made.
  *   syncfs               In overlay-build.c, before a generation is exchanged.
  *   move_mount           Attaches the mount to the anchor by descriptor, without looking up a path.

@@ -53,7 +53,10 @@ static int move_to_top(struct removal *removal, int from, const char *name)
 	return r < 0 ? -errno : 0;
 }
 
-/* Removes what is in the directory `fd`. What has to be emptied first goes to the top. */
+/*
+ * Removes what is in the directory `fd`. What has to be emptied first goes to the top, but for a directory in another subvolume of
+ * btrfs than that, which is emptied where it is.
+ */
 static int empty(struct removal *removal, int fd)
 {
 	cleanup(closedirp) DIR *directory = directory_open(fd);
@@ -64,6 +67,8 @@ static int empty(struct removal *removal, int fd)
 		r = remove_one(fd, entry->d_name);
 		if (r == -ENOTEMPTY)
 			r = move_to_top(removal, fd, entry->d_name);
+		if (r == -EXDEV)
+			r = remove_tree(fd, entry->d_name);
 	}
 	return r < 0 ? r : -errno;
 }

@@ -204,15 +204,10 @@ static void say_tally(const struct generations *generations, const struct tally 
 			       tally->copied);
 }
 
-/* Whether the script has left everything as it was, the top directory's mode and time included. */
-static bool is_unchanged(int upper, int lower, const struct generations *generations)
+/* Whether the script has left everything as it was, the top directory's attributes included. */
+static bool is_unchanged(int upper, int lower)
 {
-	struct stat now, then;
-
-	if (fstat(upper, &now) < 0 || fstat(lower, &then) < 0)
-		die(EXIT_FAILED, errno, "cannot look at '%s'", generations->path);
-	return is_empty(upper) && now.st_mode == then.st_mode && now.st_mtim.tv_sec == then.st_mtim.tv_sec &&
-	       now.st_mtim.tv_nsec == then.st_mtim.tv_nsec;
+	return is_empty(upper) && same_attributes(upper, lower);
 }
 
 /* A script that sets it itself only spoils what it makes. It goes with the upper directory (copy_attributes()). */
@@ -257,7 +252,7 @@ void verb_commit(const struct request *request)
 	lower = open_base(&generations);
 	upper = open_upper(&generations);
 	check_success(upper, name);
-	if (is_unchanged(upper, lower, &generations)) {
+	if (is_unchanged(upper, lower)) {
 		(void) fprintf(stderr, PROGRAM ": '%s' has no new generation: nothing was changed\n",
 			       generations.path);
 		return;

@@ -111,6 +111,33 @@ static void copy_extended(int from, int to, const char *path)
 	}
 }
 
+/* How many attributes of the user's `a` has; -1 if `b` has not all of them with the same values. */
+static ssize_t count_in_both(int a, int b)
+{
+	static char list[XATTR_LIST_MAX], value[XATTR_SIZE_MAX], other[XATTR_SIZE_MAX];
+	ssize_t size = flistxattr(a, list, sizeof(list)), count = 0, length;
+
+	for (const char *name = list; name < list + size; name += strlen(name) + 1) {
+		if (!is_users(name))
+			continue;
+		length = fgetxattr(a, name, value, sizeof(value));
+		if (length < 0 || fgetxattr(b, name, other, sizeof(other)) != length || memcmp(value, other, (size_t) length) != 0)
+			return -1;
+		count++;
+	}
+	return count;
+}
+
+bool same_attributes(int a, int b)
+{
+	struct stat now, then;
+	ssize_t count = count_in_both(a, b);
+
+	return fstat(a, &now) == 0 && fstat(b, &then) == 0 && now.st_mode == then.st_mode && now.st_gid == then.st_gid &&
+	       now.st_mtim.tv_sec == then.st_mtim.tv_sec && now.st_mtim.tv_nsec == then.st_mtim.tv_nsec &&
+	       count >= 0 && count == count_in_both(b, a);
+}
+
 void copy_attributes(int from, int to, const char *path)
 {
 	struct stat state, now;

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What a build has changed, and how the tree came about. */
@@ -33,3 +34,6 @@ void link_generation(const struct layered *from, int to, const char *path, struc
  * error.
  */
 void copy_attributes(int from, int to, const char *path);
+
+/* Whether copy_attributes() would change nothing but the time of the last access. */
+bool same_attributes(int a, int b);

@@ -298,6 +298,12 @@ def unchanged():
     built("chmod 750 .")
     helper("discard", "1")
     ok(os.stat(PRESENT).st_mode & 0o7777 == 0o750, "but not one that changes the mode of the top directory")
+    for script in "setfattr -n user.a -v 1 .", "setfattr -n user.a -v 2 .", "setfattr -x user.a .":
+        expected = script.split()[4] if "-v" in script else None
+        built(f"{script}; touch -d @{os.stat(PRESENT).st_mtime_ns / 1e9:.9f} .")
+        helper("discard", "1")
+        found = os.getxattr(PRESENT, "user.a").decode() if "user.a" in os.listxattr(PRESENT) else None
+        ok(found == expected, f"nor its attributes: {script}", found)
 
 
 make_first()

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 
-from builds import (GROUP, HELPER, OWNER, PLAIN, PRESENT, ROOT, SEEN, as_owner, build, built, difference, finish, helper, leave, make_first,
+from builds import (ANCHOR, GROUP, HELPER, ID, OWN, OWNER, PLAIN, PRESENT, ROOT, SEEN, as_owner, build, built, difference, finish, helper, leave, make_first,
                     ok, reset, rest, skip, snapshot)
 from traced import calls
 
@@ -87,10 +87,10 @@ def fuzz():
         if why:
             ok(False, f"random script {i}, LEFT4ME_SEED={seed}", *why)
             return
-        helper("discard", "1")
+        helper("discard", ID)
         unlink_all(PLAIN)
         unlink_all(PRESENT)
-    helper("discard", "1")
+    helper("discard", ID)
     ok(not rest(), f"{ROUNDS} random scripts, one after the other (LEFT4ME_SEED={seed})", rest())
 
 
@@ -120,12 +120,12 @@ def begin_killed(verb):
         as_owner(CHANGE, SEEN)
         leave()
     if verb == "discard":
-        helper("commit", "1")
+        helper("commit", ID)
 
 
 def killed_once(verb, name, number, old, new):
     begin_killed(verb)
-    run = helper(verb, "1", tracer=("strace", "-o", "/dev/null", "-e", f"inject={name}:signal=KILL:when={number}"))
+    run = helper(verb, ID, tracer=("strace", "-o", "/dev/null", "-e", f"inject={name}:signal=KILL:when={number}"))
     if name == "read" and run.returncode == 0:
         return None             # the mount table has become shorter, as when another test ends
     if run.returncode not in (-9, 137):
@@ -134,23 +134,26 @@ def killed_once(verb, name, number, old, new):
     if now not in (old, new):
         return "neither the old nor the new tree: " + str(difference(old, now)[:3])
     if verb != "discard":                       # what systemd does next
-        ended = helper("discard", "1")
+        ended = helper("discard", ID)
         if ended.returncode != 0 or snapshot(PRESENT) != now or rest():
             return f"discard: {ended.stderr} {rest()}"
     done, committed = built(CHANGE if now == old else "true")
     if committed is None or committed.returncode != 0 or snapshot(PRESENT) != new:
         return f"the next build: {done.stderr} {committed} {difference(new, snapshot(PRESENT))[:3]}"
-    helper("discard", "1")
+    helper("discard", ID)
     return str(rest()) if rest() else None
 
 
 def killed(verb, needed):
+    """At each call; for the installation, of which the program does the same, at those that change something."""
     begin_killed("build")
     old = snapshot(PRESENT)
     built(CHANGE)
     new = snapshot(PRESENT)
     begin_killed(verb)
-    found, wrong = calls(f"{ROOT}/strace.log", lambda tracer: helper(verb, "1", tracer=tracer)), {}
+    found, wrong = calls(f"{ROOT}/strace.log", lambda tracer: helper(verb, ID, tracer=tracer)), {}
+    if ID == "installation":
+        found = [(name, number) for name, number in found if name in needed]
     for name, number in found:
         problem = killed_once(verb, name, number, old, new)
         if problem:
@@ -159,6 +162,22 @@ def killed(verb, needed):
         ok(name not in wrong, f"{verb} killed at {name}, each of {sum(1 for n, _ in found if n == name)}", wrong.get(name))
     missing = needed - {name for name, _ in found}
     ok(not missing, f"{verb}: {len(found)} calls in all, {sorted(needed)} among them", missing)
+
+
+def crashed():
+    """The host goes down before the exchange, and between it and the end: /run is empty, and the boot collects."""
+    for number in 1, 2:
+        begin_killed("commit")
+        old = snapshot(PRESENT)
+        helper("commit", ID, tracer=("strace", "-o", "/dev/null", "-e", f"inject=renameat2:signal=KILL:when={number}"))
+        expected = old if number == 1 else snapshot(PRESENT)
+        left = sorted(os.listdir(OWN))
+        subprocess.run(["umount", ANCHOR], check=True)
+        subprocess.run("rm -rf /run/left4me/*", shell=True, check=True)
+        collected = helper("collect")
+        why = difference(expected, snapshot(PRESENT)) + rest() + [left] * (left != ["base", "new", "upper", "work"])
+        ok(collected.returncode == 0 and not collected.stderr and not why and not os.path.exists(OWN) and (expected == old) == (number == 1),
+           f"a crash at the {('exchange', 'end')[number - 1]} of a commit: the next boot leaves nothing of it", collected, *why)
 
 
 def kill_all():
@@ -170,8 +189,9 @@ def kill_all():
     subprocess.run(["chown", "-R", f"{OWNER}:{GROUP}", f"{ROOT}/small"], check=True)
     subprocess.run(f"find {ROOT}/small -exec touch -h -d @1000000000 {{}} +", shell=True, check=True)
     killed("build", {"setns", "mkdirat", "symlinkat", "flock", "fsopen", "fsmount", "renameat", "move_mount"})
-    killed("commit", {"flock", "mkdirat", "linkat", "syncfs", "renameat2", "renameat", "utimensat"})
+    killed("commit", {"flock", "mkdirat", "linkat", "syncfs", "renameat2", "utimensat"})
     killed("discard", {"flock", "umount2", "unlinkat"})
+    crashed()
 
 
 make_first()

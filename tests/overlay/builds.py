@@ -9,9 +9,10 @@ import time
 
 HELPER, ROOT = sys.argv[1:3]
 OVERLAYS = f"{ROOT}/overlays"
-PRESENT = f"{OVERLAYS}/1"
-OWN = f"{OVERLAYS}/.left4me/1"
-ANCHOR = "/run/left4me/overlay/1/merged"
+ID = os.environ.get("LEFT4ME_BUILD", "1")                     # or installation
+PRESENT = f"{ROOT if ID == 'installation' else OVERLAYS}/{ID}"
+OWN = f"{os.path.dirname(PRESENT)}/.left4me/{ID}"
+ANCHOR = f"/run/left4me/overlay/{ID}/merged"
 RECORDS = "/run/left4me/mounted"
 OWNER, GROUP = 980, 981
 PLAIN, SEEN, FIRST = f"{ROOT}/plain", f"{ROOT}/seen", f"{ROOT}/first"
@@ -98,7 +99,7 @@ def difference(a, b):
 
 
 def reset(tree=FIRST):
-    helper("discard", "1")
+    helper("discard", ID)
     for path in (PRESENT, PLAIN):
         subprocess.run(["rm", "-rf", path], check=True)
     for path in (PRESENT, PLAIN):
@@ -106,7 +107,7 @@ def reset(tree=FIRST):
 
 
 def build():
-    made = helper("build", "1")
+    made = helper("build", ID)
     if made.returncode == 0:
         os.makedirs(SEEN, exist_ok=True)
         subprocess.run(["mount", "--bind", ANCHOR, SEEN], check=True)
@@ -126,7 +127,7 @@ def built(script):
         return made, None
     done = as_owner(script, SEEN)
     leave(done.returncode == 0)
-    committed = helper("commit", "1") if done.returncode == 0 else None
+    committed = helper("commit", ID) if done.returncode == 0 else None
     return done, committed
 
 

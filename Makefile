@@ -93,9 +93,10 @@ check: all $(unit_tests)
 check-system: all
 	BUILD=$B prove $(PROVEFLAGS) $(sort $(wildcard tests/system*.t))
 
-# Rewrites the expectations of tests/cases; their diff is then reviewed like code.
+# Rewrites the expectations of tests/cases and tests/messages.txt; their diff is then reviewed like code.
 golden: all
 	tests/golden.t --write
+	tests/messages.t --write
 
 demo:
 	deploy/demo

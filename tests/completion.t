@@ -5,6 +5,8 @@ cd "$(dirname "$0")/.." || exit 1
 . tests/tap.sh
 . deploy/completion/bash/left4me-generator
 . deploy/completion/bash/left4me-overlay
+. deploy/completion/bash/left4me-fetch-script
+build=${BUILD:-build}
 
 scratch completion
 mkdir -p "$SCRATCH"/runtime/{alpha,beta} "$SCRATCH"/overlays/{1,12}
@@ -20,6 +22,7 @@ complete_line() { # FUNCTION WORDS...
 }
 generator() { complete_line _left4me_generator left4me-generator "$@"; }
 overlay() { complete_line _left4me_overlay left4me-overlay "$@"; }
+fetch() { complete_line _left4me_fetch_script left4me-fetch-script "$@"; }
 
 is "$(generator '')" "--help --root= --version check plan render status" "modes"
 is "$(generator re)" "render" "render by its beginning"
@@ -32,11 +35,34 @@ is "$(generator status --json b)" "beta" "a server by its beginning"
 is "$(generator render --format =)" "bundlewrap tree" "formats"
 is "$(generator render --format = t)" "tree" "a format by its beginning"
 is "$(generator render --output = "$SCRATCH/ru")" "$SCRATCH/runtime" "a path"
-is "$(overlay '')" "build discard enter mount umount" "verbs"
+is "$(overlay '')" "build collect commit discard enter mount umount" "verbs"
 is "$(overlay --root = "$SCRATCH" umount '')" "alpha beta" "instances"
 is "$(overlay --root = "$SCRATCH" mount alpha '')" "1 12 installation" "layers"
 is "$(overlay --root = "$SCRATCH" mount alpha 1)" "1 12" "layers by their beginning"
 is "$(overlay --root = "$SCRATCH" umount alpha '')" "" "nothing after umount NAME"
+for verb in build commit discard; do
+	is "$(overlay --root = "$SCRATCH" "$verb" '')" "1 12 installation" "what to $verb"
+	is "$(overlay --root = "$SCRATCH" "$verb" 1 '')" "" "and no more"
+done
+is "$(overlay --root = "$SCRATCH" collect '')" "" "nothing after collect"
 is "$(overlay -)" "--dry-run --help --root= --started= --version" "options"
+is "$(fetch -)" "--database= --gid= --help --remove --root= --uid= --version" "options of left4me-fetch-script"
+is "$(fetch --root = "$SCRATCH" '')" "1 12" "and overlays"
+is "$(fetch --root = "$SCRATCH" --database = "$SCRATCH/ru")" "$SCRATCH/runtime" "a path"
+is "$(fetch --root = "$SCRATCH" --uid = 9)" "" "no number of a user"
+
+# --- as the programs themselves have it -----------------------------------------------------------------------------------
+
+if [ -x "$build/left4me-generator" ]; then
+	options() { "$build/$1" --help | sed 's/systemctl [^`]*//' | grep -oE -- '--[a-z-]+' | sort -u | xargs; }
+	is "$({ generator --; for mode in render check plan status; do generator "$mode" --; done; } | xargs -n 1 | grep -oE -- '--[a-z-]+' |
+		sort -u | xargs)" "$(options left4me-generator)" "every option of left4me-generator, in one mode or another"
+	is "$(overlay -- | tr -d =)" "$(options left4me-overlay)" "every option of left4me-overlay"
+	is "$(fetch -- | tr -d =)" "$(options left4me-fetch-script)" "every option of left4me-fetch-script"
+	is "$(overlay '')" "$("$build/left4me-overlay" --help | sed -n 's/^.*left4me-overlay//p' | tr '|' ' ' | grep -oE '(^| )[a-z]+\b' | sort -u | grep -v installation | xargs)" \
+		"every verb of left4me-overlay"
+else
+	skip "left4me-generator is not built" "as the programs have it"
+fi
 
 done_testing

@@ -1,4 +1,4 @@
-# left4me: make, make check, make demo, make bench, make fuzz SECONDS=, make portable, make install DESTDIR= PREFIX=, make uninstall, make deb
+# left4me: make, make check, make demo, make bench, make fuzz SECONDS=, make portable, make install DESTDIR= PREFIX=, make uninstall, make deb, make dist
 
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
@@ -14,7 +14,8 @@ CC ?= cc
 CFLAGS ?= -O2 -g
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla
 SANITIZE ?=
-VERSION := 1
+# The number of the release has this one place; CHANGELOG.md says what is in it.
+VERSION := $(shell sed -n '1s/^left4me (\(.*\)) .*/\1/p' deploy/debian/changelog)
 
 # A sanitized build has a directory of its own, so that the two never mix.
 B := build$(if $(SANITIZE),/sanitize)
@@ -56,10 +57,11 @@ $B/core/%.o: generator/%.c | $B/core/templates.h
 	$(CC) $(CPPFLAGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # Another place for the helpers is another default of [host] helpers: compiled, commented and documented anew; that for data,
-# another place where a message says that the views lie.
+# another place where a message says that views and examples lie.
 $B/core/config.o: override CPPFLAGS += -DLIBEXECDIR='"$(LIBEXECDIR)"'
 $B/core/database-explain.o: override CPPFLAGS += -DVIEWS='"$(DATADIR)/left4me/schema/views.sql"'
-$B/core/config.o $B/core/database-explain.o: $B/libexecdir
+$B/core/host-files.o: override CPPFLAGS += -DEXAMPLES='"$(DATADIR)/left4me/examples"'
+$B/core/config.o $B/core/database-explain.o $B/core/host-files.o: $B/libexecdir
 $B/libexecdir: FORCE
 	@mkdir -p $(@D)
 	@echo '$(LIBEXECDIR) $(DATADIR)' | cmp -s - $@ || echo '$(LIBEXECDIR) $(DATADIR)' > $@
@@ -179,9 +181,16 @@ uninstall:
 deb:
 	deploy/debian/build $(VERSION)
 
+# build/left4me-$(VERSION).tar.gz, of what is committed: from one commit always the same bytes.
+dist:
+	@mkdir -p build
+	@git diff --quiet HEAD || echo "make dist: what is not committed is not in it" >&2
+	git archive --prefix=left4me-$(VERSION)/ --output=build/left4me-$(VERSION).tar HEAD
+	gzip -9nf build/left4me-$(VERSION).tar
+
 clean:
 	rm -rf build
 
-.PHONY: all check check-system fuzz golden demo bench bench-system portable install uninstall deb clean
+.PHONY: all check check-system fuzz golden demo bench bench-system portable install uninstall deb dist clean
 .DELETE_ON_ERROR:
 -include $(wildcard $B/core/*.d $B/helpers/*.d $B/tests/*.d)

@@ -141,7 +141,25 @@ fi
 
 # --- the rest ---------------------------------------------------------------------------------------------------------
 
-is "$(sed -n '1s/^left4me (\(.*\)) .*/\1/p' deploy/debian/changelog)" "$(sed -n 's/^VERSION := //p' Makefile)" "the package has the Makefile's version"
+version=$(sed -n '1s/^left4me (\(.*\)) .*/\1/p' deploy/debian/changelog)
+is "$(sed -n 's/^## \([0-9.]*\) (.*)$/\1/p' CHANGELOG.md | head -n 1)" "$version" "the newest changes are those of the package's version"
+if [ -x "$build/left4me-generator" ]; then
+	is "$("$build/left4me-generator" --version)" "left4me-generator $version" "which the program has"
+fi
+
+# make dist: all that is committed and nothing else, and the same again. Another user's clone git does not touch.
+if git rev-parse HEAD >/dev/null 2>&1; then
+	for copy in first second; do
+		make -s dist >/dev/null 2>&1 && cp "build/left4me-$version.tar.gz" "$SCRATCH/$copy.tar.gz"
+		sleep 1
+	done
+	ok "make dist: the same bytes again" cmp "$SCRATCH/first.tar.gz" "$SCRATCH/second.tar.gz"
+	is "$(tar -tzf "$SCRATCH/first.tar.gz" | grep -v '/$' | sort)" "$(git ls-tree -r --name-only HEAD | sed "s|^|left4me-$version/|" | sort)" \
+		"all that is committed, in one directory"
+else
+	skip "no git repository" "make dist"
+fi
+
 is "$(sed -n '/Permission/,$p' LICENSE | tr -s ' \n' ' ')" "$(sed -n '/Permission/,$s/^ \.\{0,1\}//p' deploy/debian/copyright | tr -s ' \n' ' ')" \
 	"its copyright file has the text of LICENSE"
 

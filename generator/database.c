@@ -329,16 +329,18 @@ static int open_file(struct attempt *attempt, const char *path, const char *what
 
 	if (fd < 0 && errno == EACCES && lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
 		reason = xstrdup("is not a regular file");     /* a confined process opens no directory */
+	else if (fd < 0 && errno == ENOENT)
+		reason = xconcat(strerror(ENOENT), ": the application's migration makes it", "");
 	else if (fd < 0 && errno != ELOOP)
 		return fail(attempt, errno, path, reading);
 	else if (fd < 0)
-		reason = xstrdup("is a symbolic link");
+		reason = xstrdup("is a symbolic link, which is not followed");
 	else if (fstat(fd, &st) < 0)
 		reason = xstrdup(strerror(errno));
 	else if (!S_ISREG(st.st_mode))
 		reason = xstrdup("is not a regular file");
 	else if (st.st_size == 0)
-		reason = xstrdup("is empty");
+		reason = xstrdup("is empty: the application's migration fills it");
 	else
 		return fd;
 	cleanup_free char *whole = xconcat(what, " ", reason);

@@ -7,6 +7,10 @@
 #include "host.h"
 #include "name.h"
 
+#ifndef EXAMPLES
+#define EXAMPLES "/usr/local/share/left4me/examples"
+#endif
+
 /*
  * What must be there for what is to run: for enabled rows, for builds and for the web service, where there are any. A child
  * looks (look.h); what follows from it is judged here.
@@ -116,7 +120,7 @@ static void need_web(struct needs *needs, const char *program, const char *conse
 	     "make the virtual environment, or set [web] venv");
 	need(needs, NEED_FILE, xstrdup("/etc/left4me/host.env"), consequence, from_tmpfiles);
 	need(needs, NEED_FILE, xstrdup("/etc/left4me/web.env"), consequence,
-	     "the one of the examples is to begin with; or set [web] enabled = no");
+	     EXAMPLES "/web.env is one to begin with; or set [web] enabled = no");
 }
 
 static void need_database(struct needs *needs)
@@ -402,8 +406,8 @@ static void check_game(const struct config *config, const struct model *model, c
 	if (failing.count == 0)
 		return;
 	who = show_failing(&failing);
-	report_problem(report, path, "has no srcds_run that user %s may execute: %s; steamcmd installs the game there (app 222860; "
-		       "README, Installing)", config->host.uid, who);
+	report_problem(report, path, "has no srcds_run that user %s may execute: %s; steamcmd installs the game there "
+		       "(left4me.conf(5), steamcmd)", config->host.uid, who);
 }
 
 static void check_layer(const struct config *config, const struct model *model, const struct overlay *overlay,

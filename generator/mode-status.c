@@ -119,7 +119,7 @@ int mode_status(const struct options *options)
 		if (!status_has(&status, options->words[i]))
 			return give_up("there is no server '%s'", options->words[i]);
 	if (print_status(&status, &run, options, unknown) < 0)
-		return give_up("cannot write");
+		return give_up("cannot write to standard output");
 	if (options->mark && mark(&status) != 0)
 		return EXIT_NOTHING;
 	return status.waits ? EXIT_PROBLEMS : EXIT_CLEAN;

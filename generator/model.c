@@ -26,7 +26,7 @@ static void check_port(struct row_check *row, const struct config *config, unsig
 		return;
 	}
 	expected = value->type == VALUE_TEXT ? xstrdup("an integer")
-					     : xasprintf("in %u-%u", config->port_first, config->port_last);
+					     : xasprintf("in %u-%u ([game] ports)", config->port_first, config->port_last);
 	check_refuse_number(row, INSTANCE_PORT, expected);
 }
 

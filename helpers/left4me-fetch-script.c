@@ -70,7 +70,7 @@ static void limit_resources(void)
 _Noreturn static void print_and_exit(const char *text)
 {
 	if (fputs(text, stdout) == EOF || fflush(stdout) == EOF)
-		die(EXIT_FAILED, errno, "cannot write");
+		die(EXIT_FAILED, errno, "cannot write to standard output");
 	exit(0);
 }
 
@@ -181,7 +181,7 @@ int main(int argc, char **argv)
 	int r = start_clean();
 
 	if (r < 0)
-		die(EXIT_FAILED, -r, "cannot start clean");
+		die(EXIT_FAILED, -r, "cannot leave behind what the caller has open");
 	parse_command_line(argc, argv, &request);
 	limit_resources();
 	if (!request.remove)

@@ -65,7 +65,7 @@ static void check_layers(const struct request *request)
 _Noreturn static void print_and_exit(const char *text)
 {
 	if (fputs(text, stdout) == EOF || fflush(stdout) == EOF)
-		die(EXIT_FAILED, errno, "cannot write");
+		die(EXIT_FAILED, errno, "cannot write to standard output");
 	exit(0);
 }
 
@@ -197,7 +197,7 @@ int main(int argc, char **argv)
 		verb_enter(argc, argv);
 	r = start_clean();
 	if (r < 0)
-		die(EXIT_FAILED, -r, "cannot start clean");
+		die(EXIT_FAILED, -r, "cannot leave behind what the caller has open");
 	allow_descriptors();
 	words = parse_options(argc, argv, &request);
 	if (!valid_path(request.root))

@@ -66,7 +66,8 @@ void lock_directory(int fd, int operation, const char *path)
 	deadline(LOCK_SECONDS);
 	r = flock(fd, operation);
 	if (r < 0 && errno == EINTR)
-		die(EXIT_FAILED, 0, "'%s' is locked by another process", path);
+		die(EXIT_FAILED, 0, "'%s' is locked by another process, for more than %d s: lslocks names it", path,
+		    LOCK_SECONDS);
 	if (r < 0)
 		die(EXIT_FAILED, errno, "cannot lock '%s'", path);
 	deadline(0);

@@ -57,9 +57,9 @@ static int open_present(const struct generations *generations)
 	cleanup_free char *name = name_of(generations->id);
 
 	if (fd == -ENOENT)
-		die(EXIT_FAILED, ENOENT, "%s has no directory: '%s'", name, generations->path);
+		die(EXIT_FAILED, 0, "%s has no directory: '%s' is the application's to make", name, generations->path);
 	if (fd == -ELOOP)
-		die(EXIT_FAILED, ELOOP, "'%s' is a symbolic link, which is not followed", generations->path);
+		die(EXIT_FAILED, 0, "'%s' is a symbolic link, which is not followed", generations->path);
 	if (fd < 0)
 		die(EXIT_FAILED, -fd, "cannot open '%s'", generations->path);
 	if (mount_id(fd) != mount_id(generations->parent))

@@ -70,7 +70,7 @@ static void check_address_filter(void)
 	if (fd < 0)
 		die(EXIT_FAILED, errno, "cannot look whether the address filter is enforced");
 	if (sendto(fd, "", 1, 0, (const struct sockaddr *) &loopback, sizeof(loopback)) >= 0 || errno != EPERM)
-		die(EXIT_FAILED, 0, "address filter not enforced: the kernel does not filter for systemd (BPF)");
+		die(EXIT_FAILED, 0, "the address filter is not enforced: left4me-generator check says why");
 }
 
 /* As the first process of its PID namespace this one is given all orphans of it. */

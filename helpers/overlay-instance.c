@@ -18,7 +18,7 @@ void instance_done(struct instance_directory *instance)
 int opened(int fd, bool may_be_missing, const char *directory, const char *name)
 {
 	if (fd == -ELOOP)
-		die(EXIT_FAILED, ELOOP, "'%s/%s' leads through a symbolic link, which is not followed", directory,
+		die(EXIT_FAILED, 0, "'%s/%s' leads through a symbolic link, which is not followed", directory,
 		    name);
 	if (fd < 0 && !(may_be_missing && fd == -ENOENT))
 		die(EXIT_FAILED, -fd, "cannot open '%s/%s'", directory, name);

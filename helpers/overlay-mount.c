@@ -208,8 +208,8 @@ static void refuse_read_only(int mount, const char *path)
 	if (fstatvfs(mount, &state) < 0)
 		die(EXIT_FAILED, errno, "cannot look at the overlay for '%s'", path);
 	if (state.f_flag & ST_RDONLY)
-		die(EXIT_FAILED, EROFS, "cannot mount an overlay on '%s': the kernel could not use work and "
-		    "would mount it read-only (disk full?)", path);
+		die(EXIT_FAILED, 0, "cannot mount an overlay on '%s': the kernel could not use work and would mount it "
+		    "read-only (disk full?)", path);
 }
 
 int make_overlay(const struct stack *stack, const char *path)

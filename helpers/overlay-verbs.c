@@ -39,8 +39,8 @@ static void open_layers(const struct request *request, int root, struct stack *s
 		int fd = open_beneath(root, path, O_PATH | O_DIRECTORY, 0);
 
 		if (fd == -ENOENT)
-			die(EXIT_FAILED, ENOENT, "layer %s is missing: '%s/%s'", request->layers[i],
-			    request->root, path);
+			die(EXIT_FAILED, 0, "layer %s is missing: '%s/%s'; left4me-generator check says what helps",
+			    request->layers[i], request->root, path);
 		stack->layers[stack->count++] = opened(fd, false, request->root, path);
 	}
 }
@@ -79,7 +79,7 @@ static void print_state(const struct request *request)
 
 	(void) printf("target=%s\nstate=%s\n", merged, mounted ? "mounted" : "not mounted");
 	if (fflush(stdout) == EOF || ferror(stdout))
-		die(EXIT_FAILED, errno, "cannot write");
+		die(EXIT_FAILED, errno, "cannot write to standard output");
 }
 
 static char *join_layers(const struct request *request)
@@ -173,7 +173,7 @@ static void keep_mount(const struct request *request, int root, int overlay)
 	cleanup_free char *path = merged_path(ANCHOR_SERVER, request->name);
 
 	if (!view_may_have(unit, merged))
-		die(EXIT_FAILED, EBUSY, "'%s' is mounted already, for another root than '%s'", path, request->root);
+		die(EXIT_FAILED, 0, "'%s' is mounted already, for another root than '%s'", path, request->root);
 	note_view(request, root, overlay);
 	renew_record(request->name, request->started);
 	say(MESSAGE_UNCHANGED, "'%s' is mounted already", path);
@@ -219,8 +219,9 @@ _Noreturn static void die_busy(const char *path)
 	cleanup_free char *nested = find_nested(path);
 
 	if (nested)
-		die(EXIT_FAILED, EBUSY, "cannot unmount '%s', there is another mount in it, '%s'", path, nested);
-	die(EXIT_FAILED, EBUSY, "cannot unmount '%s', a process still uses it", path);
+		die(EXIT_FAILED, 0, "cannot unmount '%s': there is another mount in it, '%s', to be unmounted first", path,
+		    nested);
+	die(EXIT_FAILED, 0, "cannot unmount '%s': a process still uses it, which fuser -vm '%s' names", path, path);
 }
 
 static void unmount_anchor(const struct request *request, int anchor)

@@ -175,7 +175,7 @@ said 1 "the sandbox is not in force: .*PrivatePIDs= needs systemd 257" "without 
 built plain
 said 1 "the sandbox is not in force: no system call is filtered" "... nor without a system call filter"
 built filtered
-said 1 "address filter not enforced" "... nor where the kernel lets a datagram to the loopback address pass"
+said 1 "address filter is not enforced" "... nor where the kernel lets a datagram to the loopback address pass"
 built whole /bin/sh -c 'exit 3'
 is "$status/$(succeeded 2)" 3/0 "a script that fails gives its status, and has not succeeded"
 # shellcheck disable=SC2016 # for that shell

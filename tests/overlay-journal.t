@@ -42,7 +42,7 @@ has "native MESSAGE_ID=$(id unchanged)" "mount again: its own MESSAGE_ID"
 (cd "$M" && exec sleep 60) &
 holder=$!
 while [ "$(readlink "/proc/$holder/cwd")" != "$M" ]; do sleep 0.01; done
-busy="cannot unmount '$M', a process still uses it: Device or resource busy"
+busy="cannot unmount '$M': a process still uses it, which fuser -vm '$M' names"
 told umount a
 has "native MESSAGE=$busy" "a failure: the message in the journal"
 has "native MESSAGE_ID=$(id failed)" "... with its MESSAGE_ID"
@@ -74,7 +74,7 @@ has "status 2" "... with its status"
 touch "$stage/flags/stuck"
 start=$(date +%s)
 told mount a 9 installation
-has "stderr left4me-overlay: layer 9 is missing: '$R/overlays/9': No such file or directory" \
+has "stderr left4me-overlay: layer 9 is missing: '$R/overlays/9'; left4me-generator check says what helps" \
 	"a stuck journal: the message goes to stderr"
 told mount a 1 installation
 has "status 0" "... a mount succeeds all the same"

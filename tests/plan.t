@@ -31,7 +31,7 @@ configure() { printf '%s\n' "$@" >"$host/etc/left4me/left4me.conf"; }
 
 is "$(plan | sed -n '/^[+=] \(alpha\|bad\|gamma\|overlay 3\|left4me-web\|4\|[0-9]\)/p; /^status/p' | tr -s ' ')" \
 	'+ alpha new, enabled: starts with `systemctl start left4me-server@alpha`
-+ bad refused: port 80 is not in 27000-27999
++ bad refused: port 80 is not in 27000-27999 ([game] ports)
 + gamma new, not enabled
 + overlay 3 has a script: can be built
 + left4me-web.service new: starts with `systemctl start left4me-web`

@@ -91,14 +91,14 @@ static const struct model_case cases[] = {
 			{ .name = TEXT("d"), .port = INTEGER(27010) },
 			{ .name = TEXT("e"), .port = INTEGER(-1) },
 		},
-		.model = "instance a refused: port 26999 is not in 27000-27009\n"
+		.model = "instance a refused: port 26999 is not in 27000-27009 ([game] ports)\n"
 			 "instance b: port 27000, enabled, arguments ''\n"
 			 "instance c: port 27009, enabled, arguments ''\n"
-			 "instance d refused: port 27010 is not in 27000-27009\n"
-			 "instance e refused: port -1 is not in 27000-27009\n",
-		.report = "generator_instances, row 1 (instance 'a'), port: 26999 is not in 27000-27009\n"
-			  "generator_instances, row 4 (instance 'd'), port: 27010 is not in 27000-27009\n"
-			  "generator_instances, row 5 (instance 'e'), port: -1 is not in 27000-27009\n",
+			 "instance d refused: port 27010 is not in 27000-27009 ([game] ports)\n"
+			 "instance e refused: port -1 is not in 27000-27009 ([game] ports)\n",
+		.report = "generator_instances, row 1 (instance 'a'), port: 26999 is not in 27000-27009 ([game] ports)\n"
+			  "generator_instances, row 4 (instance 'd'), port: 27010 is not in 27000-27009 ([game] ports)\n"
+			  "generator_instances, row 5 (instance 'e'), port: -1 is not in 27000-27009 ([game] ports)\n",
 		.refused = 3,
 	},
 	{
@@ -109,11 +109,11 @@ static const struct model_case cases[] = {
 			{ .name = TEXT("h"), .port = REAL(27001.0) },
 		},
 		.model = "instance f refused: port '27001' is a text, not an integer: CAST it in the view\n"
-			 "instance g refused: port NULL is not in 27000-27009\n"
-			 "instance h refused: port 27001.0 is not in 27000-27009\n",
+			 "instance g refused: port NULL is not in 27000-27009 ([game] ports)\n"
+			 "instance h refused: port 27001.0 is not in 27000-27009 ([game] ports)\n",
 		.report = "generator_instances, row 1 (instance 'f'), port: '27001' is a text, not an integer: CAST it in the view\n"
-			  "generator_instances, row 2 (instance 'g'), port: NULL is not in 27000-27009\n"
-			  "generator_instances, row 3 (instance 'h'), port: 27001.0 is not in 27000-27009\n",
+			  "generator_instances, row 2 (instance 'g'), port: NULL is not in 27000-27009 ([game] ports)\n"
+			  "generator_instances, row 3 (instance 'h'), port: 27001.0 is not in 27000-27009 ([game] ports)\n",
 		.refused = 3,
 	},
 	{
@@ -199,8 +199,8 @@ static const struct model_case cases[] = {
 		.instances = {
 			{ .name = TEXT("a"), .port = INTEGER(1), .arguments = SQL_NULL, .enabled = INTEGER(2) },
 		},
-		.model = "instance a refused: port 1 is not in 27000-27009\n",
-		.report = "generator_instances, row 1 (instance 'a'), port: 1 is not in 27000-27009\n"
+		.model = "instance a refused: port 1 is not in 27000-27009 ([game] ports)\n",
+		.report = "generator_instances, row 1 (instance 'a'), port: 1 is not in 27000-27009 ([game] ports)\n"
 			  "generator_instances, row 1 (instance 'a'), arguments: NULL is not a text\n"
 			  "generator_instances, row 1 (instance 'a'), enabled: 2 is not 0 or 1\n",
 		.refused = 1,

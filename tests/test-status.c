@@ -35,7 +35,7 @@ static struct server_status servers[] = {
 	{ .name = "delta", .state = UNIT_FAILED, .has_unit = true, .unit = &units[3], .port = "27019", .port_source = PORT_OF_UNIT,
 	  .size = 0, .note = "5 restarts, the last: oom-kill after 1 h", .waits = true },
 	{ .name = "gamma", .state = UNIT_STOPPED, .has_unit = true, .refused = true, .size = UNIT_UNKNOWN,
-	  .note = "port 28500 is not in 27000-27999", .waits = true },
+	  .note = "port 28500 is not in 27000-27999 ([game] ports)", .waits = true },
 	{ .name = "omega", .state = UNIT_STOPPED, .has_unit = true, .port = "27020", .port_source = PORT_OF_UNIT,
 	  .size = UNIT_UNKNOWN, .note = "" },
 };
@@ -88,7 +88,7 @@ static void test_screens(void)
 		  "alpha  running     9d     27015    900M         0  not in the database; holds the port of alfa\n"
 		  "beta   running     3d     27016    1.1G         0  restart: port 27016 -> 27115, layer 4 rebuilt\n"
 		  "delta  failed      1m     27019       -         5  5 restarts, the last: oom-kill after 1 h\n"
-		  "gamma  refused     -          -       -         -  port 28500 is not in 27000-27999\n"
+		  "gamma  refused     -          -       -         -  port 28500 is not in 27000-27999 ([game] ports)\n"
 		  "omega  stopped     -      27020       -         -\n"
 		  "builds: 4 failed 2 h ago (exit status 3), 7 running for 40 s                            last reload 12 s ago, 0 problems\n"
 		  "left behind: overlays/3 2.0K, runtime/old (no row)\n", "120 columns");
@@ -98,7 +98,7 @@ static void test_screens(void)
 		  "alpha  running     9d     27015    900M         0  4.7G  not in the database; holds the port of alfa\n"
 		  "beta   running     3d     27016    1.1G         0  9.8K  restart: port 27016 -> 27115, layer 4 rebuilt\n"
 		  "delta  failed      1m     27019       -         5     0  5 restarts, the last: oom-kill after 1 h\n"
-		  "gamma  refused     -          -       -         -     -  port 28500 is not in 27000-27999\n"
+		  "gamma  refused     -          -       -         -     -  port 28500 is not in 27000-27999 ([game] ports)\n"
 		  "omega  stopped     -      27020       -         -     -\n"
 		  "builds: 4 failed 2 h ago (exit status 3), 7 running for 40 s                            last reload 12 s ago, 0 problems\n"
 		  "left behind: overlays/3 2.0K, runtime/old (no row)\n", "sizes");
@@ -159,7 +159,7 @@ static void test_unknown(void)
 static void test_json(void)
 {
 	static struct refusal refusals[] = {
-		{ "generator_instances", "port", 4, "gamma", NULL, "28500 is not in 27000-27999" },
+		{ "generator_instances", "port", 4, "gamma", NULL, "28500 is not in 27000-27999 ([game] ports)" },
 		{ "generator_overlays", "name", 2, NULL, "9", "holds a \"quote\"" },
 	};
 	static const struct unit *with_update[] = { &builds[0], &builds[1], &builds[2] };
@@ -181,7 +181,7 @@ static void test_json(void)
 	       "{\"overlay\":7,\"state\":\"running\",\"since\":1000863960,\"exit\":null,\"exit_status\":null}],"
 	       "\"update\":{\"state\":\"failed\",\"since\":1000863940,\"exit\":\"status\",\"exit_status\":8},"
 	       "\"refusals\":[{\"view\":\"generator_instances\",\"row\":4,\"column\":\"port\",\"server\":\"gamma\",\"overlay\":null,"
-	       "\"reason\":\"28500 is not in 27000-27999\"},"
+	       "\"reason\":\"28500 is not in 27000-27999 ([game] ports)\"},"
 	       "{\"view\":\"generator_overlays\",\"row\":2,\"column\":\"name\",\"server\":null,\"overlay\":9,"
 	       "\"reason\":\"holds a \\\"quote\\\"\"}],"
 	       "\"left_behind\":[{\"path\":\"overlays/3\",\"size\":2048},{\"path\":\"runtime/old\",\"size\":null}],"

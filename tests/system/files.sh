@@ -67,7 +67,7 @@ ok "the sandboxes hold" /usr/local/libexec/left4me/selftest
 # --- servers -----------------------------------------------------------------------------------------------------------
 
 mv "$STATE/installation/srcds_run" /root/
-check_finds "$STATE/installation: has no srcds_run that user 980 may execute: $all; steamcmd installs the game there (app 222860; README, Installing)" \
+check_finds "$STATE/installation: has no srcds_run that user 980 may execute: $all; steamcmd installs the game there (left4me.conf(5), steamcmd)" \
 	"no srcds_run"
 does_not_start "$(unit gamma)" "a server does not start without it"
 install -o left4me -g left4me -m 644 /root/srcds_run "$STATE/overlays/1/"
@@ -138,7 +138,7 @@ web_needs() { # PATH REMEDY
 	does_not_start left4me-web "no $1: the web service does not start"
 	mv /root/kept "$1"
 }
-web_needs /etc/left4me/web.env "the one of the examples is to begin with; or set [web] enabled = no"
+web_needs /etc/left4me/web.env "/usr/local/share/left4me/examples/web.env is one to begin with; or set [web] enabled = no"
 web_needs /etc/left4me/host.env "$tmpfiles"
 web_needs $source "put the application there, or set [host] source"
 web_needs "$STATE/.venv/bin/gunicorn" "make the virtual environment, or set [web] venv"

@@ -82,12 +82,12 @@ change "rows that go, one that is no longer enabled" "~ gamma no longer enabled
 - neu row gone: runs on until it is stopped
 - overlay 9 row or script gone" less
 change "enabled, and running" "~ gamma enabled" sql "UPDATE servers SET enabled = 1 WHERE name = 'gamma'"
-change "a row refused, and its server stopped" "~ off refused: port 28500 is not in 27000-27999" \
+change "a row refused, and its server stopped" "~ off refused: port 28500 is not in 27000-27999 ([game] ports)" \
 	sql "UPDATE servers SET port = 28500 WHERE name = 'off'"
 change "accepted again" "~ off accepted again" sql "UPDATE servers SET port = 27018 WHERE name = 'off'"
 sql "UPDATE servers SET port = 28500 WHERE name = 'gamma'"
 for when in before after; do
-	is "$(lines)" "~ gamma refused: port 28500 is not in 27000-27999; runs on until it is stopped" "refused while it runs: $when the reload"
+	is "$(lines)" "~ gamma refused: port 28500 is not in 27000-27999 ([game] ports); runs on until it is stopped" "refused while it runs: $when the reload"
 	ok "refused while it runs: a reload" reload
 done
 systemctl stop left4me-server@gamma

@@ -144,7 +144,7 @@ def refusals():
         equal((fault, lines),
               (f"failed: Result=exit-code ExecMainStatus=0: Job for build-overlay@{number}.service failed because the control process "
                "exited with error code.",
-               [f"left4me-overlay: overlay {number} has no directory: '{OVERLAYS}/{number}': No such file or directory"]),
+               [f"left4me-overlay: overlay {number} has no directory: '{OVERLAYS}/{number}' is the application's to make"]),
               f"no directory, {name}")
         os.rename(f"{OVERLAYS}/{number}.away", f"{OVERLAYS}/{number}")
     for number, name, reason in ((17, "a refused row", r"not started: refused: generator_overlays, row \d+ \(overlay 17\), name: "),

@@ -78,7 +78,7 @@ reload
 ok "then systemd gives up" wait_for 60 eval 'line looping | grep -q "^looping failed "'
 like "$(line looping)" "^looping failed [0-9a-z]+ 27020 - [0-9]+ given up after [0-9]+ restarts, the last: exit status 1 after [0-9]+ s$" \
 	"which is said"
-like "$(line off)" "^off refused - - - - port 28500 is not in 27000-27999$" "a refused row"
+like "$(line off)" "^off refused - - - - port 28500 is not in 27000-27999 \(\[game\] ports\)$" "a refused row"
 systemctl start build-overlay@4 2>/dev/null
 systemctl start --no-block build-overlay@5
 ok "a build runs" wait_for 5 eval 'rest | grep -q "5 running for"'
@@ -99,7 +99,7 @@ is "$(json "[(v['name'], v['state'], v['port']) for v in s['servers'] if v['name
 	"alfa stopped 27015 alpha running 27015 beta running 27016 gamma running 27017 off refused None" "JSON has the servers of the screen"
 is "$(json "(by['beta']['restart'], by['beta']['port_source'], by['beta']['waits'], by['gamma']['waits'])")" \
 	"('port 27016 -> 27115', 'record', True, False)" "what waits"
-is "$(json "s['refusals']")" "[{'view': 'generator_instances', 'row': 5, 'column': 'port', 'server': 'off', 'overlay': None, 'reason': '28500 is not in 27000-27999'}]" \
+is "$(json "s['refusals']")" "[{'view': 'generator_instances', 'row': 5, 'column': 'port', 'server': 'off', 'overlay': None, 'reason': '28500 is not in 27000-27999 ([game] ports)'}]" \
 	"view, row and column of a refusal"
 is "$(json "(s['left_behind'][0], s['problems'], s['unknown'], s['waits'])")" "({'path': 'overlays/77', 'size': None}, 1, None, True)" "the host"
 is "$(json "[(v['overlay'], v['state'], v['exit_status']) for v in s['builds']]")" "[(4, 'failed', 3), (5, 'running', None)]" "builds"
@@ -112,7 +112,7 @@ nobody=$(COLUMNS=250 as nobody)
 is "$(code as nobody)" 1 "nobody gets an answer"
 like "$nobody" "restart: port 27016 -> 27115" "with what waits"
 like "$(tr -s ' \n' ' ' <<<"$nobody")" "left behind: unknown unknown without rows: $DATABASE: .*may not" "and what it cannot know"
-like "$(tr -s ' \n' ' ' <<<"$nobody")" "off refused - - - - port 28500 is not in 27000-27999" "and why a row is refused"
+like "$(tr -s ' \n' ' ' <<<"$nobody")" "off refused - - - - port 28500 is not in 27000-27999 \(\[game\] ports\)" "and why a row is refused"
 is "$(as nobody --json | python3 -c 'import json, sys; s = json.load(sys.stdin); print(s["left_behind"], s["refusals"])')" "None None" "null in JSON"
 
 # --- metrics, as the README has it -------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ static bool sets_address(const char *word, size_t length)
 static void advise_arguments(const struct instance *instance, struct report *report)
 {
 	static char quoted[] = "a quote is part of its word and holds no words together, since arguments are separated by blanks: "
-			       "what has a blank belongs into a file of the server's cfg directory";
+			       "what has a blank belongs in a file of the server's cfg directory";
 
 	for (const char *word = instance->arguments; *(word += strspn(word, " "));) {
 		size_t length = strcspn(word, " ");

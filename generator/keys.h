@@ -69,7 +69,7 @@
 
 #define BUILD_KEYS(KEY) \
 	KEY(build, memory_max, TYPE_LIMIT, "4G", BUILD_MEMORY_MAX, "", \
-	    "Limits of one overlay build. Its /tmp counts as memory; large files belong into /overlay.") \
+	    "Limits of one overlay build. Its /tmp counts as memory; large files belong in /overlay.") \
 	KEY(build, tasks_max, TYPE_TASKS, "512", BUILD_TASKS_MAX, "", "") \
 	KEY(build, cpu_quota, TYPE_QUOTA, "200%", BUILD_CPU_QUOTA, "", "") \
 	KEY(build, timeout, TYPE_TIME, "1h", BUILD_TIMEOUT, "", "") \

@@ -15,7 +15,7 @@ tap, box = Tap(), Box()
 ROW = "generator_instances, row %d (instance '%s'), arguments: "
 COMPETES = ROW + "%s competes with +ip 0.0.0.0 +hostport %d, which each server is given for its row: remove it"
 QUOTED = ROW + ("a quote is part of its word and holds no words together, since arguments are separated by blanks: what has a blank "
-                "belongs into a file of the server's cfg directory")
+                "belongs in a file of the server's cfg directory")
 PORT = ("warning: generator_instances: instance '%s' has port %d, which games take besides their own: 27005 as client port, 27020 "
         "for SourceTV; give it another")
 CREATED = ("warning: generator_instances: created of instance '%s' is no number of seconds since 1970: unixepoch() in the view makes "

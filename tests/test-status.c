@@ -77,7 +77,7 @@ static void test_screens(void)
 		  "delta  failed      1m     27019       -         5  5 restarts, the last:\n"
 		  "                                                   oom-kill after 1 h\n"
 		  "gamma  refused     -          -       -         -  port 28500 is not in\n"
-		  "                                                   27000-27999\n"
+		  "                                                   27000-27999 ([game] ports)\n"
 		  "omega  stopped     -      27020       -         -\n"
 		  "builds: 4 failed 2 h ago (exit status 3), 7 running for 40 s\n"
 		  "last reload 12 s ago, 0 problems\n"

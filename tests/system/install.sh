@@ -60,6 +60,7 @@ follow() { # HEADING BLOCK [DESTINATION]
 		command=''
 	done < <(commands "$1" "$2")
 	is "$command" "" "$1, block $2: nothing is left over"
+	is "$PWD" /opt/system-test/files/src "and its reader is where the next one begins"
 	cd /opt/system-test/files/src || exit 1
 }
 
@@ -94,9 +95,8 @@ steam_has_it() {
 first_server() { # LABEL [DESTINATION]
 	steam_has_it
 	follow Installing 3
-	follow Installing 4
 	ok "$1: the game finds Steam's library" test -f "$STATE/.steam/sdk32/steamclient.so"
-	follow Installing 5 "${2-/usr}"
+	follow Installing 4 "${2-/usr}"
 	ok "$1: alpha is ready" wait_for 20 is_ready alpha
 	is "$(cat /run/left4me/server/alpha/merged/left4dead2/cfg/server.cfg)" "sv_pure 0" "$1: with its overlay"
 }
@@ -189,7 +189,7 @@ done
 
 # --- daily work --------------------------------------------------------------------------------------------------------
 
-# README's blocks: a change, a rebuild, a new name, a row that goes, several servers, alerts, metrics, backup, restore.
+# README's blocks: a change, a rebuild, a new name, a row that goes, several servers, an update, alerts, metrics, backup, restore.
 runs_with() { property "left4me-server@$1" ExecStart | grep -qF -- "$2"; } # NAME WORDS
 
 before=$(state)
@@ -208,7 +208,14 @@ is "$(cat /run/left4me/server/beta/merged/left4dead2/cfg/server.cfg)" "sv_pure 0
 follow 'Daily work' 5
 ok "after a restart and a stop of all beta is ready" wait_for 20 is_ready beta
 
+install -o left4me -g left4me tests/system/steamcmd "$STATE/steam/steamcmd.sh"
+before=$(state)
 follow 'Daily work' 6
+is "$(state)" "$before" "an update of the game stops no server"
+is "$(cat "$STATE/installation/left4dead2/steam.inf")" 2 "and is there"
+like "$(left4me-generator status)" 'restart: installation replaced' "beta waits for a restart"
+
+follow 'Daily work' 7
 sql "INSERT INTO servers (name, title, port, arguments) VALUES ('far', 'Out of range', 80, '')"
 systemctl daemon-reload
 fails "the check fails with a row that is refused" systemctl start left4me-check.service
@@ -219,7 +226,7 @@ systemctl daemon-reload
 systemctl start left4me-check.service
 
 mkdir -p /var/lib/prometheus/node-exporter
-follow 'Daily work' 7
+follow 'Daily work' 8
 systemctl start left4me-metrics.service
 ok "node_exporter gets metrics" grep -q '^left4me' /var/lib/prometheus/node-exporter/left4me.prom
 
@@ -228,11 +235,11 @@ mkdir /run/left4me/server/beta/merged/left4dead2/deleted
 rm -r /run/left4me/server/beta/merged/left4dead2/cfg
 mkdir /run/left4me/server/beta/merged/left4dead2/cfg
 kept() { (cd "$STATE" && find runtime/beta/upper overlays/1 -printf '%p %y %m %u:%g\n' && getfattr -R -d -m trusted.overlay runtime/beta/upper; cat runtime/beta/upper/note) 2>&1 | sort; }
-follow 'Daily work' 8
+follow 'Daily work' 9
 before=$(kept)
 sql "DELETE FROM servers"
 rm -rf "$STATE/runtime/beta/upper"
-follow 'Daily work' 9
+follow 'Daily work' 10
 ok "beta is ready, restored" wait_for 20 is_ready beta
 is "$(kept)" "$before" "with its files, as they were"
 is "$(stat -c '%a %U:%G' "$DATABASE")" "640 left4me:left4me" "the database is the application's"
@@ -243,10 +250,10 @@ is "$(failed_units)" "" "no failed unit"
 systemctl disable --quiet --now left4me-metrics.timer
 rm /etc/systemd/system/left4me-metrics.*
 systemctl daemon-reload
-follow 'Daily work' 10
+follow 'Daily work' 11
 is_gone "package"
 rm -r /etc/systemd/system/left4me-alert.service /etc/systemd/system/left4me-check.service.d
-rm -r /usr/local/lib/left4me-metrics /var/lib/prometheus /root/left4me.tar.gz
+rm -r /usr/local/lib/left4me-metrics /usr/local/sbin/update-game /var/lib/prometheus /root/left4me.tar.gz
 rm -r /etc/left4me "$STATE"
 is "$(changes)" "" "without what the operator put there the file system is as before"
 done_testing

@@ -21,7 +21,7 @@ static volatile sig_atomic_t is_writing, out_of_time;
 /* The first alarm of the writing asks for the tree to be taken back; any other ends the process where it is. */
 static void on_alarm(int signal)
 {
-	static const char message[] = "<3>left4me-generator: gave up, it takes too long\n";
+	static const char message[] = "<3>left4me-generator: gave up, it takes too long: left4me-generator check says what\n";
 	int fd;
 
 	(void) signal;

@@ -31,7 +31,7 @@ static int fail(char **ret_reason, int error, const char *what, const char *id)
 	return -1;
 }
 
-static int refuse_reachable_host(char **ret_reason)
+int check_host_unreachable(char **ret_reason)
 {
 	cleanup_free char *address = NULL;
 	int r = probe_own_addresses(&address);
@@ -42,16 +42,6 @@ static int refuse_reachable_host(char **ret_reason)
 		*ret_reason = xasprintf("the build could reach the host itself at %s: the unit's address or interface "
 					"filter is not enforced (is libbpf1 installed?)", address);
 	return r == 0 ? 0 : -1;
-}
-
-int leave_unit(char **ret_reason)
-{
-	int r = enter_host();
-
-	if (r == 0)
-		return refuse_reachable_host(ret_reason);
-	*ret_reason = xasprintf("cannot enter PID 1's mount namespace: %s", strerror(-r));
-	return -1;
 }
 
 /*
@@ -148,13 +138,9 @@ int publish_script(const char *id, gid_t gid, const struct text *script, char **
 
 int remove_script(const char *id, char **ret_reason)
 {
-	int r = enter_host();
-	cleanup_close int root = r < 0 ? r : open_script_root(false);
+	cleanup_close int root = open_script_root(false);
+	int r;
 
-	if (r < 0) {
-		*ret_reason = xasprintf("cannot enter PID 1's mount namespace: %s", strerror(-r));
-		return -1;
-	}
 	if (root < 0)
 		return root == -ENOENT ? 0 : refuse_script_root(ret_reason, -root);
 	r = remove_below(root, id);

@@ -1,6 +1,7 @@
 /*
- * What left4me-fetch-script does as root, but for its reading: leaving the build unit for the host, and the directory
- * from which the unit runs its script. fetch-unit.c begins with the list of system calls.
+ * What left4me-fetch-script does as root in the host's mount namespace, but for its reading: asking whether the build
+ * could reach the host, and the directory from which the unit runs its script. fetch-unit.c begins with the list of
+ * system calls.
  */
 #pragma once
 
@@ -12,10 +13,10 @@
 #define SCRIPT_ROOT RUN_DIRECTORY "/build"     /* root's, with a directory for each id */
 
 /*
- * Moves this process from the unit's mount namespace into the host's, and checks that the unit's processes cannot
- * reach the host over the network. 0, or -1 with the reason, owned by the caller; then it must not go on.
+ * Checks that the unit's processes, as which this one is filtered, cannot reach the host over the network. 0, or -1
+ * with the reason, owned by the caller; then the build must not go on.
  */
-int leave_unit(char **ret_reason);
+int check_host_unreachable(char **ret_reason);
 
 /*
  * Makes SCRIPT_ROOT/ID with the file `script` in it, readable for that group, in place of what an earlier build left. 0,

@@ -67,13 +67,6 @@ static void limit_resources(void)
 	(void) alarm(ALL_PATIENCE);
 }
 
-_Noreturn static void print_and_exit(const char *text)
-{
-	if (fputs(text, stdout) == EOF || fflush(stdout) == EOF)
-		die(EXIT_FAILED, errno, "cannot write to standard output");
-	exit(0);
-}
-
 struct request {
 	struct query query;
 	const char *id;         /* the same in digits */
@@ -125,9 +118,9 @@ static bool take_option(int option, struct request *request, const char **root, 
 		request->remove = true;
 		return true;
 	case 'h':
-		print_and_exit(usage);
+		print_and_exit(PROGRAM, usage);
 	case 'v':
-		print_and_exit(PROGRAM " " VERSION "\n");
+		print_and_exit(PROGRAM, PROGRAM " " VERSION "\n");
 	default:
 		return false;
 	}
@@ -166,7 +159,7 @@ static void fetch(struct request *request)
 {
 	cleanup_free char *reason = NULL;
 
-	if (leave_unit(&reason) < 0)
+	if (check_host_unreachable(&reason) < 0)
 		die(EXIT_FAILED, 0, "%s", reason);
 	if (fetch_by_child(request->uid, request->gid, request->database, &request->query, &reason) < 0)
 		die(EXIT_FAILED, 0, "cannot read '%s': %s", request->database, reason);
@@ -184,6 +177,9 @@ int main(int argc, char **argv)
 		die(EXIT_FAILED, -r, "cannot leave behind what the caller has open");
 	parse_command_line(argc, argv, &request);
 	limit_resources();
+	r = enter_host();
+	if (r < 0)
+		die(EXIT_FAILED, -r, "cannot enter PID 1's mount namespace");
 	if (!request.remove)
 		fetch(&request);
 	else if (remove_script(request.id, &reason) < 0)

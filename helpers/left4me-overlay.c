@@ -62,13 +62,6 @@ static void check_layers(const struct request *request)
 	}
 }
 
-_Noreturn static void print_and_exit(const char *text)
-{
-	if (fputs(text, stdout) == EOF || fflush(stdout) == EOF)
-		die(EXIT_FAILED, errno, "cannot write to standard output");
-	exit(0);
-}
-
 /* Sets root and dry_run of the request; returns the index in argv of the first word that is no option. */
 static int parse_options(int argc, char **argv, struct request *request)
 {
@@ -91,9 +84,9 @@ static int parse_options(int argc, char **argv, struct request *request)
 			request->dry_run = true;
 			break;
 		case 'h':
-			print_and_exit(usage);
+			print_and_exit(PROGRAM, usage);
 		case 'v':
-			print_and_exit("left4me-overlay " VERSION "\n");
+			print_and_exit(PROGRAM, PROGRAM " " VERSION "\n");
 		default:
 			die(EXIT_USAGE, 0, "'%s' is not an option, or lacks its value; see --help",
 			    argv[optind - 1]);

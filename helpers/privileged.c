@@ -72,3 +72,12 @@ int open_beneath(int directory, const char *path, int flags, uint64_t resolve)
 
 	return fd < 0 ? -errno : fd;
 }
+
+void print_and_exit(const char *program, const char *text)
+{
+	int r = write_all(STDOUT_FILENO, text, strlen(text));
+
+	if (r < 0)
+		(void) fprintf(stderr, "%s: cannot write to standard output: %s\n", program, strerror(-r));
+	exit(r < 0);
+}

@@ -1,6 +1,6 @@
 /*
- * What the two privileged helpers share: the clean start, entering the host's mount namespace, and opening files
- * below a directory. The head of privileged.c lists the system calls. Nothing here prints or exits.
+ * What the two privileged helpers share: the clean start, entering the host's mount namespace, opening files below a
+ * directory, and --help. The head of privileged.c lists the system calls. Nothing but that last one prints or exits.
  */
 #pragma once
 
@@ -25,3 +25,6 @@ int enter_host(void);
  * descriptor, which the caller closes, or -errno.
  */
 int open_beneath(int directory, const char *path, int flags, uint64_t resolve);
+
+/* Prints what --help or --version asks for; exits with 1 if it cannot be written, else with 0. */
+_Noreturn void print_and_exit(const char *program, const char *text);

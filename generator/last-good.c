@@ -32,6 +32,7 @@ int last_good_read(const char *path, struct rows *ret_rows)
 		data += n;
 		size -= (size_t) n;
 	}
+	(void) rows_from_version_1(&text);
 	return rows_take(&text, ret_rows) ? 0 : -EINVAL;
 }
 

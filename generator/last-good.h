@@ -8,7 +8,7 @@
 
 /*
  * 0 with the rows, which the caller frees; -EACCES for want of permission, or another -errno: there is no such file,
- * or it is not ours or not this version's.
+ * or it is not ours or of no version that is known.
  */
 int last_good_read(const char *path, struct rows *ret_rows);
 

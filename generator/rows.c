@@ -4,6 +4,9 @@
 
 #include "name.h"
 
+/* The form of hosts that are upgraded: views without their columns, and none of the optional columns. */
+#define VERSION_1 "left4me last-good 1\n"
+
 #define COLUMN_INFO(number, name, expression) [number] = { name, expression },
 
 const struct view_info views[VIEW_COUNT] = {
@@ -193,6 +196,36 @@ bool rows_take(struct text *text, struct rows *ret_rows)
 	rows.text = *text;
 	*text = TEXT_EMPTY;
 	*ret_rows = rows;
+	return true;
+}
+
+bool rows_from_version_1(struct text *text)
+{
+	struct rest rest = { text_string(text), text_string(text) + text->length };
+	cleanup_text struct text out = TEXT_EMPTY;
+
+	if (!take_record(&rest, VERSION_1, strlen(VERSION_1)))
+		return false;
+	text_puts(&out, ROWS_HEADER);
+	for (enum view view = 0; view < VIEW_COUNT; view++) {
+		const struct view_info *info = &views[view];
+		size_t given = info->column_count - info->optional_count, number = 0;
+		struct value value;
+
+		if (!take_record(&rest, info->name, strlen(info->name) + 1))
+			return false;
+		rows_put_view(&out, view);
+		while (take_value(&rest, &value)) {
+			rows_put_value(&out, value.type, value.text, value.length);
+			if (++number % given == 0)
+				for (size_t i = given; i < info->column_count; i++)
+					rows_put_value(&out, VALUE_NULL, "", 0);
+		}
+	}
+	text_append(&out, rest.at, (size_t) (rest.end - rest.at));
+	text_done(text);
+	*text = out;
+	out = TEXT_EMPTY;
 	return true;
 }
 

@@ -108,6 +108,12 @@ void rows_put_end(struct text *out);
 /* Checks the form from the first to the last byte and takes the text over; false, and nothing taken, when it is off. */
 bool rows_take(struct text *text, struct rows *ret_rows);
 
+/*
+ * Puts rows of version 1 into the present form, which is for rows_take() to check; false, and nothing changed, when they
+ * are none. For the last good rows of a host that is upgraded: no child sends them.
+ */
+bool rows_from_version_1(struct text *text);
+
 /* The values of row `number`, from 0, by the numbers of the view's columns. Borrowed. */
 const struct value *rows_row(const struct rows *rows, enum view view, size_t number);
 

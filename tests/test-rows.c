@@ -199,6 +199,47 @@ static void test_tables(void)
 	}
 }
 
+/* What an upgraded host has kept. */
+static void test_version_1(void)
+{
+#define VIEWS_1(instances, layers, overlays) \
+	V1 "generator_instances\0" instances "generator_layers\0" layers "generator_overlays\0" overlays END
+	static const struct {
+		const char *name, *bytes;
+		size_t length;
+		const char *wanted;
+		size_t wanted_length;
+	} table[] = {
+		{ "no rows", STREAM(VIEWS_1("", "", "")), STREAM(EMPTY) },
+		{ "rows", STREAM(VIEWS_1("s1 a\0i1 1\0s0 \0i1 1\0" "s5 a\0end\0i1 2\0s0 \0i1 0\0", "s1 a\0i1 0\0i1 7\0", "i1 7\0s1 x\0i2 99\0")),
+		  STREAM(HEAD I "s1 a\0i1 1\0s0 \0i1 1\0n0 \0" "s5 a\0end\0i1 2\0s0 \0i1 0\0n0 \0" L "s1 a\0i1 0\0i1 7\0"
+			 O "i1 7\0s1 x\0i2 99\0" END) },
+		{ "a value less", STREAM(VIEWS_1("s1 a\0i1 1\0s0 \0", "", "")), NULL, 0 },
+		{ "a value more", STREAM(VIEWS_1("s1 a\0i1 1\0s0 \0i1 1\0n0 \0", "", "")), NULL, 0 },
+		{ "a length beyond the end", STREAM(VIEWS_1("s1 a\0i1 1\0s4000 \0i1 1\0", "", "")), NULL, 0 },
+		{ "no end", STREAM(V1 "generator_instances\0generator_layers\0generator_overlays\0"), NULL, 0 },
+		{ "something behind the end", STREAM(VIEWS_1("", "", "") "\0"), NULL, 0 },
+		{ "columns", STREAM(V1 I L O END), NULL, 0 },
+		{ "the header of this version", STREAM(HEAD "generator_instances\0generator_layers\0generator_overlays\0" END), NULL, 0 },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(table); i++) {
+		cleanup_text struct text text = TEXT_EMPTY;
+		struct rows rows = ROWS_EMPTY;
+		bool taken;
+
+		text_append(&text, table[i].bytes, table[i].length);
+		taken = rows_from_version_1(&text) && rows_take(&text, &rows);
+		if (!table[i].wanted)
+			ok(!taken, "version 1, %s: refused", table[i].name);
+		else
+			ok(taken && rows.text.length == table[i].wanted_length &&
+			   memcmp(rows.text.data, table[i].wanted, table[i].wanted_length) == 0 && is_sound(&rows),
+			   "version 1, %s: taken", table[i].name);
+		rows_done(&rows);
+	}
+}
+
 static void test_cut(const struct text *stream)
 {
 	unsigned taken = 0;
@@ -302,6 +343,7 @@ int main(void)
 	test_there_and_back(&stream);
 	test_form();
 	test_tables();
+	test_version_1();
 	test_cut(&stream);
 	test_every_byte(&stream);
 	test_mangled(&stream);

@@ -133,11 +133,12 @@ def last_good_seeds(out):
             records += [f"{v[0]}{len(v) - 1} {v[1:]}" for v in values]
         return f"left4me last-good {version}\n" + "".join(record + "\0" for record in records + ["end"])
 
-    host = (["sa", "i27015", "s+map x", "i1", "n", "sb", "i27016", "s", "i0", "i1700000000"], ["sa", "i1", "i1"],
-            ["i1", "smaps", "i6", "i2", "sfiles", "n"])
-    odd = (["n", "f1.5", "b9", "l5000", "s"], [], [])
+    others = (["sa", "i1", "i1"], ["i1", "smaps", "i6", "i2", "sfiles", "n"])
+    host = (["sa", "i27015", "s+map x", "i1", "n", "sb", "i27016", "s", "i0", "i1795919980"], *others)
+    old = (["sa", "i27015", "s+map x", "i1", "sb", "i27016", "s", "i0"], *others)
+    odd = (["n", "f1.5", "b9", "l5000", "sx"], [], [])
     for name, text in (("rows", form(2, *host)), ("odd", form(2, *odd)), ("empty", form(2, [], [], [])),
-                       ("version-1", form(1, *host, columns=False)), ("no-columns", form(2, *host, columns=False))):
+                       ("version-1", form(1, *old, columns=False)), ("no-columns", form(2, *host, columns=False))):
         with open(f"{out}/{name}", "wb") as file:
             file.write(text.encode())
 

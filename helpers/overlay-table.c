@@ -3,10 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libmount/libmount.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base.h"
 #include "name.h"
@@ -95,33 +93,17 @@ bool mounted_by_us(const char *prefix, const char *name, int anchor, int merged)
 	die(EXIT_FAILED, 0, "the mount on merged of %s is missing in '" MOUNTINFO "'", name);
 }
 
-/* The path of an open directory; mountinfo shows paths without links, too. */
-static char *real_path(int fd)
+char *find_elsewhere(const char *name, const char *merged, uint64_t *ret_id)
 {
-	cleanup_free char *link = xasprintf("/proc/self/fd/%d", fd);
-	char path[PATH_MAX] = "";
-
-	if (readlink(link, path, sizeof(path)) < 0)
-		die(EXIT_FAILED, errno, "cannot read '%s'", link);
-	if (path[sizeof(path) - 1])
-		die(EXIT_FAILED, ENAMETOOLONG, "cannot read '%s'", link);
-	return xstrdup(path);
-}
-
-char *find_below_root(const char *name, int root, uint64_t *ret_id)
-{
-	cleanup_free char *source = xasprintf(OVERLAY_SOURCE "%s", name), *path = real_path(root);
+	cleanup_free char *source = xasprintf(OVERLAY_SOURCE "%s", name);
 	cleanup(walk_done) struct walk walk = walk_table();
 	struct libmnt_fs *fs;
 
-	while ((fs = next_mount(&walk))) {
-		const char *below = path_below(mnt_fs_get_target(fs), path);
-
-		if (!below || !*below || !is_overlay_of(fs, source))
-			continue;
-		*ret_id = (uint64_t) mnt_fs_get_id(fs);
-		return xstrdup(below);
-	}
+	while ((fs = next_mount(&walk)))
+		if (is_overlay_of(fs, source) && strcmp(mnt_fs_get_target(fs), merged) != 0) {
+			*ret_id = (uint64_t) mnt_fs_get_id(fs);
+			return xstrdup(mnt_fs_get_target(fs));
+		}
 	return NULL;
 }
 

@@ -19,10 +19,11 @@ uint64_t mount_id(int fd);
 bool mounted_by_us(const char *prefix, const char *name, int anchor, int merged);
 
 /*
- * Returns the path, below the open directory `root`, of an overlay of the instance that is mounted below ROOT, as
- * earlier versions did; NULL if there is none. The caller frees it. *ret_id is the mount's id.
+ * Returns the path of an overlay of the instance that is mounted anywhere but on `merged`, its anchor: an earlier version
+ * mounted it below ROOT, from where it may have been moved. NULL if there is none. The caller frees it. *ret_id is the
+ * mount's id.
  */
-char *find_below_root(const char *name, int root, uint64_t *ret_id);
+char *find_elsewhere(const char *name, const char *merged, uint64_t *ret_id);
 
 /* Returns the names of all instances that have an overlay mounted, each ended by a NUL; the caller frees them. */
 struct text mounted_instances(void);

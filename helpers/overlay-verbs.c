@@ -91,27 +91,38 @@ static char *join_layers(const struct request *request)
 	return list.data;
 }
 
-/* Unmounts what an earlier version of this program mounted on ROOT/runtime/NAME/merged, wherever that was moved. */
-static void unmount_below_root(const struct request *request, const struct instance_directory *instance)
+/* Unmounts what is mounted on `path`, an absolute one as the mount table has it, if it is that mount. Returns 0 or -errno. */
+static int unmount_there(int top, const char *path, uint64_t id)
 {
-	cleanup_free char *path = NULL;
+	const char *name = strrchr(path, '/') + 1;
+	cleanup_free char *above = xasprintf(".%.*s", (int) (name - path), path);
+	cleanup_close int parent = open_beneath(top, above, O_PATH | O_DIRECTORY, 0);
+	int mount = parent < 0 ? parent : open_beneath(parent, name, O_PATH | O_DIRECTORY, 0);
+	bool same = mount >= 0 && mount_id(mount) == id;
+
+	closep(&mount);
+	if (mount < 0)
+		return mount;
+	return same ? unmount_in(parent, name) : -EBUSY;
+}
+
+/*
+ * Unmounts what an earlier version of this program mounted on ROOT/runtime/NAME/merged, wherever that was moved. Whoever
+ * moves it meanwhile makes this fail, and leads it nowhere.
+ */
+static void unmount_elsewhere(const char *instance)
+{
+	cleanup_free char *merged = merged_path(ANCHOR_SERVER, instance), *path = NULL;
+	cleanup_close int top = open_root("/");
 	uint64_t id;
 
-	while ((path = find_below_root(request->name, instance->root, &id))) {
-		const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-		cleanup_free char *above = slash ? xasprintf("%.*s", (int) (slash - path), path) : xstrdup(".");
-		cleanup_close int parent = open_beneath(instance->root, above, O_PATH | O_DIRECTORY, 0);
-		int mount = opened(parent < 0 ? parent : open_beneath(parent, name, O_PATH | O_DIRECTORY, 0), false,
-				   request->root, path);
-		bool same = mount_id(mount) == id;
-		int r;
+	while ((path = find_elsewhere(instance, merged, &id))) {
+		int r = unmount_there(top, path, id);
 
-		closep(&mount);
-		r = same ? unmount_in(parent, name) : -EBUSY;
 		if (r < 0)
-			die(EXIT_FAILED, -r, "the upper directory of %s is in use by the mount on '%s/%s', which cannot be "
-			    "unmounted", request->name, request->root, path);
-		say(MESSAGE_UNMOUNTED, "unmounted '%s/%s'", request->root, path);
+			die(EXIT_FAILED, -r, "the upper directory of %s is in use by the mount on '%s', which cannot be "
+			    "unmounted", instance, path);
+		say(MESSAGE_UNMOUNTED, "unmounted '%s'", path);
 		freep(&path);
 	}
 }
@@ -196,7 +207,7 @@ void verb_mount(const struct request *request)
 		print_state(request);
 		return;
 	}
-	unmount_below_root(request, &instance);
+	unmount_elsewhere(request->name);
 	merged = open_merged(anchor, false);
 	if (merged >= 0 && mounted_by_us(OVERLAY_SOURCE, request->name, anchor, merged))
 		keep_mount(request, instance.root, merged);
@@ -251,8 +262,8 @@ static void unmount_instance(const struct request *request)
 	unmount_anchor(request, lock_anchor(ANCHOR_SERVER, request->name));
 	remove_view(unit);
 	remove_record(request->name);
+	unmount_elsewhere(request->name);
 	open_instance(request->root, request->name, false, &instance);
-	unmount_below_root(request, &instance);
 	tidy_work(&instance);
 }
 

@@ -457,6 +457,12 @@ run umount a
 ok "... also where its directory was renamed"
 mv "$R/runtime/moved" "$R/runtime/a"
 old_mount
+unshare --mount --propagation private mv "$R/runtime/a" "$stage/moved out"
+run umount a
+[ "$status" = 0 ] && ! mounted && [ -e "$stage/moved out/work/work" ]
+ok "... and out of the state directory, where nothing is tidied"
+mv "$stage/moved out" "$R/runtime/a"
+old_mount
 run mount a 2 installation
 [ "$status" = 0 ] && [ "$(cat "$M/who")" = 2 ] && [ "$(grep -c left4me: /proc/self/mountinfo)" = 1 ]
 ok "... and mount takes it away before it mounts"

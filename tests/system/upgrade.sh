@@ -63,7 +63,7 @@ ok "the boot finishes" booted
 host_is_up before
 is "$(places alpha)" "$(old_place alpha)" "the version before mounts below the state directory"
 port=27029
-for name in crashes renamed deleted busy stays; do
+for name in crashes renamed strays deleted busy stays; do
 	begin "$name" $((port += 1))
 done
 ok "a build is started" systemctl start --no-block build-overlay@5
@@ -102,11 +102,15 @@ crashed() { [ "$(property "$(unit crashes)" NRestarts)" = 1 ] && is_ready crashe
 ok "a server that is killed comes back" wait_for 30 crashed
 is "$(places crashes)" "$(new_place crashes)" "and is mounted in the new place alone"
 
-ok "the directory of a server is renamed" runuser -u left4me -- mv "$STATE/runtime/renamed" "$STATE/runtime/elsewhere"
-is "$(places renamed)" "$STATE/runtime/elsewhere/merged" "its mount goes with it"
-ok "a stop" worker /usr/bin/systemctl stop "$(unit renamed)"
-is_stopped renamed "renamed"
-starts_anew renamed "renamed"
+move() { # NAME PLACE
+	ok "the directory of a server is moved" runuser -u left4me -- mv "$STATE/runtime/$1" "$2"
+	is "$(places "$1")" "$2/merged" "its mount goes with it"
+	ok "a stop" worker /usr/bin/systemctl stop "$(unit "$1")"
+	is_stopped "$1" "$1"
+	starts_anew "$1" "$1"
+}
+move renamed "$STATE/runtime/elsewhere"
+move strays /var/tmp/elsewhere
 
 delete_server deleted
 systemctl daemon-reload
@@ -183,6 +187,7 @@ log=$(make -s -C new install 2>&1)
 is "$?" 0 "make install over it"
 ok "a reload" systemctl daemon-reload
 is "$(state)" "$before" "every server, the web application and each mount are untouched"
+is "$(property "$(unit beta)" Description)" "Left 4 Dead 2 server beta" "the last good rows of the version before serve"
 like "$log" 'usermod --home /nonexistent left4me$' "the home is named"
 like "$(check)" "^$DATABASE: user 980 may not read it.*chown or chmod it" "check names the database that left4me may not read, and the remedy"
 ok "a server of unread rows may be stopped" worker /usr/bin/systemctl stop "$(unit beta)"

@@ -10,13 +10,15 @@ if [ "${1-}" = prepare ]; then
 	printf '#!/bin/sh\nexec sleep infinity\n' | put 755 "$STATE/.venv/bin/flask"
 	insert_overlay 1 'echo ready; sleep 1000'
 	insert_server one 27015 1
+	mkdir -p /etc/left4me/left4me.conf.d
+	printf '[update]\ncommand = /usr/bin/sleep 1000\n' >/etc/left4me/left4me.conf.d/50-update.conf
 	exit
 fi
 booted
 diag "$(systemctl --version | head -n 1)"
 
-declare -A units=([server]=left4me-server@one.service [build]=build-overlay@1.service [web]=left4me-web.service
-	[refresh]=left4me-workshop-refresh.service)
+declare -A units=([server]=left4me-server@one.service [update]=left4me-update.service [build]=build-overlay@1.service
+	[web]=left4me-web.service [refresh]=left4me-workshop-refresh.service)
 drop_ins() { sed 's/@.*/@.service.d/; s/\.service$/.service.d/' <<<"${units[$1]}"; }
 
 tell() { # KIND
@@ -31,11 +33,12 @@ tell() { # KIND
 }
 
 ok "a server runs" wait_for 10 is_ready one
-systemctl start --no-block "${units[build]}" "${units[refresh]}"
+systemctl start --no-block "${units[update]}" "${units[build]}" "${units[refresh]}"
 ok "a build runs" wait_for 10 eval 'journal ${units[build]} | grep -qx ready'
+ok "an update runs" wait_for 10 pgrep -u left4me -fx '/usr/bin/sleep 1000'
 ok "the web application runs" systemctl is-active "${units[web]}"
 ok "the refresh runs" wait_for 10 eval 'grep -q sleep "/proc/$(property ${units[refresh]} MainPID)/comm"'
-for kind in server build web refresh; do
+for kind in server update build web refresh; do
 	tell $kind
 done
 
@@ -55,12 +58,12 @@ lacking() { # KIND DIRECTIVE...
 	systemctl daemon-reload
 }
 is "$(lacking server 'SystemCallFilter=open_tree inotify_init1')" "filters open_tree inotify_init1" "server: the list sees what a drop-in opens"
-for kind in build web refresh; do
+for kind in update build web refresh; do
 	is "$(lacking $kind SystemCallFilter=open_tree)" "filters open_tree" "$kind: likewise"
 done
 
 # Whatever a later systemd moves into @system-service, the names hold: here every group is allowed first.
-for kind in server build web refresh; do
+for kind in server update build web refresh; do
 	mapfile -t named < <(grep '^SystemCallFilter=~[^@]' "/run/systemd/generator/$(drop_ins $kind)/10-hardening.conf")
 	ok "$kind: calls are named (${#named[@]} lines)" test ${#named[@]} -gt 5
 	is "$(lacking $kind SystemCallFilter= 'SystemCallFilter=@system-service @aio @clock @cpu-emulation @debug @keyring @memlock \

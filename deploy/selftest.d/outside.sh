@@ -50,19 +50,25 @@ stop_decoy() {
 	DECOY=
 }
 
-# What neither kind of unit may see; where it is there, that is. But a home on the way to STATE or HELPERS has nothing else in it.
-hidden_facts() { # build|server
+# What no kind of unit may see; where it is there, that is. But a home on the way to STATE or HELPERS has nothing else in it.
+hidden_facts() { # build|server|update
 	local path
 	for path in "${DATABASE:-$STATE/left4me.db}"{,-wal,-shm,-journal} "$STATE/.venv" "$STATE"/runtime/*/{upper,merged,work} /opt/left4me \
 		/etc/left4me/web.env /etc/left4me/left4me.conf /etc/shadow /etc/passwd /etc/sudoers.d /var/lib/systemd /root /home/*; do
 		case $STATE/:${HELPERS-}/ in "$path"/*|*:"$path"/*) continue ;; esac
+		[ "$1 $path" != "update /etc/passwd" ] || continue      # steamcmd asks who it is
 		[ ! -e "$path" ] || echo "hidden=$path"
 	done
-	if [ "$1" = build ]; then
-		for path in "$STATE"/{installation,overlays,workshop_cache,steam} /etc/left4me /etc/systemd /run/dbus /run/systemd/system \
+	if [ "$1" != server ]; then
+		for path in "$STATE"/{installation,overlays,workshop_cache} /etc/left4me /etc/systemd /run/dbus /run/systemd/system \
 			/run/systemd/generator /run/left4me/{sudoers.d,report,last-good,server} /var/log /sys/kernel /usr/local/libexec/none; do
 			[ ! -e "$path" ] || echo "hidden=$path"
 		done
+		if [ "$1" = update ]; then
+			echo "writable=$STATE/steam"
+		else
+			[ ! -e "$STATE/steam" ] || echo "hidden=$STATE/steam"
+		fi
 		[ -z "${HELPERS-}" ] || echo "helpers=$(realpath "$HELPERS")"
 		sed -n 's/^nameserver \([^ ]*\).*/resolver=\1/p' "${RESOLV_CONF:-/etc/left4me/sandbox-resolv.conf}"
 	else

@@ -59,7 +59,9 @@ def probe(name, *units, killed=False):
 
 
 def of(unit):
-    return [(name, function) for name, units, function in _PROBES if unit in units]
+    """An update of the game has a build's view and a server's calls: what holds for both holds for it."""
+    return [(name, function) for name, units, function in _PROBES
+            if unit in units or unit == "update" and {"build", "server"} <= set(units)]
 
 
 def may_be_killed(function):

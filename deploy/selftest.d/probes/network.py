@@ -197,7 +197,7 @@ def families_of_a_build(facts):
     return _families({socket.AF_INET, socket.AF_INET6} | ({socket.AF_UNIX} if facts.get("unix_sockets") else set()))
 
 
-@probe("socket families", "server")
+@probe("socket families", "server", "update")
 def families_of_a_server(_facts):
     return _families({socket.AF_INET, socket.AF_INET6, socket.AF_UNIX})
 
@@ -232,7 +232,7 @@ ON_DEMAND = [("vsock", 40, 1, 0), ("af_alg", 38, 5, 0), ("crypto_user", 16, 3, 2
              ("llc2", 26, 1, 0), ("phonet", 35, 2, 0), ("caif", 37, 5, 0), ("atm", 20, 2, 5), ("dccp_ipv4", 2, 6, 33)]
 
 
-@probe("a socket of this kind has no module loaded on demand:", "server")
+@probe("a socket of this kind has no module loaded on demand:", "server", "update")
 def on_demand(facts):
     """By 32-bit code as well, for which RestrictAddressFamilies= does not hold. Modules that are there already say nothing."""
     def loaded():
@@ -288,8 +288,17 @@ KINDS = (("tcp", socket.SOCK_STREAM), ("udp", socket.SOCK_DGRAM))
 
 @probe("a port of this host cannot be taken:", "build")
 def no_ports(facts):
+    return _taken(int(facts.get("port", "27015")), 8000)
+
+
+@probe("a port of the servers cannot be taken:", "update")
+def no_port_of_servers(facts):
+    return _taken(int(facts.get("port", "27015")))
+
+
+def _taken(*ports):
     answers = {}
-    for port in (int(facts.get("port", "27015")), 8000):
+    for port in ports:
         for name, kind in KINDS:
             for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
                 taken = _binds(kind, port, address, family)

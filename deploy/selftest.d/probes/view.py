@@ -94,6 +94,11 @@ def server_writes(facts):
     return _writes({facts.get("own"), "/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue"})
 
 
+@probe("no directory can be written but the overlay, HOME and temporary ones", "update")
+def update_writes(facts):
+    return _writes({"/overlay", "/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue"} | set(facts.all("writable")))
+
+
 def _writes(allowed):
     skip = {"/proc", "/sys"} | allowed
     found = []
@@ -105,7 +110,7 @@ def _writes(allowed):
 
 @probe("no file outside can be opened for writing", "build", "server")
 def open_for_writing(facts):
-    allowed = (facts.get("own"), "/tmp", "/var/tmp", "/proc", "/dev/")
+    allowed = (facts.get("own"), "/tmp", "/var/tmp", "/proc", "/dev/", *facts.all("writable"))
     found = []
     for path in _walk("/", {"/proc", "/sys", "/tmp", "/var/tmp", "/usr/share", facts.get("own")}):
         try:

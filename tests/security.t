@@ -74,6 +74,9 @@ none([] if len(claims) > 30 else ["%d" % len(claims)], "there are claims")
 none(["%s: %s" % (name, item.split("\n")[0]) for name, item in claims
       if not references(item) and "see What root reads" not in " ".join(item.split())],
      "each claim names the test that shows it")
+attacks = re.findall(r"^\| (?!what was done|---)(.*)\|$", SECTIONS["Attacks that were tried"], re.M)
+none([] if len(attacks) >= 18 else ["%d" % len(attacks)], "there are attacks")
+none([row for row in attacks if not references(row.split("|")[2])], "each names the probe that shows its end")
 table = SECTIONS["Who can write what"]
 rows = [line.split() for line in read("deploy/tmpfiles.d/left4me.conf").split("\n") if re.match("[a-z]+ +/", line)]
 none([path for _, path, mode, user, group, *_ in rows if "| `%s` | %s:%s %s |" % (path, user, group, mode) not in table],

@@ -30,12 +30,16 @@ static void advise_instance(const struct instance *instance, struct report *repo
 /* Whether the word, of `length` bytes, sets what the row's port and the unit set already. */
 static bool sets_address(const char *word, size_t length)
 {
-	static const char *const options[] = { "-port", "+port", "+hostport", "-ip", "+ip" };
-
-	for (size_t i = 0; i < ELEMENTS(options); i++)
-		if (strlen(options[i]) == length && memcmp(options[i], word, length) == 0)
-			return true;
-	return false;
+	switch (length) {
+	case 3:
+		return memcmp(word, "-ip", length) == 0 || memcmp(word, "+ip", length) == 0;
+	case 5:
+		return memcmp(word, "-port", length) == 0 || memcmp(word, "+port", length) == 0;
+	case 9:
+		return memcmp(word, "+hostport", length) == 0;
+	default:
+		return false;
+	}
 }
 
 static void advise_arguments(const struct instance *instance, struct report *report)
@@ -43,7 +47,7 @@ static void advise_arguments(const struct instance *instance, struct report *rep
 	static char quoted[] = "a quote is part of its word and holds no words together, since arguments are separated by blanks: "
 			       "what has a blank belongs in a file of the server's cfg directory";
 
-	for (const char *word = instance->arguments; *(word += strspn(word, " "));) {
+	for (const char *word = instance->arguments; *word;) {
 		size_t length = strcspn(word, " ");
 
 		if (sets_address(word, length)) {
@@ -53,7 +57,7 @@ static void advise_arguments(const struct instance *instance, struct report *rep
 
 			advise_instance(instance, report, reason);
 		}
-		word += length;
+		word += length + (word[length] == ' ');
 	}
 	if (strchr(instance->arguments, '"'))
 		advise_instance(instance, report, quoted);

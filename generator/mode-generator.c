@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "advice.h"
 #include "log.h"
 #include "run.h"
 
@@ -147,6 +148,7 @@ static int read_and_write(struct run *run, const struct options *options, const 
 	counts = run_counts(run);
 	log_line(LOG_INFO, "%s", counts);
 	log_report(&run->report, 0);
+	advice_give(&run->config, &run->model, &run->report);
 	*ret_logged = run->report.count;
 	return write_rows(run, sink);
 }

@@ -48,14 +48,17 @@ static char *place_of(const struct refusal *refusal)
 
 void report_row(struct report *report, const struct refusal *place)
 {
-	cleanup_free char *where = place_of(place);
+	cleanup_free char *where = xasprintf("%s, row %zu, %s of instance '%s'", place->view, place->row, place->column,
+					     place->instance);
 
 	report_problem(report, where, "%s", place->reason);
 }
 
 void report_refusal(struct report *report, const struct refusal *refusal)
 {
-	report_row(report, refusal);
+	cleanup_free char *where = place_of(refusal);
+
+	report_problem(report, where, "%s", refusal->reason);
 	if (report->refusal_count == REPORT_LINES_MAX)
 		return;
 	report->refusals = grow_array(report->refusals, report->refusal_count, sizeof(*report->refusals));

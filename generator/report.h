@@ -31,10 +31,10 @@ enum { REPORT_LINES_MAX = 10000 };
 void report_problem(struct report *report, const char *where, const char *format, ...) PRINTF_LIKE(3, 4);
 void report_warning(struct report *report, const char *where, const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* A problem of a row that stays in force: "VIEW, row NUMBER (...), COLUMN: REASON". */
+/* A problem of an instance's row that stays in force: "VIEW, row NUMBER, COLUMN of instance 'NAME': REASON". */
 void report_row(struct report *report, const struct refusal *place);
 
-/* The same of a row that is refused. The reason is copied. */
+/* A row that is refused: "VIEW, row NUMBER (instance 'NAME'), COLUMN: REASON"; left4me-views(5). The reason is copied. */
 void report_refusal(struct report *report, const struct refusal *refusal);
 
 /* Appends all lines, each ended by a newline; nothing when the run was clean. */

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """
-What a check says of rows and keys that stay in force (generator/advice.c), and that a boot does not. Nothing is refused:
-the links of the servers are there.
+What a check and the report of a reload say of rows and keys that stay in force (generator/advice.c), and that the log of a boot
+does not. Nothing is refused: the links of the servers are there, and no line looks like a refusal.
 """
 
 import os
@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib
 from unitfile import *  # noqa: E402,F403
 
 tap, box = Tap(), Box()
-ROW = "generator_instances, row %d (instance '%s'), arguments: "
+ROW = "generator_instances, row %d, arguments of instance '%s': "
 COMPETES = ROW + "%s competes with +ip 0.0.0.0 +hostport %d, which each server is given for its row: remove it"
 QUOTED = ROW + ("a quote is part of its word and holds no words together, since arguments are separated by blanks: what has a blank "
                 "belongs in a file of the server's cfg directory")
@@ -23,6 +23,10 @@ CREATED = ("warning: generator_instances: created of instance '%s' is no number 
 PRIVATE = "%s: %s lies where units have directories of their own: move it elsewhere"
 HIGH = ("[game] memory_high: %s is above memory_max, which is %s: a server is killed before it is slowed down; set memory_high to "
         "less, or memory_max to more")
+
+
+def refusal(name, reason):
+    return "generator_instances, row 2 (instance '%s'), port: %s" % (name, reason)
 
 
 def row(arguments, port=27015, name="a"):
@@ -54,9 +58,12 @@ for title, rows, config, want in [
     box.make_clean()
     box.config(config)
     box.database(Rows(rows))
-    box.generate()
+    result = box.generate()
     links = [link for link in os.listdir(box.normal + "/left4me.target.wants") if "@" in link]
-    tap.equal((box.report(), len(links)), ([], len(rows)), title + ": a boot says nothing, and starts the servers")
+    tap.equal((box.report(), len(links)), (want, len(rows)), title + ": the report says it, and the servers start")
+    tap.equal([line for line in result.messages if " servers, " not in line and " server, " not in line], [],
+              title + ": the log does not")
+    tap.none([line for line in want if "(instance '" in line or not ADVICE.match(line)], title + ": no line looks like a refusal")
     checked = box.check()
     problems = [line for line in want if not line.startswith("warning: ")]
     tap.equal((checked.status, checked.printed), (1 if problems else 0, want), title + ": what a check says")
@@ -64,6 +71,12 @@ for title, rows, config, want in [
 box.make_clean()
 box.database(Rows([instance("a", 70000, "+ip 1")]))
 tap.equal([line for line in box.check().printed if "competes" in line], [], "a refused row needs no advice")
+
+box.make_clean()
+box.database(Rows([instance("a", 27015, "+ip 1"), instance("b", 80)]))
+box.generate()
+tap.equal(box.report(), [refusal("b", "80 is not in 27000-27999"), COMPETES % (1, "a", "+ip", 27015)],
+          "what is refused comes before what is advised")
 
 box.make_clean()
 box.database(Rows([]))

@@ -42,7 +42,7 @@ class Good:
         self.meant = hostile.Meant(hostile.read_back(box.database_path))
         own = judge.meant_files(self.meant)
         self.host = {path: entry for path, entry in self.files.items() if path not in own and path not in ABOUT_ALL}
-        self.wrong = verdict(self, result, self.files, box.report(), self.meant)
+        self.wrong = verdict(self, result, self.files, without_advice(box.report()), self.meant)
 
     def leave_last_good(self, box):
         """As after an earlier run."""
@@ -108,7 +108,7 @@ def run_one(box, good, number):
     box.give(box.database_path)
     good.leave_last_good(box)
     result = box.execute(["--root=" + box.root, box.normal])
-    files, report = box.tree(), box.report()
+    files, report = box.tree(), without_advice(box.report())
     if any(UNREADABLE.match(line) for line in report):
         wrong = unreadable_verdict(good, files, report, result)
         return kind, False, wrong + (["plain tables must be readable: %r" % report] if kind in ("rows", "views") else [])

@@ -95,7 +95,7 @@ class Tree:
         self.result = box.generate()
         self.files = box.tree()
         self.parsed = parse_tree(self.files)
-        self.report = box.report()
+        self.report = without_advice(box.report())
         self.sudo = {(user, tuple(words)) for user, words in self.parsed["left4me/sudoers.d/left4me"]}
 
 
@@ -368,9 +368,9 @@ box.make_clean()
 box.database(GOOD.add([instance("mallory", 70000), instance("../x", 27099)]))
 box.generate()
 rendered = box.render()
-tap.equal((rendered.status, rendered.messages), (1, box.report()), "render: refused rows give 1 and the report's lines")
+tap.equal((rendered.status, rendered.messages), (1, without_advice(box.report())), "render: refused rows give 1 and the report's lines")
 checked = box.check()
-tap.equal((checked.status, [line for line in checked.printed if ": a quote is part of " not in line]), (1, box.report()),
+tap.equal((checked.status, checked.printed), (1, box.report()),
           "check: refused rows give 1 and the report's lines")
 
 # ---------------------------------------------------------------------------------------------------------------------

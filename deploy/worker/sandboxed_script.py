@@ -8,6 +8,7 @@ caller's thread, should_cancel about ten times a second.
 import contextlib
 import json
 import os
+import re
 import select
 import sqlite3
 import subprocess
@@ -49,8 +50,8 @@ def why_denied(unit, error):
     place, view, row = ((f"(instance '{name}')", "generator_instances", "name = ?") if kind == "left4me-server" else
                         (f"(overlay {name})", "generator_overlays", "id = CAST(? AS INTEGER) AND script <> ''"))
     with open(REPORT, encoding="utf-8", errors="replace") as report:
-        for line in map(str.strip, report):
-            if place in line or line.startswith(f"{view}: beyond ") and name in line.rpartition(": ")[2].split():
+        for line in map(str.strip, report):  # what stays in force has another form; left4me-views(5)
+            if re.match(rf"\w+, row \d+ {re.escape(place)}, ", line) or line.startswith(f"{view}: beyond ") and name in line.rpartition(": ")[2].split():
                 return f"refused: {line}"
     if os.path.exists(f"/run/systemd/generator/{unit}"):
         return error

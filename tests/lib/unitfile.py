@@ -5,6 +5,7 @@ of files. With it come a parser of units and sudo rules (syntax), rows for the d
 
 import atexit
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -179,6 +180,15 @@ class Box:
             return ["there is no report"]
         with open(path, "rb") as file:
             return lines(file.read())
+
+
+# What stays in force (generator/advice.c): check and the report say it, render does not.
+ADVICE = re.compile(r"(?:warning: )?generator_instances(?:, row \d+, \w+ of |: (?:created of )?)instance '|"
+                    r"\[game\] memory_high: \S+ is above|\[(?:host|web)\] \w+: \S+ lies where units have")
+
+
+def without_advice(messages):
+    return [line for line in messages if not ADVICE.match(line)]
 
 
 def artifacts(tree):

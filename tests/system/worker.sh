@@ -132,6 +132,11 @@ sql "UPDATE servers SET port = 28500 WHERE name = 'toolate'"
 step "reload with a row that is refused" reload
 ! worker start toolate
 like "$ERR" "left4me-worker: refused: .*\(instance 'toolate'\), port: 28500" "of a refused row, why"
+sql "UPDATE servers SET port = 27030, arguments = '+ip 1' WHERE name = 'toolate'"
+step "reload with a row that is advised against" reload
+like "$OUT" "arguments of instance 'toolate': \+ip competes" "which the report says"
+is "$(python3 -c 'from sandboxed_script import *; print(why_denied("left4me-server@toolate.service", "sudo: broken"))')" "sudo: broken" \
+	"and is not taken for a refusal"
 delete_server toolate
 step "reload" reload
 ! worker log alpha

@@ -33,8 +33,3 @@ struct ini_handler {
 };
 void config_file_parse_ini(const char *text, const char *label, const struct ini_handler *handler,
 			   struct report *report);
-
-/* The same for the lines KEY=VALUE of an environment file (systemd.exec(5), EnvironmentFile=); quotes are removed. */
-void config_file_parse_env(const char *text, const char *label,
-			   void (*set)(void *userdata, const char *key, const char *value, const char *where),
-			   void *userdata);

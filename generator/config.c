@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "config-file.h"
+#include "env-file.h"
 #include "cpuset.h"
 #include "name.h"
 #include "platform.h"
@@ -217,7 +218,7 @@ static void load_env(struct loader *loader, const char *directory, const char *n
 		config_file_read(path, label, true, loader->source->root_owned, loader->report);
 
 	if (text)
-		config_file_parse_env(text, label, set_from_env, loader);
+		env_file_parse(text, label, set_from_env, loader);
 }
 
 static void load_envs(struct loader *loader, const char *directory)

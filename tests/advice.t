@@ -75,7 +75,7 @@ tap.equal([line for line in box.check().printed if "competes" in line], [], "a r
 box.make_clean()
 box.database(Rows([instance("a", 27015, "+ip 1"), instance("b", 80)]))
 box.generate()
-tap.equal(box.report(), [refusal("b", "80 is not in 27000-27999"), COMPETES % (1, "a", "+ip", 27015)],
+tap.equal(box.report(), [refusal("b", "80 is not in 27000-27999 ([game] ports)"), COMPETES % (1, "a", "+ip", 27015)],
           "what is refused comes before what is advised")
 
 box.make_clean()

@@ -129,7 +129,7 @@ for key, bad_values in [
                       "postgresql://user:hunter2@db/left4me", "SQLITE:////x", "sqlite+pysqlite://", "sqlite:///", "sqlite:///:memory:",
                       "sqlite:///file:/x?uri=true", "sqlite:////x?mode=ro&uri=true", "sqlite+pysqlcipher://:hunter2@//x", "sqlite:/x",
                       "sqlite:////a%20b", "sqlite:////x?timeout=1 # why", "sqlite+:////x", "sqlite+pysqlite:///x", "'sqlite:////x",
-                      "sqlite:////x\\", "C:\\x", "sqlite+psycopg2:////x"]),
+                      "sqlite:////x\\\\y", "C:\\x", "sqlite+psycopg2:////x"]),
     ("LEFT4ME_ROOT", ["relative", "/a b", "/a/../b", ""]),
     ("LEFT4ME_PORT_RANGE_START", ["x", "0", "70000", "-1", "", "28001"]),
     ("LEFT4ME_PORT_RANGE_END", ["x", "0", "70000", "-1", "", "26000"]),
@@ -164,6 +164,7 @@ for name, line in [
 
 for name, text in [
     ("other variables", "X=1\nSTEAM_WEB_API_KEY=%n $HOME\n"), ("no variable at all", ""), ("only a comment", "# x"),
+    ("variables in another's value", 'X="\nLEFT4ME_ROOT=/srv\nL4D2_PORT=1\n"\nY=\\\nLEFT4ME_ROOT=/srv\n'),
     ("quotes that never end", 'X="a\nb\n'), ("a line without an equals sign", "nothing\n"), ("a very long value", "X=%s\n" % LONG),
     ("no newline at the end", "X=1"), ("CRLF", "LEFT4ME_ROOT=/var/lib/left4me\r\nX=1\r\n"),
     ("a name that merely begins alike", "LEFT4ME_ROOT_DIR=relative\nXLEFT4ME_ROOT=relative\n"),

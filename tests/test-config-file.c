@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "env-file.h"
 #include "tap.h"
 
 static char directory[] = "/tmp/left4me-test-XXXXXX";
@@ -239,8 +240,14 @@ static void test_env(void)
 		{ "a variable", "A=1\n", "F:1 A=<1>\n" },
 		{ "no newline at the end", "A=1\nB=2", "F:1 A=<1>\nF:2 B=<2>\n" },
 		{ "blank lines, comments, others", "\n# A=1\n ; A=1\nfoo\n  A = 1  \n", "F:5 A=<1>\n" },
-		{ "quotes", "A=\"1 2\"\nB='3'\nC=\"\"\nD=\"\nE='a\"\nF=\"it's\"\n",
-		  "F:1 A=<1 2>\nF:2 B=<3>\nF:3 C=<>\nF:4 D=<\">\nF:5 E=<'a\">\nF:6 F=<it's>\n" },
+		{ "quotes", "A=\"1 2\"\nB='3'\nC=\"\"\nF=\"it's\"\n", "F:1 A=<1 2>\nF:2 B=<3>\nF:3 C=<>\nF:4 F=<it's>\n" },
+		{ "parts", "A=\"1\" '2'  3 ' \nB='1'\"2\"\n", "F:1 A=<123 '>\nF:2 B=<12>\n" },
+		{ "a value over lines", "A=\"1\nB=2\n\"\nC='\nD=1'\nE=1\n", "F:1 A=<1\nB=2\n>\nF:4 C=<\nD=1>\nF:6 E=<1>\n" },
+		{ "a continued line", "A=1\\\nB=2\nC=\"1\\\nD=2\"\n", "F:1 A=<1B=2>\nF:3 C=<1D=2>\n" },
+		{ "no comment is continued", "# A\\\nB=1\n", "F:2 B=<1>\n" },
+		{ "escapes", "A=\\\"1\\ \\ \nB=\"\\$ \\n \\\" \\\\\"\nC='\\n'\n", "F:1 A=<\"1  >\nF:2 B=<$ \\n \" \\>\nF:3 C=<\\n>\n" },
+		{ "quotes without end", "A=\"1\nB=2\n", "F:1 A=<1\nB=2\n>\n" },
+		{ "an escape at the end", "A=1\\", "F:1 A=<1>\n" },
 		{ "an equals sign in the value", "URL=sqlite:////a?b=c\n", "F:1 URL=<sqlite:////a?b=c>\n" },
 		{ "CRLF", "A=1\r\nB=2\r\n", "F:1 A=<1>\nF:2 B=<2>\n" },
 		{ "an empty value", "A=\n", "F:1 A=<>\n" },
@@ -250,7 +257,7 @@ static void test_env(void)
 		cleanup_text struct text out = TEXT_EMPTY;
 
 		text_puts(&out, "");
-		config_file_parse_env(rows[i].text, "F", note_env, &out);
+		env_file_parse(rows[i].text, "F", note_env, &out);
 		is_str(out.data, rows[i].keys, "environment: %s", rows[i].name);
 	}
 }

@@ -42,6 +42,14 @@ END
 	chmod 755 /usr/local/sbin/{break-game,look-around}
 	mkdir -p /etc/left4me/left4me.conf.d
 	configure 'command = /usr/local/sbin/update-game'
+	# As after a power loss: a build that was under way, one that had just been committed, and an update.
+	insert_overlay 4 'echo built >left4dead2/top'
+	for directory in "$STATE/overlays/.left4me/3" "$STATE/overlays/.left4me/4" "$STATE/.left4me/installation"; do
+		(umask 077 && mkdir -p "$directory/upper/left4dead2" "$directory/work/work" "$directory/new/half" "$directory/old-4711/left4dead2")
+		echo lost >"$directory/upper/left4dead2/file"
+		ln -s 1:1 "$directory/base"
+		chown -R left4me: "$directory"
+	done
 	exit
 fi
 
@@ -55,6 +63,8 @@ rules() { grep -c "$UNIT" /run/left4me/sudoers.d/left4me; }
 
 ok "the boot finishes" booted
 host_is_up boot
+ok "what a crash has left of builds and updates is removed at boot" wait_for 20 eval \
+	'[ -z "$(find "$STATE/overlays/.left4me" "$STATE/.left4me" -mindepth 1)" ]'
 is "$(rules)" 0 "the web application has no rule for it"
 fails "and may not start it" worker /usr/bin/systemctl start $UNIT
 

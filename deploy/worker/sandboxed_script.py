@@ -10,6 +10,7 @@ import json
 import os
 import re
 import select
+import signal
 import sqlite3
 import subprocess
 import threading
@@ -20,19 +21,29 @@ JOURNAL = "/usr/bin/journalctl", "--no-pager", "-a", "-o", "json", "-n"
 REPORT = "/run/left4me/report"
 DATABASE = "/var/lib/left4me/left4me.db"
 UPDATE = "left4me-update.service"
-COMMIT_FAILED = "252"  # left4me-overlay(8)
+# What may fail beside the script, as `systemctl show` has it.
+BESIDE = {"not begun": "ExecStartPre=.*", "not committed": r"ExecStart=.*/left4me-overlay (?:--root=\S+ )?commit .*",
+          "not discarded": "ExecStopPost=.*"}
 UNIT_STARTING = "7d4958e842da4a758f6c1cdc7b36dcc5"  # sd-messages.h
 
 
 class ScriptFailed(Exception):
-    """kind is "failed", "not committed" (the script succeeded, left4me-overlay could not exchange the overlay for what it made),
-    "cancelled", "not started" or "no log"; result and status are systemd's Result and ExecMainStatus of a
-    build that failed, else None; the text has all of it, and the reason."""
+    """kind is "failed", "cancelled", "not started", "no log", or one of three that are not the script's (left4me-overlay(8)): "not begun",
+    "not committed" (it succeeded, its overlay stays as it was), "not discarded" (all is done but for removing the rest). result is
+    systemd's Result of a build that failed, status what the failing part of it ended with: of a script that was killed by
+    a signal 128 and more; else both are None. The text has all of it, and the reason."""
 
     def __init__(self, unit, kind, reason="", result=None, status=None):
-        how = kind if result is None else f"{kind}: Result={result} ExecMainStatus={status}"
+        of = "ExecMainStatus" if kind == "failed" else "status"
+        how = kind if result is None else f"{kind}: Result={result} {of}={status}{name_of_signal(result, status)}"
         super().__init__(f"{unit} {how}: {reason}" if reason else f"{unit} {how}")
         self.kind, self.result, self.status = kind, result, status
+
+
+def name_of_signal(result, status):
+    """What a status may mean besides a number: " (SIGTERM)"."""
+    number = status - 128 if status > 128 else 0 if result == "exit-code" else status
+    return f" ({signal.Signals(number).name})" if number in set(signal.Signals) else ""
 
 
 def sudo(*command, stdout=subprocess.DEVNULL, **streams):
@@ -127,6 +138,21 @@ def run_update(on_stdout, on_stderr, should_cancel):
     run_build(UPDATE, on_stdout, on_stderr, should_cancel)
 
 
+def how_it_ended(unit):
+    """kind, result and status of a run that has failed. ExecMainStatus alone is no answer: it is 0 where one of the helpers fails before or
+    after the script, and a script may end with any status."""
+    shown = subprocess.check_output(["/usr/bin/systemctl", "show", "--property=Result,ExecMainStatus,ExecStartPre,ExecStart,ExecStopPost", unit],
+                                    text=True)
+    state = dict(line.split("=", 1) for line in shown.splitlines())
+    for kind, command in BESIDE.items():
+        if kind == "not discarded" and (state["Result"], state["ExecMainStatus"]) != ("exit-code", "0"):
+            break
+        for status in map(int, re.findall(rf"^{command} code=exited ; status=(\d+)", shown, re.M)):
+            if status:
+                return kind, state["Result"], status
+    return "failed", state["Result"], int(state["ExecMainStatus"])
+
+
 def run_build(unit, on_stdout, on_stderr, should_cancel):
     with contextlib.closing(follow_journal(unit)) as entries:
         next(entries)
@@ -167,6 +193,5 @@ def run_build(unit, on_stdout, on_stderr, should_cancel):
         raise ScriptFailed(unit, "cancelled", error)
     if not run:
         raise ScriptFailed(unit, "not started", why_denied(unit, error))
-    state = subprocess.check_output(["/usr/bin/systemctl", "show", "--property=Result,ExecMainStatus", unit], text=True)
-    state = dict(line.split("=", 1) for line in state.split())
-    raise ScriptFailed(unit, "not committed" if state["ExecMainStatus"] == COMMIT_FAILED else "failed", error, state["Result"], int(state["ExecMainStatus"]))
+    kind, result, status = how_it_ended(unit)
+    raise ScriptFailed(unit, kind, error, result, status)

@@ -90,6 +90,19 @@ def failure():
         equal((error.kind, error.result, error.status), ("failed", "exit-code", 7), "... as attributes")
 
 
+def kinds():
+    """What failed beside a script, and a script that a signal ends."""
+    for number, expected in ((30, ("failed", "exit-code", 143)), (31, ("failed", "exit-code", 252)), (32, ("not committed", "exit-code", 252)),
+                             (33, ("not discarded", "exit-code", 253)), (34, ("failed", "exit-code", 4))):
+        try:
+            run(number, print, print, lambda: False)
+            got = None
+        except ScriptFailed as error:
+            got, text = (error.kind, error.result, error.status), str(error)
+        equal(got, expected, f"how overlay {number} ended: {text}")
+        equal(" (SIGTERM)" in text, number == 30, "... by a signal or not")
+
+
 def outputs():
     equal(build(6), (None, ["out", "err", "out", "caf\ufffd", "tab\there", "x" * 4000, "y" * 5000, "no end"],
                      []), "both outputs in their order, nasty bytes, long lines")
@@ -103,7 +116,7 @@ def outputs():
     lines = []
     equal((build(9, on_stdout=on_stdout)[0], lines), (None, ["one", "two"]), "a line comes before the next is written")
     fault, lines, errors = build(10)
-    equal((fault.partition(": Job")[0], lines), ("failed: Result=timeout ExecMainStatus=9", ["started"]), "the time limit")
+    equal((fault.partition(": Job")[0], lines), ("failed: Result=timeout ExecMainStatus=9 (SIGKILL)", ["started"]), "the time limit")
     equal("Failed with result 'timeout'." in errors, True, f"... and what systemd says: {errors}")
 
 
@@ -142,7 +155,7 @@ def refusals():
         os.rename(f"{OVERLAYS}/{number}", f"{OVERLAYS}/{number}.away")
         fault, lines, _ = build(number)
         equal((fault, lines),
-              (f"failed: Result=exit-code ExecMainStatus=0: Job for build-overlay@{number}.service failed because the control process "
+              (f"not begun: Result=exit-code status=251: Job for build-overlay@{number}.service failed because the control process "
                "exited with error code.",
                [f"left4me-overlay: overlay {number} has no directory: '{OVERLAYS}/{number}' is the application's to make"]),
               f"no directory, {name}")
@@ -196,7 +209,7 @@ def hundred():
 
 
 calls = []
-STEPS = {"few": (first, failure, cancel), "all": (others, failure, outputs, cancel, other_cancels, refusals),
+STEPS = {"few": (first, failure, kinds, cancel), "all": (others, failure, outputs, cancel, other_cancels, refusals),
          "late-start": (late_start,), "late-follow": (late_follow,), "early": (early,), "hundred": (hundred,)}
 before = left()
 for step in STEPS[sys.argv[1]]:

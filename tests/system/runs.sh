@@ -27,9 +27,19 @@ for id in 21 22 23; do
 	insert_overlay $id "run=\$RANDOM\$RANDOM; echo first \$run; echo last \$run"
 done
 insert_overlay 24 "run=\$RANDOM\$RANDOM; echo first \$run; seq 1 500; echo last \$run"
+# How builds end: by a signal, with a status of left4me-overlay's, and two whose commit and discard fail; one whose script failed, too.
+insert_overlay 30 'kill -TERM $$'
+insert_overlay 31 'exit 252'
+insert_overlay 32 'mkdir closed && chmod 0 closed'
+insert_overlay 33 true
+insert_overlay 34 'exit 4'
 sql "UPDATE overlays SET name = 'two' || char(10) || 'lines' WHERE id = 17"
 install -d /run/systemd/system/build-overlay@10.service.d
 printf '[Service]\nTimeoutStartSec=1\n' >/run/systemd/system/build-overlay@10.service.d/50-short.conf
+for id in 33 34; do
+	install -d /run/systemd/system/build-overlay@$id.service.d
+	printf '[Service]\nExecStopPost=/bin/sh -c "exit 253"\n' >/run/systemd/system/build-overlay@$id.service.d/50-rest.conf
+done
 # Many lines at once behind the manager's first.
 for id in 14 15; do
 	install -d /run/systemd/system/build-overlay@$id.service.d

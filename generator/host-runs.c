@@ -5,7 +5,6 @@
 
 #include "host.h"
 #include "name.h"
-#include "sockets.h"
 #include "started.h"
 #include "status-server.h"
 
@@ -36,11 +35,11 @@ static unsigned recorded_port(const char *name)
 	return port && parse_decimal(port, 1, 65535, &number) ? (unsigned) number : 0;
 }
 
-static int read_runs(struct runs *ret_runs)
+static int read_runs(struct question *question, struct runs *ret_runs)
 {
 	struct runs runs = { .units = UNITS_NONE };
 
-	if (units_ask(&runs.units) < 0)
+	if (units_answer(question, &runs.units) < 0)
 		return -1;
 	runs.ports = xcalloc(runs.units.count + 1, sizeof(*runs.ports));
 	for (size_t i = 0; i < runs.units.count; i++)
@@ -201,16 +200,13 @@ static void check_origin(const char *database, struct report *report)
 }
 
 void host_check_runs(enum rows_origin origin, const struct config *config, const struct model *model, const struct look *look,
-		     struct report *report)
+		     struct host_questions *questions, struct report *report)
 {
-	cleanup(sockets_done) struct sockets sockets = { NULL, 0 };
 	cleanup(runs_done) struct runs runs = { .ports = NULL };
 
 	if (origin == ROWS_DATABASE)
 		check_origin(config->host.database, report);
-	/* The sockets first: a server that starts in between is up by then, and no stranger on its own port. */
-	sockets_read(config->port_first, config->port_last, &sockets);
-	if (read_runs(&runs) < 0) {
+	if (read_runs(&questions->units, &runs) < 0) {
 		report->blind = true;
 		report_problem(report, SERVER_UNIT "*.service", "systemctl show does not answer");
 		return;
@@ -220,7 +216,7 @@ void host_check_runs(enum rows_origin origin, const struct config *config, const
 			check_crashes(&runs.units.units[i], find_row(model, runs.units.units[i].name), report);
 	for (size_t i = 0; i < model->instance_count; i++)
 		if (!model->instances[i].refused)
-			check_port(&runs, model, &model->instances[i], &sockets, report);
+			check_port(&runs, model, &model->instances[i], &questions->sockets, report);
 	if (origin == ROWS_DATABASE)
 		check_directories(config->host.root, model, &runs, look, report);
 }

@@ -6,8 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "manager.h"
 #include "name.h"
+#include "units.h"
+
+static const char systemd_program[] = "/usr/lib/systemd/systemd";
 
 /* --- what systemd has loaded ------------------------------------------------------------------------------ */
 
@@ -106,12 +108,11 @@ static void check_features(const char *features, const char *systemd, struct rep
 		check_library("libseccomp.so.2", "libseccomp2", seccomp, report);
 }
 
-static void check_calendar(const struct config *config, struct report *report)
+static void check_calendar(const struct config *config, struct question *question, struct report *report)
 {
-	const char *const command[] = { "/usr/bin/systemd-analyze", "calendar", "--", config->workshop.refresh, NULL };
 	cleanup_text struct text out = TEXT_EMPTY;
 
-	if (*config->workshop.refresh && manager_run(command, &out) == 1)
+	if (*config->workshop.refresh && manager_answer(question, &out) == 1)
 		report_problem(report, "[workshop] refresh", "'%s' is no calendar expression to systemd",
 			       config->workshop.refresh);
 }
@@ -168,12 +169,49 @@ bool host_is_running(void)
 	return access("/run/systemd/system", F_OK) == 0;
 }
 
-char *host_check_systemd(struct report *report)
+void host_ask(const struct config *config, struct host_questions *ret_questions)
+{
+	const char *const units[] = {
+		kinds[ANY_SERVER].unit, kinds[ANY_BUILD].unit, kinds[UPDATE].unit, kinds[WEB].unit, kinds[REFRESH].unit, NULL,
+	};
+	const char *const calendar[] = { "/usr/bin/systemd-analyze", "calendar", "--", config->workshop.refresh, NULL };
+
+	*ret_questions = HOST_QUESTIONS_NONE;
+	sockets_read(config->port_first, config->port_last, &ret_questions->sockets);
+	units_ask_for(&ret_questions->units);
+	manager_ask_show("Version,Features", (const char *const[]){ NULL }, &ret_questions->manager);
+	manager_ask_show("DropInPaths," EXPECTED_PROPERTIES, units, &ret_questions->loaded);
+	manager_ask((const char *const[]){ systemd_program, "--dump-configuration-items", NULL }, &ret_questions->settings);
+	if (*config->workshop.refresh)
+		manager_ask(calendar, &ret_questions->calendar);
+}
+
+void host_questions_done(struct host_questions *questions)
+{
+	question_done(&questions->manager);
+	question_done(&questions->settings);
+	question_done(&questions->loaded);
+	question_done(&questions->units);
+	question_done(&questions->calendar);
+	sockets_done(&questions->sockets);
+}
+
+char *host_settings(struct host_questions *questions, struct report *report)
+{
+	cleanup_text struct text items = TEXT_EMPTY;
+
+	if (manager_answer(&questions->settings, &items) == 0)
+		return text_take(&items);
+	report_problem(report, systemd_program, "does not say which settings it knows");
+	return NULL;
+}
+
+char *host_check_systemd(struct host_questions *questions, struct report *report)
 {
 	cleanup(shown_done) struct shown manager = SHOWN_EMPTY;
 	char *systemd;
 
-	if (manager_show("Version,Features", (const char *const[]){ NULL }, &manager) < 0 || manager.count != 1) {
+	if (manager_answer_show(&questions->manager, &manager) < 0 || manager.count != 1) {
 		report->blind = true;
 		report_problem(report, "systemd", "systemctl show does not answer");
 		return NULL;
@@ -183,15 +221,12 @@ char *host_check_systemd(struct report *report)
 	return systemd;
 }
 
-void host_check_loaded(const struct config *config, const char *systemd, struct report *report)
+void host_check_loaded(const struct config *config, const char *systemd, struct host_questions *questions, struct report *report)
 {
-	const char *const units[] = {
-		kinds[ANY_SERVER].unit, kinds[ANY_BUILD].unit, kinds[UPDATE].unit, kinds[WEB].unit, kinds[REFRESH].unit, NULL,
-	};
 	const bool wanted[] = { true, true, *config->update.command, config->web_enabled, *config->workshop.refresh };
 	cleanup(shown_done) struct shown shown = SHOWN_EMPTY;
 
-	if (manager_show("DropInPaths," EXPECTED_PROPERTIES, units, &shown) < 0 || shown.count != KINDS) {
+	if (manager_answer_show(&questions->loaded, &shown) < 0 || shown.count != KINDS) {
 		report->blind = true;
 		report_problem(report, kinds[ANY_SERVER].unit, "systemctl show does not answer");
 		return;
@@ -204,8 +239,8 @@ void host_check_loaded(const struct config *config, const char *systemd, struct 
 	}
 }
 
-void host_check_needs(const struct config *config, struct report *report)
+void host_check_needs(const struct config *config, struct host_questions *questions, struct report *report)
 {
-	check_calendar(config, report);
+	check_calendar(config, &questions->calendar, report);
 	check_account(config, report);
 }

@@ -9,8 +9,10 @@
 
 #include "config.h"
 #include "look.h"
+#include "manager.h"
 #include "model.h"
 #include "render.h"
+#include "sockets.h"
 
 #define GENERATOR_DIRECTORY "/run/systemd/generator"
 
@@ -18,13 +20,28 @@
 bool host_is_running(void);
 
 /*
+ * What other programs are asked, all at once, since each takes its time: this one goes on meanwhile. The ports that processes have
+ * are seen before: a server that starts in between is up by the time of the answer, and no stranger on its own port.
+ */
+struct host_questions {
+	struct question manager, settings, loaded, units, calendar;
+	struct sockets sockets;
+};
+#define HOST_QUESTIONS_NONE ((struct host_questions){ .sockets = { NULL, 0 } })
+void host_ask(const struct config *config, struct host_questions *ret_questions);
+void host_questions_done(struct host_questions *questions);
+
+/*
  * Reports what this systemd lacks whatever the units say. Its name with its version, owned by the caller; NULL, after a
  * report, where it does not answer.
  */
-char *host_check_systemd(struct report *report);
+char *host_check_systemd(struct host_questions *questions, struct report *report);
 
 /* Reports hardening that systemd has not loaded, what replaces it, and values that this systemd ignores. */
-void host_check_loaded(const struct config *config, const char *systemd, struct report *report);
+void host_check_loaded(const struct config *config, const char *systemd, struct host_questions *questions, struct report *report);
+
+/* Which settings the systemd that is installed knows, for the caller to free; NULL, after a report, where it does not say. */
+char *host_settings(struct host_questions *questions, struct report *report);
 
 /*
  * Reports what the units of enabled rows and of the web service need and is not there, or is another user's. *ret_look is what
@@ -32,13 +49,16 @@ void host_check_loaded(const struct config *config, const char *systemd, struct 
  */
 void host_check_files(const struct config *config, const struct model *model, struct report *report, struct look *ret_look);
 
+/* Of that: what the stack of an enabled server lacks, once all of it could be seen. */
+void host_check_stacks(const struct config *config, const struct model *model, const struct look *look, struct report *report);
+
 /*
  * Reports what is wrong with what runs: units that were made without the rows of the database, which `origin` says are there
  * now; servers that crash again and again, or are down with a failure; ports that another process has; directories that servers
  * have left behind.
  */
 void host_check_runs(enum rows_origin origin, const struct config *config, const struct model *model, const struct look *look,
-		     struct report *report);
+		     struct host_questions *questions, struct report *report);
 
 /* Reports what the kernel lacks that every server or build needs. */
 void host_check_kernel(struct report *report);
@@ -47,4 +67,4 @@ void host_check_kernel(struct report *report);
 void host_check_mounts(const struct config *config, struct report *report);
 
 /* Reports what else the units rely on and is not there. */
-void host_check_needs(const struct config *config, struct report *report);
+void host_check_needs(const struct config *config, struct host_questions *questions, struct report *report);

@@ -1,35 +1,70 @@
 #include "manager.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-int manager_run(const char *const arguments[], struct text *out)
+void manager_ask(const char *const arguments[], struct question *ret_question)
 {
 	static char *const environment[] = { "LC_ALL=C", "PATH=/usr/bin:/bin", "SYSTEMD_PAGER=", NULL };
 	posix_spawn_file_actions_t actions;
-	int ends[2], status, r;
+	int ends[2], r;
 	pid_t pid;
 
+	*ret_question = QUESTION_NONE;
 	if (pipe(ends) < 0)
-		return -1;
+		return;
+	/* so that no other program has it */
+	(void) fcntl(ends[0], F_SETFD, FD_CLOEXEC);
 	(void) posix_spawn_file_actions_init(&actions);
 	(void) posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	(void) posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
 	(void) posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	(void) posix_spawn_file_actions_addclose(&actions, ends[0]);
 	(void) posix_spawn_file_actions_addclose(&actions, ends[1]);
 	r = posix_spawn(&pid, arguments[0], &actions, NULL, (char *const *) arguments, environment);
 	(void) posix_spawn_file_actions_destroy(&actions);
 	(void) close(ends[1]);
 	if (r == 0)
-		(void) text_read(out, ends[0]);
-	(void) close(ends[0]);
-	if (r != 0 || waitpid(pid, &status, 0) != pid)
+		*ret_question = (struct question){ pid, ends[0] };
+	else
+		(void) close(ends[0]);
+}
+
+int manager_answer(struct question *question, struct text *out)
+{
+	pid_t pid = question->pid;
+	int status, r;
+
+	if (pid == 0)
 		return -1;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	(void) text_read(out, question->answer);
+	(void) close(question->answer);
+	*question = QUESTION_NONE;
+	while ((r = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
+		;
+	return r == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+void question_done(struct question *question)
+{
+	if (question->pid == 0)
+		return;
+	(void) kill(question->pid, SIGKILL);
+	(void) close(question->answer);
+	(void) waitpid(question->pid, NULL, 0);
+	*question = QUESTION_NONE;
+}
+
+int manager_run(const char *const arguments[], struct text *out)
+{
+	struct question question;
+
+	manager_ask(arguments, &question);
+	return manager_answer(&question, out);
 }
 
 /* Cuts the text into lines that end with NUL; a block ends with an empty one. */
@@ -49,11 +84,10 @@ static void cut(struct shown *shown)
 	}
 }
 
-int manager_show(const char *properties, const char *const units[], struct shown *ret_shown)
+void manager_ask_show(const char *properties, const char *const units[], struct question *ret_question)
 {
 	cleanup_free char *option = xasprintf("--property=%s", properties);
 	cleanup_free const char **command = NULL;
-	cleanup_text struct text out = TEXT_EMPTY;
 	size_t count = 0;
 
 	while (units[count])
@@ -61,12 +95,27 @@ int manager_show(const char *properties, const char *const units[], struct shown
 	command = xcalloc(count + 6, sizeof(*command));
 	memcpy(command, (const char *[]){ "/usr/bin/systemctl", "show", "--all", option, "--" }, 5 * sizeof(*command));
 	memcpy(command + 5, units, count * sizeof(*command));
-	if (manager_run(command, &out) != 0)
+	manager_ask(command, ret_question);
+}
+
+int manager_answer_show(struct question *question, struct shown *ret_shown)
+{
+	cleanup_text struct text out = TEXT_EMPTY;
+
+	if (manager_answer(question, &out) != 0)
 		return -1;
 	text_putc(&out, '\n');         /* the last block ends, too */
 	*ret_shown = (struct shown){ .text = text_take(&out) };
 	cut(ret_shown);
 	return 0;
+}
+
+int manager_show(const char *properties, const char *const units[], struct shown *ret_shown)
+{
+	struct question question;
+
+	manager_ask_show(properties, units, &question);
+	return manager_answer_show(&question, ret_shown);
 }
 
 const char *shown_value(const struct shown *shown, size_t unit, const char *property)

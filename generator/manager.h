@@ -4,9 +4,27 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 #include "base.h"
 
-/* Runs a program by its path, without a shell; its exit status, or -1. What it prints is appended to *out. */
+/* A program that runs beside this one until its answer is taken. */
+struct question {
+	pid_t pid;                     /* 0: none */
+	int answer;
+};
+#define QUESTION_NONE ((struct question){ 0, -1 })
+
+/* Starts a program by its path, without a shell. */
+void manager_ask(const char *const arguments[], struct question *ret_question);
+
+/* Waits for its end: its exit status, or -1. What it printed is appended to *out. */
+int manager_answer(struct question *question, struct text *out);
+
+/* Ends one whose answer nobody wants. */
+void question_done(struct question *question);
+
+/* Both. */
 int manager_run(const char *const arguments[], struct text *out);
 
 /* The answer to one `systemctl show`: a block of PROPERTY=VALUE for each unit. */
@@ -23,6 +41,10 @@ struct shown {
  * stopped or not. 0, or -1 when systemd does not answer. The answer is the caller's to free.
  */
 int manager_show(const char *properties, const char *const units[], struct shown *ret_shown);
+
+/* The same as a question and its answer. */
+void manager_ask_show(const char *properties, const char *const units[], struct question *ret_question);
+int manager_answer_show(struct question *question, struct shown *ret_shown);
 
 /* Borrowed; NULL where this systemd has no such property. */
 const char *shown_value(const struct shown *shown, size_t unit, const char *property);

@@ -1,6 +1,5 @@
 #include "advice.h"
 #include "host.h"
-#include "manager.h"
 #include "run.h"
 
 /* A copy in /etc wins over the generator's unit, those elsewhere lose; either is out of date when it differs. */
@@ -15,35 +14,32 @@ static void compare_copies(struct run *run)
 }
 
 /* The systemd that is installed names every setting that it knows; any other it passes over with a line in the journal. */
-static void check_settings(struct run *run, const char *systemd)
+static void check_settings(struct run *run, const char *systemd, struct host_questions *questions)
 {
-	static const char *const command[] = { "/usr/lib/systemd/systemd", "--dump-configuration-items", NULL };
-	cleanup_text struct text items = TEXT_EMPTY;
+	cleanup_free char *items = host_settings(questions, &run->report);
 	struct sink *sink;
 
-	if (manager_run(command, &items) != 0) {
-		report_problem(&run->report, command[0], "does not say which settings it knows");
+	if (!items)
 		return;
-	}
-	sink = sink_known(text_string(&items), systemd, &run->report);
+	sink = sink_known(items, systemd, &run->report);
 	(void) sink->finish(sink, run_render_host(run, sink) == 0 && run_render_origin(run, sink) == 0);
 }
 
-static void check_host(struct run *run)
+static void check_host(struct run *run, struct host_questions *questions)
 {
-	cleanup_free char *systemd = host_check_systemd(&run->report);
+	cleanup_free char *systemd = host_check_systemd(questions, &run->report);
 	cleanup(look_done) struct look found = LOOK_EMPTY;
 
 	host_check_files(&run->config, &run->model, &run->report, &found);
 	if (systemd) {
-		check_settings(run, systemd);
-		host_check_loaded(&run->config, systemd, &run->report);
-		host_check_runs(run->origin, &run->config, &run->model, &found, &run->report);
+		check_settings(run, systemd, questions);
+		host_check_loaded(&run->config, systemd, questions, &run->report);
+		host_check_runs(run->origin, &run->config, &run->model, &found, questions, &run->report);
 	}
 	compare_copies(run);
 	host_check_kernel(&run->report);
 	host_check_mounts(&run->config, &run->report);
-	host_check_needs(&run->config, &run->report);
+	host_check_needs(&run->config, questions, &run->report);
 }
 
 /* What left4me-activate.service asks before it has systemd reload. */
@@ -63,17 +59,20 @@ int mode_check(const struct options *options)
 	cleanup(run_done) struct run run = RUN_EMPTY;
 	cleanup_free char *last_good = xasprintf("%s/run/left4me/last-good", options->prefix);
 	cleanup_free char *counts = NULL;
-	bool on_host = !*options->prefix && !options->config && !options->database;
+	cleanup(host_questions_done) struct host_questions questions = HOST_QUESTIONS_NONE;
+	bool on_host = !*options->prefix && !options->config && !options->database && host_is_running();
 
 	if (options->rows)
 		return check_rows(options);
 	run_read_config(&run, options, true);
+	if (on_host)
+		host_ask(&run.config, &questions);
 	if (!options->no_database)
 		(void) run_read_rows(&run, options, options->database ? NULL : last_good);
 	run_build_model(&run);
 	advice_give(&run.config, &run.model, &run.report);
-	if (on_host && host_is_running())
-		check_host(&run);
+	if (on_host)
+		check_host(&run, &questions);
 	run_print_report(&run, stdout);
 	counts = run_counts(&run);
 	(void) fprintf(stderr, "%zu problem%s%s%s\n", run.report.problems, run.report.problems == 1 ? "" : "s",

@@ -1,6 +1,5 @@
 #include "units.h"
 
-#include "manager.h"
 #include "name.h"
 
 #define PROPERTIES "Id,ActiveState,SubState,Result,NRestarts,MainPID,MemoryCurrent,ExecMainCode,ExecMainStatus," \
@@ -89,18 +88,32 @@ static int compare_units(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-int units_ask(struct units *ret_units)
+void units_ask_for(struct question *ret_question)
 {
 	static const char *const patterns[] = { "left4me-*.service", "left4me-*.timer", BUILD_UNIT "*.service", NULL };
+
+	manager_ask_show(PROPERTIES, patterns, ret_question);
+}
+
+int units_answer(struct question *question, struct units *ret_units)
+{
 	cleanup(shown_done) struct shown shown = SHOWN_EMPTY;
 
-	if (manager_show(PROPERTIES, patterns, &shown) < 0)
+	if (manager_answer_show(question, &shown) < 0)
 		return -1;
 	*ret_units = UNITS_NONE;
 	for (size_t i = 0; i < shown.count; i++)
 		add_unit(&shown, i, ret_units);
 	sort_array(ret_units->units, ret_units->count, sizeof(*ret_units->units), compare_units);
 	return 0;
+}
+
+int units_ask(struct units *ret_units)
+{
+	struct question question;
+
+	units_ask_for(&question);
+	return units_answer(&question, ret_units);
 }
 
 const struct unit *units_find(const struct units *units, enum unit_kind kind, const char *name)

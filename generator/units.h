@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "manager.h"
 #include "name.h"
 
 enum unit_state {
@@ -42,6 +43,10 @@ struct units {
 
 /* 0, or -1 when systemd does not answer. */
 int units_ask(struct units *ret_units);
+
+/* The same as a question (manager.h) and its answer. */
+void units_ask_for(struct question *ret_question);
+int units_answer(struct question *question, struct units *ret_units);
 
 /* The one of that kind and name, or NULL. */
 const struct unit *units_find(const struct units *units, enum unit_kind kind, const char *name);

@@ -111,10 +111,17 @@ static void advise_places(const struct config *config, struct report *report)
 				       places[i].path);
 }
 
+static void advise_update(const struct config *config, struct report *report)
+{
+	if (value_is_yes(config->update.web_may_start) && !*config->update.command)
+		report_warning(report, "[update] web_may_start", "allows nothing without command: set what updates the game");
+}
+
 void advice_give(const struct config *config, const struct model *model, struct report *report)
 {
 	advise_places(config, report);
 	advise_memory(config, report);
+	advise_update(config, report);
 	for (size_t i = 0; i < model->instance_count; i++)
 		if (!model->instances[i].refused)
 			advise_arguments(&model->instances[i], report);

@@ -23,6 +23,7 @@ enum need_kind {
 	NEED_FILE,                     /* that root reads */
 	NEED_BOUND_FILE,
 	NEED_PROGRAM,
+	NEED_SCRIPT,                   /* or a program */
 	NEED_DATABASE,                 /* or what lies beside it: may be missing */
 	NEED_PLACE,                    /* where it really is counts, and nothing else */
 };
@@ -43,6 +44,7 @@ struct needs {
 
 static const char no_server[] = "no server starts", no_build[] = "no build starts";
 static const char no_web[] = "the web service does not start", no_refresh[] = "the workshop refresh does not start";
+static const char no_update[] = "no update of the game starts";
 static const char from_tmpfiles[] = "systemd-tmpfiles --create makes it (tmpfiles.d/left4me.conf)";
 
 /* --- what is needed -------------------------------------------------------------------------------------- */
@@ -53,17 +55,12 @@ static void need(struct needs *needs, enum need_kind kind, char *path, const cha
 	needs->of[needs->count++] = (struct need){ kind, path, consequence, remedy };
 }
 
-static bool is_to_start(const struct instance *instance)
-{
-	return !instance->refused && instance->enabled;
-}
-
 static size_t enabled_servers(const struct model *model)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < model->instance_count; i++)
-		count += is_to_start(&model->instances[i]);
+		count += instance_is_to_start(&model->instances[i]);
 	return count;
 }
 
@@ -116,11 +113,24 @@ static void need_web(struct needs *needs, const char *program, const char *conse
 	need(needs, NEED_PLACE, xstrdup(config->web.venv), NULL, NULL);
 	need(needs, NEED_PLACE, directory_of(config->host.database), NULL, NULL);
 	need(needs, NEED_DIRECTORY, xstrdup(config->host.source), consequence, "put the application there, or set [host] source");
-	need(needs, NEED_PROGRAM, xasprintf("%s/bin/%s", config->web.venv, program), consequence,
+	need(needs, NEED_SCRIPT, xasprintf("%s/bin/%s", config->web.venv, program), consequence,
 	     "make the virtual environment, or set [web] venv");
 	need(needs, NEED_FILE, xstrdup("/etc/left4me/host.env"), consequence, from_tmpfiles);
 	need(needs, NEED_FILE, xstrdup("/etc/left4me/web.env"), consequence,
 	     EXAMPLES "/web.env is one to begin with; or set [web] enabled = no");
+}
+
+/* As update-hardening.conf binds it. Directories are those that servers need as well. */
+static void need_update(struct needs *needs, bool servers)
+{
+	const char *root = needs->config->host.root;
+
+	if (!servers) {
+		need(needs, NEED_STATE, xconcat(root, "/", INSTALLATION), no_update, from_tmpfiles);
+		need(needs, NEED_BOUND_STATE, xconcat(root, "/", "steam"), no_update, from_tmpfiles);
+	}
+	need(needs, NEED_SCRIPT, first_word(needs->config->update.command), no_update,
+	     "[update] command names a program in /usr or in steam below [host] root");
 }
 
 static void need_database(struct needs *needs)
@@ -135,15 +145,19 @@ static void needs_list(const struct model *model, struct needs *needs)
 {
 	const struct config *config = needs->config;
 	bool servers = enabled_servers(model) > 0, scripts = builds(model) > 0, refresh = *config->workshop.refresh;
+	bool update = *config->update.command;
 	cleanup_free char *command = first_word(config->workshop.command);
 
 	need(needs, NEED_ROOT, xstrdup(config->host.root), NULL, NULL);
 	need_database(needs);
-	if (servers || scripts) {
+	if (servers || scripts || update) {
 		need(needs, NEED_PLACE, xstrdup(config->host.helpers), NULL, NULL);
-		need_state(needs, servers);
-		need_helper(needs, "left4me-overlay", servers ? "no server and no build starts" : no_build);
+		need_helper(needs, "left4me-overlay", servers ? "no server and no build starts" : scripts ? no_build : no_update);
 	}
+	if (servers || scripts)
+		need_state(needs, servers);
+	if (update)
+		need_update(needs, servers);
 	if (scripts) {
 		need_helper(needs, "left4me-fetch-script", no_build);
 		need(needs, NEED_BOUND_FILE, xstrdup(config->build.resolv_conf), no_build,
@@ -154,7 +168,7 @@ static void needs_list(const struct model *model, struct needs *needs)
 	else if (refresh)
 		need_web(needs, command, no_refresh);
 	if (config->web_enabled && refresh)
-		need(needs, NEED_PROGRAM, xasprintf("%s/bin/%s", config->web.venv, command), no_refresh,
+		need(needs, NEED_SCRIPT, xasprintf("%s/bin/%s", config->web.venv, command), no_refresh,
 		     "install it there, or set [workshop] command, or refresh to nothing");
 }
 
@@ -177,7 +191,7 @@ static int access_of(const struct need *need)
 {
 	if (need->kind == NEED_DATABASE)
 		return R_OK | W_OK;
-	return need->kind == NEED_PROGRAM || need->kind == NEED_DIRECTORY ? X_OK : 0;
+	return need->kind == NEED_PROGRAM || need->kind == NEED_SCRIPT || need->kind == NEED_DIRECTORY ? X_OK : 0;
 }
 
 static void ask(const struct needs *needs, const struct model *model, struct look *ret_look)
@@ -193,6 +207,7 @@ static void ask(const struct needs *needs, const struct model *model, struct loo
 		files[i] = (struct look_file){
 			.path = needs->of[i].path, .access = access_of(&needs->of[i]),
 			.is_no_link = is_state(&needs->of[i]) || needs->of[i].kind == NEED_DATABASE,
+			.is_program = needs->of[i].kind == NEED_SCRIPT,
 		};
 	look(&request, ret_look);
 	free(files);
@@ -329,6 +344,62 @@ static void check_helper(const struct needs *needs, const struct look *look, con
 		report_problem(report, path, "leads to %s, which units do not see: [host] helpers = %s", real, directory);
 }
 
+/* Whether it comes with what is bound, by where both really are. */
+static bool is_bound(const struct needs *needs, const struct look *look, const char *real)
+{
+	for (size_t i = 0; i < needs->count; i++) {
+		const struct need *need = &needs->of[i];
+		const char *place = real_path(needs, look, need->path);
+
+		if ((need->kind == NEED_ROOT || need->kind == NEED_PLACE || need->kind == NEED_DIRECTORY) && *place &&
+		    path_below(real, place))
+			return true;
+	}
+	return false;
+}
+
+/* The update sees /usr and its HOME. */
+static bool is_seen_by_update(const struct needs *needs, const struct look *look, const char *real)
+{
+	cleanup_free char *steam = xconcat(needs->config->host.root, "/", "steam");
+	const char *home = real_path(needs, look, steam);
+
+	return path_below(real, "/usr") || (*home && path_below(real, home));
+}
+
+static void check_interpreter(const struct needs *needs, const struct look *look, size_t at, struct report *report)
+{
+	cleanup_free char *number = xasprintf("%zu", at);
+	const struct found *found = look_find(look, FOUND_INTERPRETER, number);
+	const struct need *need = &needs->of[at];
+	bool is_hidden;
+
+	if (!found || (found->number == EACCES && !needs->as_user))
+		return;
+	is_hidden = need->consequence == no_update ? !is_seen_by_update(needs, look, found->real)
+		: (path_in_homes(found->real) || path_is_private(found->real)) && !is_bound(needs, look, found->real);
+	if (found->number != 0)
+		report_problem(report, need->path, "is run by %s: %s: %s; %s", found->real, strerror((int) found->number),
+			       need->consequence, need->remedy);
+	else if (is_hidden)
+		report_problem(report, need->path, "is run by %s, which units do not see: %s; %s", found->real,
+			       need->consequence, need->remedy);
+}
+
+/* Of a link both ends have to be there. */
+static void check_update(const struct needs *needs, const struct look *look, struct report *report)
+{
+	cleanup_free char *path = first_word(needs->config->update.command);
+	cleanup_free char *steam = xconcat(needs->config->host.root, "/", "steam");
+	const char *real = real_path(needs, look, path);
+	bool is_named = path_below(path, "/usr") || path_below(path, "/bin") || path_below(path, "/sbin") || path_below(path, steam);
+
+	if (*real && (!is_named || !is_seen_by_update(needs, look, real)))
+		report_problem(report, path, "is neither in /usr nor in %s%s%s, and nothing else is seen by an update: %s; put it "
+			       "there, and set [update] command", steam,
+			       strcmp(path, real) != 0 ? ", but leads to " : "", strcmp(path, real) != 0 ? real : "", no_update);
+}
+
 static void check_places(const struct needs *needs, const struct model *model, const struct look *look,
 			 struct report *report)
 {
@@ -344,96 +415,15 @@ static void check_places(const struct needs *needs, const struct model *model, c
 		check_place(needs, look, "[host] source", config->host.source, report);
 		check_place(needs, look, "[web] venv", config->web.venv, report);
 	}
+	if (*config->update.command)
+		check_update(needs, look, report);
+	for (size_t i = 0; i < needs->count; i++)
+		check_interpreter(needs, look, i, report);
 	if (enabled_servers(model) > 0 || builds(model) > 0) {
 		check_place(needs, look, "[host] helpers", config->host.helpers, report);
 		check_helper(needs, look, "left4me-overlay", report);
 		check_helper(needs, look, "left4me-fetch-script", report);
 	}
-}
-
-/* --- the stacks of servers ------------------------------------------------------------------------------- */
-
-static const struct overlay *overlay_of(const struct model *model, const struct instance *instance, size_t layer)
-{
-	return &model->overlays[model->layers[instance->first_layer + layer].overlay];
-}
-
-static bool has_layer(const struct model *model, const struct instance *instance, const struct overlay *overlay)
-{
-	for (size_t i = 0; i < instance->layer_count; i++)
-		if (overlay_of(model, instance, i) == overlay)
-			return true;
-	return false;
-}
-
-static bool has_game(const struct model *model, const struct instance *instance, const struct look *look)
-{
-	for (size_t i = 0; i < instance->layer_count; i++)
-		if (look_find(look, FOUND_GAME, overlay_of(model, instance, i)->id_text))
-			return true;
-	return look_find(look, FOUND_GAME, INSTALLATION);
-}
-
-/* Servers that do not start for one reason: one line for all of them. */
-struct failing {
-	const char *first;
-	size_t count;
-};
-
-static void add_failing(struct failing *failing, const struct instance *instance)
-{
-	if (failing->count++ == 0)
-		failing->first = instance->name;
-}
-
-/* Owned by the caller. */
-static char *show_failing(const struct failing *failing)
-{
-	if (failing->count == 1)
-		return xasprintf("instance '%s' does not start", failing->first);
-	return xasprintf("instance '%s' and %zu more do not start", failing->first, failing->count - 1);
-}
-
-static void check_game(const struct config *config, const struct model *model, const struct look *look,
-			struct report *report)
-{
-	cleanup_free char *path = xconcat(config->host.root, "/", INSTALLATION), *who = NULL;
-	struct failing failing = { .count = 0 };
-
-	for (size_t i = 0; i < model->instance_count; i++)
-		if (is_to_start(&model->instances[i]) && !has_game(model, &model->instances[i], look))
-			add_failing(&failing, &model->instances[i]);
-	if (failing.count == 0)
-		return;
-	who = show_failing(&failing);
-	report_problem(report, path, "has no srcds_run that user %s may execute: %s; steamcmd installs the game there "
-		       "(left4me.conf(5), steamcmd)", config->host.uid, who);
-}
-
-static void check_layer(const struct config *config, const struct model *model, const struct overlay *overlay,
-			struct report *report)
-{
-	cleanup_free char *path = xasprintf("%s/overlays/%s", config->host.root, overlay->id_text), *who = NULL;
-	struct failing failing = { .count = 0 };
-
-	for (size_t i = 0; i < model->instance_count; i++)
-		if (is_to_start(&model->instances[i]) && has_layer(model, &model->instances[i], overlay))
-			add_failing(&failing, &model->instances[i]);
-	if (failing.count == 0)
-		return;
-	who = show_failing(&failing);
-	report_problem(report, path, "is missing, or no directory: %s; the application makes it, or: runuser -u %s -- mkdir %s%s%s",
-		       who, config->host.user, path, overlay->has_script ? " && systemctl start " BUILD_UNIT : "",
-		       overlay->has_script ? overlay->id_text : "");
-}
-
-static void check_stacks(const struct config *config, const struct model *model, const struct look *look,
-			struct report *report)
-{
-	check_game(config, model, look, report);
-	for (size_t i = 0; i < model->overlay_count; i++)
-		if (!model->overlays[i].refused && !look_find(look, FOUND_OVERLAY, model->overlays[i].id_text))
-			check_layer(config, model, &model->overlays[i], report);
 }
 
 /* --- all of them ----------------------------------------------------------------------------------------- */
@@ -472,6 +462,6 @@ void host_check_files(const struct config *config, const struct model *model, st
 	check_places(&needs, model, ret_look, report);
 	check_unseen(config, ret_look, enabled_servers(model) > 0 && !needs.state_is_unfit, report);
 	if (ret_look->complete && !needs.state_is_unfit)       /* what could not be seen is no proof of anything */
-		check_stacks(config, model, ret_look, report);
+		host_check_stacks(config, model, ret_look, report);
 	needs_done(&needs);
 }

@@ -12,7 +12,7 @@
 #include "platform.h"
 
 /* An answer of that many bytes names some 100 000 directories. */
-enum { ANSWER_MAX = 8 * 1024 * 1024, DEPTH_MAX = 100, COMMAND_LINE_MAX = 8192 };
+enum { ANSWER_MAX = 8 * 1024 * 1024, DEPTH_MAX = 100, COMMAND_LINE_MAX = 8192, FIRST_LINE_MAX = 255 };
 
 /* --- the child ------------------------------------------------------------------------------------------- */
 
@@ -165,7 +165,39 @@ static void read_port(pid_t pid, int answers)
 		tell(answers, FOUND_PORT, name, &(struct stat){ .st_ino = 0 }, port);
 }
 
-/* Nothing is opened, so that no FIFO and no device keeps it waiting. */
+/* What the kernel makes of a first line, in place; NULL when it is no script's. */
+static const char *interpreter_in(char *line)
+{
+	char *name = line + 2;
+
+	if (strncmp(line, "#!", 2) != 0)
+		return NULL;
+	name += strspn(name, " \t");
+	name[strcspn(name, " \t\n")] = '\0';
+	return *name && valid_text(name, strlen(name)) ? name : NULL;
+}
+
+static void look_at_interpreter(const char *path, const char *number, int answers)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	char line[FIRST_LINE_MAX + 1];
+	ssize_t length = fd < 0 ? -1 : read(fd, line, FIRST_LINE_MAX);
+	cleanup_free char *real = NULL;
+	struct stat st = { .st_mode = 0 };
+	const char *name;
+	int error = 0;
+
+	line[length > 0 ? length : 0] = '\0';
+	name = interpreter_in(line);
+	if (!name)
+		return;
+	if (stat(name, &st) < 0 || access(name, X_OK) < 0)
+		error = errno;
+	real = error == 0 ? platform_real_path(name) : NULL;
+	tell_at(answers, FOUND_INTERPRETER, number, &st, error, real && valid_text(real, strlen(real)) ? real : name);
+}
+
+/* But for a program, nothing is opened: no FIFO and no device keeps it waiting. */
 static void look_at_file(const struct look_file *file, size_t number, int answers)
 {
 	cleanup_free char *name = xasprintf("%zu", number), *real = NULL;
@@ -178,6 +210,8 @@ static void look_at_file(const struct look_file *file, size_t number, int answer
 	real = platform_real_path(file->path);
 	tell_at(answers, FOUND_FILE, name, &st, file->access != 0 && access(file->path, file->access) < 0 ? errno : 0,
 		real && valid_text(real, strlen(real)) ? real : "");
+	if (file->is_program && S_ISREG(st.st_mode))
+		look_at_interpreter(file->path, name, answers);
 }
 
 /* Whether one could be executed; of a link the rest of the stack decides. */

@@ -19,6 +19,7 @@ enum found_kind {
 	FOUND_RUNTIME_SIZE = 'R',
 	FOUND_PORT = 'p',              /* NAME is a process id; the port stands on its command line */
 	FOUND_FILE = 'f',              /* one that was asked for; NAME is its number, from 0 */
+	FOUND_INTERPRETER = 'x',       /* what the kernel runs a script of these by; NAME is the script's number */
 	FOUND_GAME = 'g',              /* NAME is the installation or an overlay that has an srcds_run */
 };
 
@@ -28,7 +29,8 @@ struct found {
 	struct stat state;             /* st_dev, st_ino, st_mode, st_uid and st_gid */
 	int64_t number;                /* bytes or port; when a directory was made, in seconds since 1970, 0 where nobody knows; of a
 					  file 0, or the errno of what was asked for */
-	char *real;                    /* of a file: where it is once all links are followed; maybe empty */
+	char *real;                    /* of a file: where it is once all links are followed; maybe empty. Of an interpreter the
+					  same, or what the script calls it */
 };
 
 struct look {
@@ -45,6 +47,7 @@ struct look_file {
 	const char *path;
 	int access;
 	bool is_no_link;               /* a link there is looked at itself */
+	bool is_program;               /* of a script its interpreter counts, too */
 };
 
 struct look_request {

@@ -408,6 +408,11 @@ void model_build(const struct config *config, const struct rows *rows, struct re
 	*ret_model = model;
 }
 
+bool instance_is_to_start(const struct instance *instance)
+{
+	return !instance->refused && instance->enabled;
+}
+
 void model_done(struct model *model)
 {
 	for (size_t i = 0; i < model->instance_total; i++)

@@ -58,4 +58,7 @@ struct model {
 void model_build(const struct config *config, const struct rows *rows, struct report *report,
 		 struct model *ret_model);
 
+/* Whether the host's boot starts it. */
+bool instance_is_to_start(const struct instance *instance);
+
 void model_done(struct model *model);

@@ -115,8 +115,8 @@ static void test_files(struct look_request request)
 	cleanup_free char *program = xasprintf("%s/installation/srcds_run", request.root);
 	cleanup_free char *link = xasprintf("%s/overlays/12", request.root);
 	const struct look_file files[] = {
-		{ "/nonexistent/x", 0, false }, { program, 0, false }, { program, X_OK, false },
-		{ link, 0, true }, { link, X_OK, false }, { "/dev/null", R_OK, false },
+		{ "/nonexistent/x", 0, false, false }, { program, 0, false, false }, { program, X_OK, false, false },
+		{ link, 0, true, false }, { link, X_OK, false, false }, { "/dev/null", R_OK, false, true },
 	};
 	static const char *const expected[] = { "2 0 ", "0 100000 =", "13 100000 =", "0 120000 /", "0 40000 /", "0 20000 =" };
 	struct look seen;
@@ -133,6 +133,25 @@ static void test_files(struct look_request request)
 					strcmp(file->real, files[i].path) == 0 ? "=" : file->real) : NULL;
 		is_str(text, expected[i], "file %zu: errno, kind, where it really is", i);
 	}
+	look_done(&seen);
+}
+
+/* What a script is run by: why not, and where it really is. */
+static void test_interpreter(struct look_request request, const char *first_line, int error, const char *expected)
+{
+	cleanup_free char *program = xasprintf("%s/installation/srcds_run", request.root), *real = NULL;
+	const struct look_file file = { program, X_OK, false, true };
+	struct look seen;
+	const struct found *interpreter;
+
+	write_file("installation/srcds_run", first_line);
+	request.files = &file;
+	request.file_count = 1;
+	look(&request, &seen);
+	interpreter = look_find(&seen, FOUND_INTERPRETER, "0");
+	real = expected && error == 0 ? realpath(expected, NULL) : NULL;
+	is_str(interpreter ? interpreter->real : NULL, real ? real : expected, "interpreter in '%.30s'", first_line);
+	is_int(interpreter ? interpreter->number : 0, error, "and its errno");
 	look_done(&seen);
 }
 
@@ -191,6 +210,15 @@ int main(void)
 	test_port(request, "+hostport", "70000", 0);
 	test_port(request, "+port", "27015", 0);
 	test_files(request);
+	test_interpreter(request, "#!/bin/sh\n", 0, "/bin/sh");
+	test_interpreter(request, "#! \t/bin/sh -e\n", 0, "/bin/sh");
+	test_interpreter(request, "#!/bin/sh", 0, "/bin/sh");
+	test_interpreter(request, "#!/nonexistent/python3\n", ENOENT, "/nonexistent/python3");
+	test_interpreter(request, "#!/dev/null\n", EACCES, "/dev/null");
+	test_interpreter(request, "\177ELF", 0, NULL);
+	test_interpreter(request, "#!/bin/s\001h\n", 0, NULL);
+	test_interpreter(request, "#!\n", 0, NULL);
+	test_interpreter(request, "", 0, NULL);
 	test_game(request);
 	test_rights(&request);
 	is_unseen(&request, NULL, 0, "everything is seen");

@@ -184,7 +184,7 @@ class Box:
 
 # What stays in force (generator/advice.c): check and the report say it, render does not.
 ADVICE = re.compile(r"(?:warning: )?generator_instances(?:, row \d+, \w+ of |: (?:created of )?)instance '|"
-                    r"\[game\] memory_high: \S+ is above|\[(?:host|web)\] \w+: \S+ lies where units have")
+                    r"warning: \[update\] web_may_start: |\[game\] memory_high: \S+ is above|\[(?:host|web)\] \w+: \S+ lies where units have")
 
 
 def without_advice(messages):

@@ -142,6 +142,22 @@ web_needs /etc/left4me/web.env "/usr/local/share/left4me/examples/web.env is one
 web_needs /etc/left4me/host.env "$tmpfiles"
 web_needs $source "put the application there, or set [host] source"
 web_needs "$STATE/.venv/bin/gunicorn" "make the virtual environment, or set [web] venv"
+web_is_run_by() { # WHY LABEL
+	mv "$STATE/.venv/bin/gunicorn" /root/kept
+	sed "1s|.*|#!$STATE/.venv/bin/python3|" /root/kept | put 755 "$STATE/.venv/bin/gunicorn"
+	check_finds "$STATE/.venv/bin/gunicorn: is run by $1: the web service does not start; make the virtual environment, or set [web] venv" "$2"
+	does_not_start left4me-web "$2: the web service does not start"
+	mv /root/kept "$STATE/.venv/bin/gunicorn"
+}
+ln -s /usr/bin/python3.9 "$STATE/.venv/bin/python3"
+web_is_run_by "$STATE/.venv/bin/python3: No such file or directory" "a Python that is gone"
+install -D /bin/sh /home/steam/python/python3
+ln -sf /home/steam/python/python3 "$STATE/.venv/bin/python3"
+web_is_run_by "/home/steam/python/python3, which units do not see" "a Python of somebody's own"
+ln -sf /bin/sh "$STATE/.venv/bin/python3"
+sed -i "1s|.*|#!$STATE/.venv/bin/python3|" "$STATE/.venv/bin/gunicorn"
+ok "one of the system runs it" systemctl restart left4me-web
+is "$(check)" "" "and check finds nothing"
 mv "$STATE/.venv/bin/flask" /root/
 check_finds "$STATE/.venv/bin/flask: No such file or directory: the workshop refresh does not start; install it there, or set [workshop] command, or refresh to nothing" \
 	"no command of the refresh"
@@ -192,6 +208,51 @@ check_finds "$helper: leads to /var/stow/left4me-overlay, which units do not see
 does_not_start "$(unit gamma)" "a helper that is a link: a server does not start"
 rm $helper
 mv /var/stow/left4me-overlay $helper
+
+ln -s /home/steam /opt/steam
+configure '[host]' 'root = /opt/steam/left4me' '[web]' 'enabled = no'
+reload
+like "$(check)" "^/opt/steam/left4me: leads to $STATE, which is hidden from units by that name: name it itself, \[host\] root = $STATE$" \
+	"a link on the way to a root, without a web service"
+does_not_start "$(unit gamma)" "a link on the way to a root: a server does not start"
+
+# --- the update of the game --------------------------------------------------------------------------------------------
+
+update_needs() { # PATH WHY LABEL
+	configure '[update]' "command = $1 x"
+	reload
+	check_finds "$1: $2" "$3"
+	does_not_start left4me-update "$3: the update does not start"
+}
+printf '#!/bin/sh\n' | put 755 $source/update
+cp -p $source/update /opt/update
+seen="is neither in /usr nor in $STATE/steam%s, and nothing else is seen by an update: no update of the game starts; put it there, and set [update] command"
+update_needs "$STATE/steam/none" "No such file or directory: no update of the game starts; [update] command names a program in /usr or in steam below [host] root" \
+	"a command that is not there"
+# shellcheck disable=SC2059 # the format is this file's own
+update_needs /opt/update "$(printf "$seen")" "a command elsewhere"
+cp -p $source/update /usr/local/sbin/
+# shellcheck disable=SC2059
+update_needs /usr/local/sbin/update "$(printf "$seen" ", but leads to /var/usrlocal/sbin/update")" "a command behind a link"
+printf '#!/bin/false\n' | put 755 "$STATE/steam/update"
+configure '[update]' "command = $STATE/steam/update"
+reload
+is "$(check)" "" "check finds nothing wrong with one in steam"
+printf '#!/opt/python3\n' | put 755 "$STATE/steam/update"
+update_needs "$STATE/steam/update" "is run by /opt/python3: No such file or directory: no update of the game starts; [update] command names a program in /usr or in steam below [host] root" \
+	"a command whose interpreter is not there"
+sql "UPDATE servers SET enabled = 0"
+as_left4me "mv steam kept"
+configure '[update]' 'command = /usr/bin/true'
+reload
+check_finds "$STATE/steam: No such file or directory: no update of the game starts (226/NAMESPACE); $tmpfiles" "no steam, and no server"
+does_not_start left4me-update "no steam: the update does not start"
+as_left4me "mv kept steam"
+ok "with all of it the update runs" systemctl start left4me-update
+is "$(check)" "" "and check finds nothing"
+sql "UPDATE servers SET enabled = name <> 'off'"
+rm /etc/left4me/left4me.conf.d/50-test.conf
+reload
 
 # --- who owns the database ---------------------------------------------------------------------------------------------
 

@@ -1,14 +1,23 @@
 #!/bin/bash
-# Scenario 1: the state directory is a link to a disk that somebody unlocks after the boot, and on it a writer's journal
-# stands in the way. Nobody reloads, and nobody looks: the host comes up by itself.
+# Scenario 1: the state directory is a link to a disk that somebody unlocks after the boot, and on it is what a crashed writer
+# left, which the web application takes its time to roll back. Nobody reloads, and nobody looks: the host comes up by itself.
 # shellcheck disable=SC2317 # functions that ok and wait_for call
 # shellcheck source=tests/system/guest.sh
 . ./guest.sh
 if [ "${1-}" = prepare ]; then
 	set -e
 	make_host
-	install -m 600 /dev/null "$DATABASE-journal"
-	echo "not ours to read" >"$DATABASE-journal"
+	# A transaction that was spilled into the database, and killed.
+	sql "PRAGMA journal_mode = DELETE" >/dev/null
+	runuser -u left4me -- python3 - "$DATABASE" <<-'END' || :
+		import os, signal, sqlite3, sys
+		writer = sqlite3.connect(sys.argv[1], isolation_level=None)
+		writer.execute("PRAGMA cache_size = 10")
+		writer.execute("BEGIN IMMEDIATE")
+		writer.execute("UPDATE servers SET port = 27777 WHERE name = 'alpha'")
+		writer.execute("INSERT INTO overlays (id, name, kind, script) VALUES (99, 'x', 'script', ?)", ("#" * 500000,))
+		os.kill(os.getpid(), signal.SIGKILL)
+	END
 	mkdir /var/disk /srv/disk
 	mv "$STATE" /var/disk/left4me
 	ln -s /srv/disk/left4me "$STATE"
@@ -42,14 +51,26 @@ is "$(property srv-disk.mount ActiveState)" inactive "no try mounts anything"
 web_gave_up() { [ "$(property left4me-web.service Result)" = exit-code ] && [ "$(property left4me-web.service ActiveState)" = failed ]; }
 ok "the web application has met its start limit" wait_for 30 web_gave_up
 
+# It holds SQLite's lock as whoever rolls back does.
+cat >roll-back.py <<'END'
+import fcntl, sys, time
+database = open(sys.argv[1], "r+b")
+fcntl.lockf(database, fcntl.LOCK_EX, 512, 0x40000000)
+print("locked", flush=True)
+time.sleep(1000)
+END
+ok "a writer's journal is there" test -s /var/disk/left4me/left4me.db-journal
+setpriv --reuid left4me --regid left4me --clear-groups python3 roll-back.py /var/disk/left4me/left4me.db >locked &
+writer=$!
+ok "which the web application begins to roll back" wait_for 10 test -s locked
 touch /run/unlocked
 systemctl reset-failed unlock.service
 systemctl start srv-disk.mount
 ok "the disk is there: another try" another_try
-is "$(property left4me-activate.service Result)/$(reload_count)" exec-condition/0 "the journal stands in the way: no reload"
-like "$(runuser -u left4me -- left4me-generator check --rows)" "its -journal file" "check --rows says so"
+is "$(property left4me-activate.service Result)/$(reload_count)" exec-condition/0 "it is not done: no reload"
+like "$(runuser -u left4me -- left4me-generator check --rows)" "locked" "check --rows says so"
 
-rm "$DATABASE-journal"
+kill "$writer"
 gone=$(uptime_ms)
 ok "then it comes up by itself" wait_for 60 is_active left4me-activate.service
 ok "with the servers" wait_for 20 is_active left4me-server@alpha
@@ -57,6 +78,7 @@ echo "# alpha ran $(($(property left4me-server@alpha ActiveEnterTimestampMonoton
 checked() { [ "$(property left4me-check.service SubState)" = dead ]; }
 ok "the check has run" wait_for 20 checked
 host_is_up "by itself"
+is "$(sed -n 's/^port=//p' /run/left4me/mounted/alpha)" 27015 "with what was committed"
 is "$(property left4me-web.service ActiveState)" active "the web application is active"
 is "$(reload_count)" 1 "one reload"
 sleep 5

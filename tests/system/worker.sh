@@ -199,6 +199,17 @@ like "$(head -n 1 /opt/as-web/build.out)" '^left4me-overlay: the build stands on
 step "reload" reload
 is "$(grep -c build-overlay@10 $RULES)" 0 "its rules are gone"
 
+# sudo that logs what it runs, as left4me(7) has it: then a follower of a log ends as ever.
+echo 'Defaults log_output, log_input' >/etc/sudoers.d/10-site
+echo 'Defaults:left4me !log_output, !log_input' >/etc/sudoers.d/50-left4me-no-log
+insert_overlay 12 'for i in 1 2 3; do echo line $i; sleep 0.2; done'
+step "reload with another overlay" reload
+step "build" build 12
+is "$(grep '^line' <<<"$OUT" | paste -sd' ')" "line 1 line 2 line 3" "sudo logs others' commands: a build shows all it says"
+is "$(find /var/log/sudo-io -type f 2>/dev/null | wc -l)" 0 "nothing of it is logged"
+ok "and no follower stays" wait_for 5 eval '! pgrep -x journalctl'
+rm /etc/sudoers.d/10-site /etc/sudoers.d/50-left4me-no-log
+
 is "$(pgrep -x journalctl | wc -l)" 0 "no journalctl is left behind"
 is "$(failed_units | grep -v '^\(build-overlay\|as-web\)@')" "" "no unit has failed but builds"
 is "$(systemctl list-units --plain --no-legend 'left4me-server@*' | grep -c .)" 0 "no server is known any more"

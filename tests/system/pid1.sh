@@ -103,6 +103,8 @@ printf '[host]\nroot = %s/net/10\ndatabase = %s\n' "$STATE" "$DATABASE" >/etc/le
 said=$(timeout -k 1 20 left4me-generator check 2>/dev/null)
 is "$?" 2 "a check of a root that does not answer ends, too"
 like "$said" "^$STATE/net/10: no answer within 2 s" "and says so"
+like "$(COLUMNS=250 timeout -k 1 20 left4me-generator status | tr -s ' \n' ' ')" " alpha running .* left behind: unknown" \
+	"status shows what runs, and what it cannot know"
 ok "nobody of root's waits there" eval '! pgrep -u root -f "left4me-generator check"'
 systemctl start --no-block left4me-check.service
 ok "left4me-check.service ends, too" wait_for 30 eval '[ "$(property left4me-check ActiveState)" = failed ]'

@@ -39,7 +39,7 @@ static int read_runs(struct question *question, struct runs *ret_runs)
 {
 	struct runs runs = { .units = UNITS_NONE };
 
-	if (units_answer(question, &runs.units) < 0)
+	if (units_answer_states(question, &runs.units) < 0)
 		return -1;
 	runs.ports = xcalloc(runs.units.count + 1, sizeof(*runs.ports));
 	for (size_t i = 0; i < runs.units.count; i++)

@@ -178,7 +178,7 @@ void host_ask(const struct config *config, struct host_questions *ret_questions)
 
 	*ret_questions = HOST_QUESTIONS_NONE;
 	sockets_read(config->port_first, config->port_last, &ret_questions->sockets);
-	units_ask_for(&ret_questions->units);
+	units_ask_for_states(&ret_questions->units);
 	manager_ask_show("Version,Features", (const char *const[]){ NULL }, &ret_questions->manager);
 	manager_ask_show("DropInPaths," EXPECTED_PROPERTIES, units, &ret_questions->loaded);
 	manager_ask((const char *const[]){ systemd_program, "--dump-configuration-items", NULL }, &ret_questions->settings);

@@ -1,5 +1,10 @@
 #include "units.h"
 
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
 #include "name.h"
 
 #define PROPERTIES "Id,ActiveState,SubState,Result,NRestarts,MainPID,MemoryCurrent,ExecMainCode,ExecMainStatus," \
@@ -49,7 +54,7 @@ static int64_t since(const struct shown *shown, size_t at, bool has_run)
 	return has_run ? number_of(shown, at, "StateChangeTimestampMonotonic", 0) : 0;
 }
 
-static void add_unit(const struct shown *shown, size_t at, struct units *units)
+static struct unit unit_of(const struct shown *shown, size_t at)
 {
 	const char *id = value_of(shown, at, "Id");
 	enum unit_kind kind = UNIT_OF_HOST;
@@ -58,8 +63,7 @@ static void add_unit(const struct shown *shown, size_t at, struct units *units)
 	int64_t started = number_of(shown, at, "ExecMainStartTimestampMonotonic", 0);
 	int64_t ended = number_of(shown, at, "ExecMainExitTimestampMonotonic", 0);
 
-	units->units = grow_array(units->units, units->count, sizeof(*units->units));
-	units->units[units->count++] = (struct unit){
+	return (struct unit){
 		.name = name ? name : xstrdup(id), .kind = kind,
 		.state = state_of(value_of(shown, at, "ActiveState"), value_of(shown, at, "SubState")),
 		.has_run = has_run,
@@ -72,6 +76,18 @@ static void add_unit(const struct shown *shown, size_t at, struct units *units)
 		.end_status = number_of(shown, at, "ExecMainStatus", 0),
 		.end_after = ended > started ? ended - started : 0,
 	};
+}
+
+static void unit_done(struct unit *unit)
+{
+	free(unit->name);
+	free(unit->result);
+}
+
+static void add_unit(struct units *units, struct unit unit)
+{
+	units->units = grow_array(units->units, units->count, sizeof(*units->units));
+	units->units[units->count++] = unit;
 }
 
 /* --- all of them ----------------------------------------------------------------------------------------- */
@@ -103,7 +119,7 @@ int units_answer(struct question *question, struct units *ret_units)
 		return -1;
 	*ret_units = UNITS_NONE;
 	for (size_t i = 0; i < shown.count; i++)
-		add_unit(&shown, i, ret_units);
+		add_unit(ret_units, unit_of(&shown, i));
 	sort_array(ret_units->units, ret_units->count, sizeof(*ret_units->units), compare_units);
 	return 0;
 }
@@ -115,6 +131,83 @@ int units_ask(struct units *ret_units)
 	units_ask_for(&question);
 	return units_answer(&question, ret_units);
 }
+
+/* --- servers alone, and little of them -------------------------------------------------------------------- */
+
+void units_ask_for_states(struct question *ret_question)
+{
+	static const char *const command[] = {
+		"/usr/bin/systemctl", "list-units", "--all", "--full", "--plain", "--no-legend", "--", SERVER_UNIT "*.service", NULL,
+	};
+
+	manager_ask(command, ret_question);
+}
+
+/* "UNIT LOAD ACTIVE SUB DESCRIPTION" */
+static void add_listed(const char *line, struct units *units)
+{
+	char id[256], active[32], sub[32];
+	enum unit_kind kind = UNIT_OF_HOST;
+	char *name = sscanf(line, "%255s %*s %31s %31s", id, active, sub) == 3 ? unit_instance(id, &kind) : NULL;
+
+	if (name)
+		add_unit(units, (struct unit){ .name = name, .kind = kind, .state = state_of(active, sub), .result = xstrdup("") });
+}
+
+/* Whether it has failed, or was started not long ago, as one that crashes again and again always was. */
+static bool may_have_crashed(const struct unit *unit)
+{
+	cleanup_free char *link = xasprintf("/run/systemd/units/invocation:" SERVER_UNIT "%s.service", unit->name);
+	struct stat st;
+
+	if (unit->state != UNIT_RUNNING)
+		return unit->state != UNIT_STOPPED;
+	return lstat(link, &st) < 0 || time(NULL) - st.st_mtim.tv_sec < CRASHES_SECONDS;
+}
+
+/* All that is known of these. One that is gone by now stays as it was listed. */
+static int look_closer(struct units *units)
+{
+	cleanup_free const char **names = xcalloc(units->count + 1, sizeof(*names));
+	cleanup(shown_done) struct shown shown = SHOWN_EMPTY;
+	size_t count = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < units->count; i++)
+		if (may_have_crashed(&units->units[i]))
+			names[count++] = xasprintf(SERVER_UNIT "%s.service", units->units[i].name);
+	if (count > 0)
+		r = manager_show(PROPERTIES, names, &shown);
+	for (size_t i = 0; i < shown.count; i++) {
+		struct unit unit = unit_of(&shown, i);
+		struct unit *listed = (struct unit *) units_find(units, unit.kind, unit.name);
+
+		unit_done(listed ? listed : &unit);
+		if (listed)
+			*listed = unit;
+	}
+	for (size_t i = 0; i < count; i++)
+		free((char *) names[i]);
+	return r;
+}
+
+int units_answer_states(struct question *question, struct units *ret_units)
+{
+	cleanup_text struct text out = TEXT_EMPTY;
+	cleanup_free char *lines = NULL;
+	char *rest = NULL;
+
+	if (manager_answer(question, &out) != 0)
+		return -1;
+	*ret_units = UNITS_NONE;
+	lines = text_take(&out);
+	for (char *line = strtok_r(lines, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+		add_listed(line, ret_units);
+	sort_array(ret_units->units, ret_units->count, sizeof(*ret_units->units), compare_units);
+	return look_closer(ret_units);
+}
+
+/* --- what is asked of the answer -------------------------------------------------------------------------- */
 
 const struct unit *units_find(const struct units *units, enum unit_kind kind, const char *name)
 {
@@ -141,10 +234,8 @@ bool unit_crashes(const struct unit *unit, int64_t now)
 
 void units_done(struct units *units)
 {
-	for (size_t i = 0; i < units->count; i++) {
-		free(units->units[i].name);
-		free(units->units[i].result);
-	}
+	for (size_t i = 0; i < units->count; i++)
+		unit_done(&units->units[i]);
 	free(units->units);
 	*units = UNITS_NONE;
 }

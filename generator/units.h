@@ -48,6 +48,13 @@ int units_ask(struct units *ret_units);
 void units_ask_for(struct question *ret_question);
 int units_answer(struct question *question, struct units *ret_units);
 
+/*
+ * The same of servers alone, where states are enough: systemd takes a millisecond and more for all that it knows of a unit, and
+ * next to nothing for a list of states. The rest is asked of those alone that may have crashed, and 0 or empty of others.
+ */
+void units_ask_for_states(struct question *ret_question);
+int units_answer_states(struct question *question, struct units *ret_units);
+
 /* The one of that kind and name, or NULL. */
 const struct unit *units_find(const struct units *units, enum unit_kind kind, const char *name);
 

@@ -48,6 +48,15 @@ ok "the boot finishes" booted
 host_is_up boot
 check_is_clean boot
 
+# --- what a check costs PID 1 -------------------------------------------------------------------------------------------
+
+# A millisecond or more for all that it knows of a unit: the check asks for that of servers that were started not long ago.
+asked() { strace -f -qq -s 9999 -e trace=sendmsg,sendto,writev left4me-generator check 2>&1 >/dev/null | grep -o GetAll | wc -l; }
+young=$(asked)
+touch -h -d '11 minutes ago' /run/systemd/units/invocation:left4me-server@{alpha,beta,gamma}.service
+is "$(asked)" $((young - 3)) "of three servers that have run for long nothing but their states is asked"
+touch -h -d 'now' /run/systemd/units/invocation:left4me-server@{alpha,beta,gamma}.service
+
 # --- drop-ins ----------------------------------------------------------------------------------------------------------
 
 drop_in left4me-server@.service.d 50-all.conf 'Environment=FROM_ALL=1' 'TasksMax=100' 'Nice=3'

@@ -232,7 +232,9 @@ static bool is_unfit(const struct needs *needs, const struct need *need, const s
 	else if (is_state(need) && st->st_uid != strtoul(uid, NULL, 10)) {
 		reason = xasprintf("is owned by uid %u, not by %s ([host] uid)", (unsigned) st->st_uid, uid);
 		remedy = xasprintf("chown %s:%s %s", needs->config->host.user, needs->config->host.group, need->path);
-	} else if (found->number != 0 && needs->as_user)
+	} else if (found->number != 0 && needs->as_user && S_ISREG(st->st_mode) && (st->st_mode & 0111) == 0111)
+		reason = xstrdup("lies on a file system that is mounted noexec");
+	else if (found->number != 0 && needs->as_user)
 		reason = xasprintf("user %s may not %s it", uid, directory ? "enter" : "execute");
 	else
 		return false;

@@ -214,6 +214,14 @@ static void look_at_file(const struct look_file *file, size_t number, int answer
 		look_at_interpreter(file->path, name, answers);
 }
 
+/* By its mode, not by access(2): that a layer is mounted noexec does not count in the overlay above it. */
+static bool is_executable(const struct stat *st)
+{
+	mode_t bit = st->st_uid == geteuid() ? S_IXUSR : st->st_gid == getegid() ? S_IXGRP : S_IXOTH;
+
+	return S_ISREG(st->st_mode) && (st->st_mode & bit);
+}
+
 /* Whether one could be executed; of a link the rest of the stack decides. */
 static bool tell_game(int parent, const char *directory, const char *name, int answers)
 {
@@ -221,7 +229,7 @@ static bool tell_game(int parent, const char *directory, const char *name, int a
 	struct stat st;
 
 	if (fstatat(parent, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    !(S_ISLNK(st.st_mode) || (S_ISREG(st.st_mode) && faccessat(parent, path, X_OK, 0) == 0)))
+	    !(S_ISLNK(st.st_mode) || is_executable(&st)))
 		return false;
 	tell(answers, FOUND_GAME, name, &st, 0);
 	return true;

@@ -77,6 +77,14 @@ like "$(check)" "^$STATE/installation: has no srcds_run .*: instance 'beta' and 
 rm "$STATE/overlays/1/srcds_run"
 mv /root/srcds_run "$STATE/installation/"
 
+mount --bind "$STATE/installation" "$STATE/installation"
+mount -o remount,bind,noexec "$STATE/installation"
+is "$(check)" "" "an installation that is mounted noexec is in order"
+systemctl restart "$(unit gamma)"
+ok "since the overlay above it is not" wait_for 10 is_ready gamma
+systemctl stop "$(unit gamma)"
+umount "$STATE/installation"
+
 for directory in overlays installation workshop_cache .steam steam; do
 	mv "$STATE/$directory" /root/kept
 	check_finds "$STATE/$directory: No such file or directory: no server starts (226/NAMESPACE); $tmpfiles" "no $directory"
@@ -129,6 +137,17 @@ check_finds "$helper: user 980 may not execute it: no server and no build starts
 	"a helper of root's alone"
 does_not_start "$(unit gamma)" "a helper of root's alone: a server does not start"
 chmod 755 $helper
+install -d /var/noexec
+mount -t tmpfs -o noexec,mode=755 none /var/noexec
+cp -r /usr/local/libexec/left4me/. /var/noexec/
+printf '[host]\nhelpers = /var/noexec\n' >/etc/left4me/left4me.conf.d/50-test.conf
+reload
+like "$(check)" "^/var/noexec/left4me-overlay: lies on a file system that is mounted noexec: no server and no build starts; \[host\] helpers names" \
+	"helpers that cannot be executed"
+does_not_start "$(unit gamma)" "helpers that cannot be executed: a server does not start"
+rm /etc/left4me/left4me.conf.d/50-test.conf
+reload
+umount /var/noexec
 
 # --- web ---------------------------------------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ enum need_kind {
 	NEED_SCRIPT,                   /* or a program */
 	NEED_DATABASE,                 /* or what lies beside it: may be missing */
 	NEED_PLACE,                    /* where it really is counts, and nothing else */
+	NEED_MASK,                     /* the same of what a server's unit makes anew */
 };
 
 struct need {
@@ -149,6 +150,8 @@ static void needs_list(const struct model *model, struct needs *needs)
 	cleanup_free char *command = first_word(config->workshop.command);
 
 	need(needs, NEED_ROOT, xstrdup(config->host.root), NULL, NULL);
+	if (servers && path_mask(config->host.root))
+		need(needs, NEED_MASK, xstrdup(path_mask(config->host.root)), NULL, NULL);
 	need_database(needs);
 	if (servers || scripts || update) {
 		need(needs, NEED_PLACE, xstrdup(config->host.helpers), NULL, NULL);
@@ -296,7 +299,7 @@ static void judge(struct needs *needs, const struct need *need, const struct fou
 		judge_root(needs, need, found, report);
 	else if (need->kind == NEED_DATABASE)
 		judge_database(needs, need, found, report);
-	else if (need->kind != NEED_PLACE)
+	else if (need->kind != NEED_PLACE && need->kind != NEED_MASK)
 		judge_need(needs, need, found, report);
 }
 
@@ -402,6 +405,17 @@ static void check_update(const struct needs *needs, const struct look *look, str
 			       strcmp(path, real) != 0 ? ", but leads to " : "", strcmp(path, real) != 0 ? real : "", no_update);
 }
 
+/*
+ * A server sees only what is bound, by its name, below directories that the unit makes anew. So a link in these does not matter,
+ * and one in their place does.
+ */
+static bool is_masked(const struct needs *needs, const struct look *look)
+{
+	const char *mask = path_mask(needs->config->host.root);
+
+	return mask && strcmp(real_path(needs, look, mask), mask) == 0;
+}
+
 static void check_places(const struct needs *needs, const struct model *model, const struct look *look,
 			 struct report *report)
 {
@@ -409,8 +423,7 @@ static void check_places(const struct needs *needs, const struct model *model, c
 	bool web = config->web_enabled || *config->workshop.refresh;
 	cleanup_free char *database = directory_of(config->host.database);
 
-	/* A server sees only what is bound, below directories that the unit makes anew. */
-	if (web || (enabled_servers(model) > 0 && !path_below(config->host.root, "/var")))
+	if (web || (enabled_servers(model) > 0 && !is_masked(needs, look)))
 		check_place(needs, look, "[host] root", config->host.root, report);
 	if (web) {
 		check_place(needs, look, "the directory of [host] database", database, report);

@@ -173,6 +173,16 @@ bool path_in_homes(const char *path)
 	return is_below_any(path, homes, ELEMENTS(homes));
 }
 
+const char *path_mask(const char *path)
+{
+	static const char *const masks[] = { "/etc", "/home", "/media", "/mnt", "/opt", "/root", "/run", "/srv", "/var" };
+
+	for (size_t i = 0; i < ELEMENTS(masks); i++)
+		if (path_below(path, masks[i]))
+			return masks[i];
+	return NULL;
+}
+
 bool path_is_private(const char *path)
 {
 	static const char *const private[] = { "/tmp", "/var/tmp", "/dev", "/proc", "/sys" };

@@ -52,6 +52,9 @@ bool valid_path(const char *path);
 /* Whether ProtectHome= hides the path. A directory of these itself does not count: to show it would show them all. */
 bool path_in_homes(const char *path);
 
+/* Of the directories that a server's unit makes anew (server-hardening.conf) the one that the path is below, or NULL. */
+const char *path_mask(const char *path);
+
 /* Whether units have a directory of their own there, or none. */
 bool path_is_private(const char *path);
 

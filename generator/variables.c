@@ -14,17 +14,9 @@ void variable_set(struct variables *variables, unsigned number, const char *text
 /* What the templates' own masks do not cover: a root or database in an unusual place. */
 static void set_masks(struct variables *variables, const struct config *config)
 {
-	static const char *const masked[] = {
-		"/etc", "/home", "/media", "/mnt", "/opt", "/root", "/run", "/srv", "/var",
-	};
-	bool root_is_masked = false;
-	bool database_is_masked = path_below(config->host.database, config->host.root);
+	bool database_is_masked = path_below(config->host.database, config->host.root) || path_mask(config->host.database);
 
-	for (size_t i = 0; i < ELEMENTS(masked); i++) {
-		root_is_masked |= path_below(config->host.root, masked[i]) != NULL;
-		database_is_masked |= path_below(config->host.database, masked[i]) != NULL;
-	}
-	variable_set(variables, VAR_ROOT_TO_MASK, root_is_masked ? NULL : config->host.root);
+	variable_set(variables, VAR_ROOT_TO_MASK, path_mask(config->host.root) ? NULL : config->host.root);
 	variable_set(variables, VAR_DATABASE_TO_MASK, database_is_masked ? NULL : config->host.database);
 }
 

@@ -231,9 +231,18 @@ mv /var/stow/left4me-overlay $helper
 ln -s /home/steam /opt/steam
 configure '[host]' 'root = /opt/steam/left4me' '[web]' 'enabled = no'
 reload
-like "$(check)" "^/opt/steam/left4me: leads to $STATE, which is hidden from units by that name: name it itself, \[host\] root = $STATE$" \
-	"a link on the way to a root, without a web service"
-does_not_start "$(unit gamma)" "a link on the way to a root: a server does not start"
+is "$(check)" "" "a link on the way to a root does not matter where nobody but servers goes it"
+systemctl restart "$(unit gamma)"
+ok "as they start" wait_for 10 is_ready gamma
+rmdir /srv
+ln -s /home/steam /srv
+configure '[host]' 'root = /srv/left4me' '[web]' 'enabled = no'
+reload
+like "$(check)" "^/srv/left4me: leads to $STATE, which is hidden from units by that name: name it itself, \[host\] root = $STATE$" \
+	"a link in place of a directory that units make anew does"
+does_not_start "$(unit gamma)" "a link in place of a directory that units make anew: a server does not start"
+rm /srv
+mkdir /srv
 
 # --- the update of the game --------------------------------------------------------------------------------------------
 

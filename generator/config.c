@@ -94,12 +94,13 @@ static bool starts_with(const char *text, const char *start)
  */
 static const char *split_database_url(const char *url, char **ret_path)
 {
-	const char *slashes = strstr(url, "://"), *path = slashes ? slashes + strlen("://") : "";
+	const char *slashes = strstr(url, "://"), *path = slashes ? slashes + strlen("://") : url;
 
 	if (starts_with(url, "sqlite+pysqlcipher:"))
 		return "names an encrypted database, which cannot be read";
 	if (!starts_with(url, "sqlite:///") && !starts_with(url, "sqlite+pysqlite:///") && !starts_with(url, "sqlite+aiosqlite:///"))
-		return starts_with(url, "sqlite") && !*path ? "names a database in memory: it must be a file, sqlite:////absolute/path" :
+		return starts_with(url, "sqlite") && slashes && !*path ?
+			"names a database in memory: it must be a file, sqlite:////absolute/path" :
 			"is not of the form sqlite:////absolute/path";
 	path++;
 	if (strstr(path, "uri=") || starts_with(path, "file:"))
@@ -141,25 +142,6 @@ static void set_env_port(struct loader *loader, const char *key, const char *val
 	loader->env_ports_place = xstrdup(where);
 }
 
-/*
- * systemd, which gives the same file to the web application, takes "export NAME" and a byte order mark for parts of a name that
- * is none, and passes over the line: the two must not come apart.
- */
-static const char *without_prefix(const char *key, const char **ret_prefix)
-{
-	*ret_prefix = NULL;
-	if (starts_with(key, "\xef\xbb\xbf")) {
-		key += 3;
-		*ret_prefix = "a byte order mark";
-	}
-	if (starts_with(key, "export") && strchr(" \t", key[6])) {
-		key += 6;
-		key += strspn(key, " \t");
-		*ret_prefix = "'export'";
-	}
-	return key;
-}
-
 static void set_root(struct loader *loader, const char *key, const char *value, const char *where)
 {
 	if (value_is(TYPE_PATH, value))
@@ -186,27 +168,54 @@ static void warn_of_row(struct loader *loader, const char *key, const char *valu
 		       "remove it", key);
 }
 
-static void set_from_env(void *userdata, const char *written, const char *value, const char *where)
-{
-	static const struct {
-		const char *name;
-		void (*set)(struct loader *loader, const char *key, const char *value, const char *where);
-	} variables[] = {
-		{ "LEFT4ME_ROOT", set_root }, { "DATABASE_URL", set_database_url },
-		{ "LEFT4ME_PORT_RANGE_START", set_port_first }, { "LEFT4ME_PORT_RANGE_END", set_port_last },
-		{ "L4D2_PORT", warn_of_row }, { "L4D2_ARGS", warn_of_row }, { "L4D2_LAYERS", warn_of_row },
-	};
-	struct loader *loader = userdata;
-	const char *prefix, *key = without_prefix(written, &prefix);
+static const struct variable {
+	const char *name;
+	void (*set)(struct loader *loader, const char *key, const char *value, const char *where);
+} variables[] = {
+	{ "LEFT4ME_ROOT", set_root }, { "DATABASE_URL", set_database_url },
+	{ "LEFT4ME_PORT_RANGE_START", set_port_first }, { "LEFT4ME_PORT_RANGE_END", set_port_last },
+	{ "L4D2_PORT", warn_of_row }, { "L4D2_ARGS", warn_of_row }, { "L4D2_LAYERS", warn_of_row },
+};
 
-	for (size_t i = 0; i < ELEMENTS(variables); i++) {
-		if (strcmp(key, variables[i].name) != 0)
-			continue;
+/* What stands before the name: NULL if nothing, or if it is another name. */
+static const char *prefix_of(const char *key, const char *name)
+{
+	size_t length = strlen(key), rest = strlen(name);
+
+	if (length <= rest || strcmp(key + length - rest, name) != 0)
+		return NULL;
+	if (starts_with(key, "\xef\xbb\xbf"))
+		return "a byte order mark";
+	if (starts_with(key, "export") && strchr(" \t", key[6]))
+		return "'export'";
+	return strchr(" \t", key[length - rest - 1]) ? "what stands" : NULL;
+}
+
+/* Whether the line begins with the name and goes on with something else than an equals sign. */
+static bool lacks_equals(const char *key, const char *value, const char *name)
+{
+	return !value && starts_with(key, name) && (!key[strlen(name)] || strchr(" \t:", key[strlen(name)]));
+}
+
+/*
+ * systemd, which gives the same file to the web application, takes "export NAME" and a byte order mark for parts of a name that
+ * is none, and passes over the line: the two must not come apart.
+ */
+static void set_from_env(void *userdata, const char *key, const char *value, const char *where)
+{
+	struct loader *loader = userdata;
+
+	for (const struct variable *variable = variables; variable < variables + ELEMENTS(variables); variable++) {
+		const char *prefix = prefix_of(key, variable->name);
+
 		if (prefix)
-			report_problem(loader->report, where, "%s before %s makes systemd pass over the line, for the services, too; "
-				       "remove it", prefix, key);
-		else
-			variables[i].set(loader, key, value, where);
+			report_problem(loader->report, where, "%s before %s makes systemd pass over the line, for the services, "
+				       "too; remove it", prefix, variable->name);
+		else if (lacks_equals(key, value, variable->name))
+			report_problem(loader->report, where, "%s lacks its '=': systemd passes over the line, for the services, "
+				       "too", variable->name);
+		else if (value && strcmp(key, variable->name) == 0)
+			variable->set(loader, key, value, where);
 	}
 }
 

@@ -28,17 +28,22 @@ static void skip_line(struct env_text *text)
 	(void) take(text);
 }
 
-/* The name before the '='; NULL where the line, which is passed over then, has none. Owned by the caller. */
-static char *take_key(struct env_text *text)
+/*
+ * The name before the '=', or all of a line that has none, which is passed over; NULL for a comment or an empty line. Owned by
+ * the caller.
+ */
+static char *take_key(struct env_text *text, bool *ret_is_assigned)
 {
 	size_t length = strcspn(text->next, "=\n");
 	const char *key = text->next;
 
-	if (strchr("#;", *key) || key[length] != '=') {
+	*ret_is_assigned = !strchr("#;", *key) && key[length] == '=';
+	if (*ret_is_assigned)
+		text->next += length + 1;
+	else
 		skip_line(text);
+	if (strchr("#;\n", *key))
 		return NULL;
-	}
-	text->next += length + 1;
 	while (length > 0 && strchr(BLANKS, key[length - 1]))
 		length--;
 	return xasprintf("%.*s", (int) length, key);
@@ -105,13 +110,14 @@ void env_file_parse(const char *text, const char *label,
 	while (*rest.next) {
 		cleanup_free char *where = NULL, *key = NULL;
 		cleanup(config_file_freep) char *value = NULL;
+		bool is_assigned;
 
 		rest.next += strspn(rest.next, BLANKS);
 		where = xasprintf("%s:%u", label, rest.line);
-		key = take_key(&rest);
-		if (!key)
-			continue;
-		value = take_value(&rest, end);
-		set(userdata, key, value, where);
+		key = take_key(&rest, &is_assigned);
+		if (is_assigned)
+			value = take_value(&rest, end);
+		if (key)
+			set(userdata, key, value, where);
 	}
 }

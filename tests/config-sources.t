@@ -114,6 +114,11 @@ for name, files, where in [
     ("DATABASE_URL with options", {"web.env": "DATABASE_URL='sqlite:////srv/db/x.db?timeout=30&check_same_thread=false'\n"}, "/srv/db/x.db"),
     ("DATABASE_URL with both", {"web.env": "DATABASE_URL=sqlite+pysqlite:////srv/db/x.db?timeout=30\r\n"}, "/srv/db/x.db"),
     ("DATABASE_URL with blanks around it", {"web.env": "  DATABASE_URL = sqlite:////srv/db/x.db \n"}, "/srv/db/x.db"),
+    ("DATABASE_URL over two lines", {"web.env": "DATABASE_URL=sqlite:\\\n////srv/db/x.db\n"}, "/srv/db/x.db"),
+    ("DATABASE_URL with options behind quotes", {"web.env": "DATABASE_URL='sqlite:////srv/db/x.db'?timeout=30\n"}, "/srv/db/x.db"),
+    ("DATABASE_URL twice", {"web.env": "DATABASE_URL=sqlite:////x/y.db\nDATABASE_URL=sqlite:////srv/db/x.db\n"}, "/srv/db/x.db"),
+    ("what looks like DATABASE_URL in another's value", {"web.env": "DATABASE_URL=sqlite:////srv/db/x.db\nA='1\nDATABASE_URL=sqlite:////x'\n"
+                                                                    "B=1\\\nDATABASE_URL=sqlite:////x\n"}, "/srv/db/x.db"),
     ("LEFT4ME_ROOT moves the database", {"host.env": "LEFT4ME_ROOT=/srv/l4d2\n"}, "/srv/l4d2/left4me.db"),
     ("root moves the database", {"left4me.conf": "[host]\nroot = /srv/l4d2\n"}, "/srv/l4d2/left4me.db"),
     ("root stands above LEFT4ME_ROOT", {"host.env": "LEFT4ME_ROOT=/x\n", "left4me.conf": "[host]\nroot = /srv/l4d2\n"}, "/srv/l4d2/left4me.db"),
@@ -146,7 +151,7 @@ for key, bad_values in [
 for url, words in [
     ("sqlite:///left4me.db", "relative path"), ("sqlite://", "in memory"), ("sqlite:///:memory:", "in memory"), ("sqlite:///?timeout=5", "in memory"),
     ("sqlite:///file:/srv/x.db?uri=true", "URI"), ("sqlite+pysqlcipher://:hunter2@//srv/x.db", "encrypted"),
-    ("sqlite:////srv/a b.db", "the path of DATABASE_URL is not an absolute"), ("mysql://h/d", "not of the form"),
+    ("sqlite:/srv/x.db", "not of the form"), ("sqlite:////srv/a b.db", "the path of DATABASE_URL is not an absolute"), ("mysql://h/d", "not of the form"),
 ]:
     fresh()
     box.config("DATABASE_URL=%s\n" % url, "web.env")
@@ -156,11 +161,12 @@ for url, words in [
 for name, line in [
     ("export", "export DATABASE_URL=sqlite:////srv/db/x.db\n"), ("a byte order mark", "\ufeffDATABASE_URL=sqlite:////srv/db/x.db\n"),
     ("both", "\ufeffexport  DATABASE_URL=sqlite:////srv/db/x.db\n"), ("export of the root", "export LEFT4ME_ROOT=/srv\n"),
-    ("export of a port", "export\tLEFT4ME_PORT_RANGE_END=27100\n"),
+    ("export of a port", "export\tLEFT4ME_PORT_RANGE_END=27100\n"), ("set", "set DATABASE_URL=sqlite:////srv/db/x.db\n"),
+    ("a colon", "DATABASE_URL: sqlite:////srv/db/x.db\n"), ("a blank", "DATABASE_URL sqlite:////srv/db/x.db\n"), ("the name alone", "DATABASE_URL"),
 ]:
     fresh()
     box.config(line, "host.env")
-    tap.none(error_problems(["/etc/left4me/host.env:1: .*(export|byte order mark).*systemd"]), "refused: " + name)
+    tap.none(error_problems(["/etc/left4me/host.env:1: .*(export|byte order mark|what stands|lacks its '=').*systemd"]), "refused: " + name)
 
 for name, text in [
     ("other variables", "X=1\nSTEAM_WEB_API_KEY=%n $HOME\n"), ("no variable at all", ""), ("only a comment", "# x"),

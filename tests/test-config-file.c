@@ -144,7 +144,7 @@ static void note(void *userdata, const char *section, const char *key, const cha
 
 static void note_env(void *userdata, const char *key, const char *value, const char *where)
 {
-	text_printf(userdata, "%s %s=<%s>\n", where, key, value);
+	text_printf(userdata, value ? "%s %s=<%s>\n" : "%s %s\n", where, key, value);
 }
 
 static void is_ini(const char *text, const char *keys, const char *report_text, const char *name)
@@ -239,7 +239,7 @@ static void test_env(void)
 		{ "nothing", "", "" },
 		{ "a variable", "A=1\n", "F:1 A=<1>\n" },
 		{ "no newline at the end", "A=1\nB=2", "F:1 A=<1>\nF:2 B=<2>\n" },
-		{ "blank lines, comments, others", "\n# A=1\n ; A=1\nfoo\n  A = 1  \n", "F:5 A=<1>\n" },
+		{ "blank lines, comments, others", "\n# A=1\n ; A=1\nfoo\n  A = 1  \n", "F:4 foo\nF:5 A=<1>\n" },
 		{ "quotes", "A=\"1 2\"\nB='3'\nC=\"\"\nF=\"it's\"\n", "F:1 A=<1 2>\nF:2 B=<3>\nF:3 C=<>\nF:4 F=<it's>\n" },
 		{ "parts", "A=\"1\" '2'  3 ' \nB='1'\"2\"\n", "F:1 A=<123 '>\nF:2 B=<12>\n" },
 		{ "a value over lines", "A=\"1\nB=2\n\"\nC='\nD=1'\nE=1\n", "F:1 A=<1\nB=2\n>\nF:4 C=<\nD=1>\nF:6 E=<1>\n" },

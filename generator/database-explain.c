@@ -56,6 +56,11 @@ char *database_explain(sqlite3 *db, const char *view)
 		return xasprintf("view %s: %s in SQLite %s: it is the application's own or a later version's, and the view must do "
 				 "without it", view, message, sqlite3_libversion());
 	if (strncmp(message, "no such module", 14) == 0)
-		return xasprintf("view %s: %s: of virtual tables a view may use json_each alone", view, message);
+		return xasprintf("view %s: %s: of virtual tables a view may use JSON's alone", view, message);
+	if (strncmp(message, "unsafe use of ", 14) == 0)
+		return xasprintf("view %s: %s, which SQLite %s takes for unsafe in a view: the view must do without it", view,
+				 message + 14, sqlite3_libversion());
+	if (strncmp(message, "Expression tree is too large", 28) == 0)
+		return xasprintf("view %s: %s; left4me-views(5) has the limits", view, message);
 	return xasprintf("view %s: %s", view, message);
 }

@@ -18,16 +18,20 @@ static struct row_check check_row(const struct rows *rows, enum view view, size_
 static void check_port(struct row_check *row, const struct config *config, unsigned *ret_port)
 {
 	const struct value *value = &row->values[INSTANCE_PORT];
-	cleanup_free char *expected = NULL;
 	int64_t port;
 
-	if (value->type == VALUE_INTEGER && parse_decimal(value->text, config->port_first, config->port_last, &port)) {
+	if (value->type != VALUE_INTEGER)
+		check_refuse_type(row, INSTANCE_PORT, "an integer");
+	else if (parse_decimal(value->text, config->port_first, config->port_last, &port))
 		*ret_port = (unsigned) port;
-		return;
-	}
-	expected = value->type == VALUE_TEXT ? xstrdup("an integer")
-					     : xasprintf("in %u-%u ([game] ports)", config->port_first, config->port_last);
-	check_refuse_number(row, INSTANCE_PORT, expected);
+	else
+		check_refuse(row, INSTANCE_PORT, "%s is not in %u-%u ([game] ports)", value->text, config->port_first,
+			     config->port_last);
+}
+
+static bool is_text(const struct value *value)
+{
+	return value->type == VALUE_TEXT || value->type == VALUE_TOO_LONG;
 }
 
 static bool is_text_without_nul(const struct value *value)
@@ -52,8 +56,13 @@ static void add_instance(struct model *model, const struct config *config, struc
 	struct instance instance = { .row = row->number };
 	int64_t enabled;
 
+	if (!is_text(name)) {
+		check_refuse_type(row, INSTANCE_NAME, "a text");
+		return;
+	}
 	if (!is_text_without_nul(name) || !valid_name(name->text)) {
 		cleanup_free char *shown = check_show(row, INSTANCE_NAME);
+
 		check_refuse(row, INSTANCE_NAME, "%s is not of the form [a-z0-9][a-z0-9_-]{0,63}", shown);
 		return;
 	}
@@ -291,9 +300,13 @@ static struct instance *layer_instance(struct model *model, struct row_check *ro
 
 	if (instance)
 		return instance;
+	model->refused++;      /* a row of nobody */
+	if (!is_text(name)) {
+		check_refuse_type(row, LAYER_INSTANCE, "a text");
+		return NULL;
+	}
 	shown = check_show(row, LAYER_INSTANCE);
 	check_refuse(row, LAYER_INSTANCE, "%s is not in %s", shown, views[VIEW_INSTANCES].name);
-	model->refused++;      /* a row of nobody */
 	return NULL;
 }
 

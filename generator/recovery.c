@@ -276,10 +276,14 @@ static int x_delete(sqlite3_vfs *vfs, const char *name, int sync)
 	return SQLITE_OK;
 }
 
-/* A journal may name a super-journal; without that file its transaction is committed, and nothing is rolled back. */
+/*
+ * A journal may name a super-journal; without that file, or with an empty one, its transaction is committed, and nothing is
+ * rolled back.
+ */
 static int x_access(sqlite3_vfs *vfs, const char *name, int flags, int *ret_result)
 {
 	const struct recovery *recovery = vfs->pAppData;
+	struct stat st;
 
 	(void) flags;
 	if (strcmp(name, JOURNAL_NAME) == 0)
@@ -287,7 +291,7 @@ static int x_access(sqlite3_vfs *vfs, const char *name, int flags, int *ret_resu
 	else if (strcmp(name, LOG_NAME) == 0)
 		*ret_result = recovery->files.log >= 0;
 	else
-		*ret_result = access(name, F_OK) == 0;
+		*ret_result = stat(name, &st) == 0 && (!S_ISREG(st.st_mode) || st.st_size > 0);
 	return SQLITE_OK;
 }
 

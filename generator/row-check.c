@@ -1,5 +1,6 @@
 #include "row-check.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "escape.h"
@@ -50,14 +51,27 @@ char *check_show(const struct row_check *row, unsigned column)
 	}
 }
 
-void check_refuse_number(struct row_check *row, unsigned column, const char *expected)
+void check_refuse_type(struct row_check *row, unsigned column, const char *expected)
 {
+	/* Any other is shown as what it is. */
+	static const char *const names[UCHAR_MAX] = {
+		[VALUE_INTEGER] = "an integer", [VALUE_REAL] = "a real number", [VALUE_TEXT] = "a text",
+	};
 	cleanup_free char *shown = check_show(row, column);
+	const char *name = names[row->values[column].type];
 
-	if (row->values[column].type == VALUE_TEXT)
-		check_refuse(row, column, "%s is a text, not %s: CAST it in the view", shown, expected);
+	if (name)
+		check_refuse(row, column, "%s is %s, not %s: CAST it in the view", shown, name, expected);
 	else
 		check_refuse(row, column, "%s is not %s", shown, expected);
+}
+
+static void refuse_number(struct row_check *row, unsigned column, const char *expected)
+{
+	if (row->values[column].type == VALUE_INTEGER)
+		check_refuse(row, column, "%s is not %s", row->values[column].text, expected);
+	else
+		check_refuse_type(row, column, expected);
 }
 
 bool check_integer(struct row_check *row, unsigned column, int64_t min, int64_t max, int64_t *ret_number,
@@ -67,7 +81,7 @@ bool check_integer(struct row_check *row, unsigned column, int64_t min, int64_t 
 
 	if (value->type == VALUE_INTEGER && parse_decimal(value->text, min, max, ret_number))
 		return true;
-	check_refuse_number(row, column, expected);
+	refuse_number(row, column, expected);
 	return false;
 }
 
@@ -84,7 +98,7 @@ bool check_text(struct row_check *row, unsigned column, size_t max, const char *
 	if (value->type == VALUE_TOO_LONG)
 		check_refuse(row, column, "is %s bytes long, the limit is %zu", value->text, max);
 	else if (value->type != VALUE_TEXT)
-		check_refuse(row, column, "%s is not a text", shown);
+		check_refuse_type(row, column, "a text");
 	else if (value->length > max)
 		check_refuse(row, column, "is %u bytes long, the limit is %zu", value->length, max);
 	else if (strlen(value->text) < value->length)

@@ -24,10 +24,10 @@ void check_refuse_for(struct row_check *row, unsigned column, const char *format
 /* How the value looks in a message; owned by the caller. */
 char *check_show(const struct row_check *row, unsigned column);
 
-/* Refuses the row for a number that is none or is out of range: the value "is not EXPECTED", or is a text. */
-void check_refuse_number(struct row_check *row, unsigned column, const char *expected);
+/* Refuses the row for a value of another type: it "is a real number, not EXPECTED". */
+void check_refuse_type(struct row_check *row, unsigned column, const char *expected);
 
-/* True with the number, or refuses the row: the value "is not EXPECTED". */
+/* True with the number, or refuses the row: the value "is not EXPECTED", whatever its type. */
 bool check_integer(struct row_check *row, unsigned column, int64_t min, int64_t max, int64_t *ret_number,
 		   const char *expected);
 

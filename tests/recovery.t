@@ -11,6 +11,7 @@ directory stays as it was; nothing is copied to /tmp; a gigabyte takes no more m
 import os
 import shutil
 import sqlite3
+import struct
 import subprocess
 import sys
 
@@ -129,6 +130,33 @@ for name, call, pragmas, statements, remove in CASES:
         continue
     found, tried = killed_at_each(call, pragmas, statements, remove)
     tap.none(found[:8] + ([] if tried else ["the writer was never killed"]), "%s, at %d calls of %s" % (name, tried, call))
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Of a transaction in several databases the super-journal tells whether it was committed: SQLite reads a copy alike
+
+
+def with_super_journal(name, content):
+    """A hot journal that ends with the name of a super-journal (SQLite's pager.c, writeSuperJournal())."""
+    prepare()
+    crash("fdatasync", 6, *SPILL)
+    with open(DATABASE + "-journal", "ab") as file:
+        text = name.encode()
+        file.write(struct.pack(">I", 2 ** 30 // 4096 + 1) + text + struct.pack(">II", len(text), sum(text)) + b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7")
+    if content is not None:
+        with open(name, "wb") as file:
+            file.write(content)
+        box.give(name)
+
+
+SUPER = DIRECTORY + "/left4me.db-mj12345678"
+for name, path, content in (
+        ("is gone", SUPER, None), ("is there", SUPER, DATABASE.encode() + b"-journal\0"), ("is empty", SUPER, b""),
+        ("was in a directory that is gone", "/nowhere/left4me.db-mj12345678", None), ("has a name that is too long", "/x" * 300, None)):
+    if not STRACE:
+        tap.skip("a hot journal whose super-journal %s" % name, "no strace")
+        continue
+    with_super_journal(path, content)
+    tap.none(compared(), "a hot journal whose super-journal %s" % name)
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Size

@@ -121,7 +121,7 @@ static const struct model_case cases[] = {
 		.model = "instance a: port 27001, enabled, arguments '', overlays 1\n"
 			 "overlay 1: ''\n",
 		.report = "generator_layers, row 1, instance: 'x' is not in generator_instances\n"
-			  "generator_layers, row 3, instance: NULL is not in generator_instances\n"
+			  "generator_layers, row 3, instance: NULL is not a text\n"
 			  "generator_layers, row 4, instance: 'a ' is not in generator_instances\n",
 		.refused = 3,
 	},

@@ -77,8 +77,8 @@ static const struct model_case cases[] = {
 		},
 		.model = "instance a: port 27005, enabled, arguments ''\n",
 		.report = "generator_instances, row 1, name: '../x'" FORM
-			  "generator_instances, row 2, name: NULL" FORM
-			  "generator_instances, row 3, name: 5" FORM
+			  "generator_instances, row 2, name: NULL is not a text\n"
+			  "generator_instances, row 3, name: 5 is an integer, not a text: CAST it in the view\n"
 			  "generator_instances, row 4, name: 'A'" FORM,
 		.refused = 4,
 	},
@@ -109,11 +109,11 @@ static const struct model_case cases[] = {
 			{ .name = TEXT("h"), .port = REAL(27001.0) },
 		},
 		.model = "instance f refused: port '27001' is a text, not an integer: CAST it in the view\n"
-			 "instance g refused: port NULL is not in 27000-27009 ([game] ports)\n"
-			 "instance h refused: port 27001.0 is not in 27000-27009 ([game] ports)\n",
+			 "instance g refused: port NULL is not an integer\n"
+			 "instance h refused: port 27001.0 is a real number, not an integer: CAST it in the view\n",
 		.report = "generator_instances, row 1 (instance 'f'), port: '27001' is a text, not an integer: CAST it in the view\n"
-			  "generator_instances, row 2 (instance 'g'), port: NULL is not in 27000-27009 ([game] ports)\n"
-			  "generator_instances, row 3 (instance 'h'), port: 27001.0 is not in 27000-27009 ([game] ports)\n",
+			  "generator_instances, row 2 (instance 'g'), port: NULL is not an integer\n"
+			  "generator_instances, row 3 (instance 'h'), port: 27001.0 is a real number, not an integer: CAST it in the view\n",
 		.refused = 3,
 	},
 	{
@@ -153,11 +153,11 @@ static const struct model_case cases[] = {
 			 "instance b refused: enabled -1 is not 0 or 1\n"
 			 "instance c refused: enabled NULL is not 0 or 1\n"
 			 "instance d refused: enabled '1' is a text, not 0 or 1: CAST it in the view\n"
-			 "instance e refused: enabled 1.0 is not 0 or 1\n",
+			 "instance e refused: enabled 1.0 is a real number, not 0 or 1: CAST it in the view\n",
 		.report = "generator_instances, row 2 (instance 'b'), enabled: -1 is not 0 or 1\n"
 			  "generator_instances, row 3 (instance 'c'), enabled: NULL is not 0 or 1\n"
 			  "generator_instances, row 4 (instance 'd'), enabled: '1' is a text, not 0 or 1: CAST it in the view\n"
-			  "generator_instances, row 5 (instance 'e'), enabled: 1.0 is not 0 or 1\n",
+			  "generator_instances, row 5 (instance 'e'), enabled: 1.0 is a real number, not 0 or 1: CAST it in the view\n",
 		.refused = 4,
 	},
 	{
@@ -169,10 +169,10 @@ static const struct model_case cases[] = {
 		},
 		.model = "instance a refused: arguments NULL is not a text\n"
 			 "instance b refused: arguments a blob of 3 bytes is not a text\n"
-			 "instance c refused: arguments 7 is not a text\n",
+			 "instance c refused: arguments 7 is an integer, not a text: CAST it in the view\n",
 		.report = "generator_instances, row 1 (instance 'a'), arguments: NULL is not a text\n"
 			  "generator_instances, row 2 (instance 'b'), arguments: a blob of 3 bytes is not a text\n"
-			  "generator_instances, row 3 (instance 'c'), arguments: 7 is not a text\n",
+			  "generator_instances, row 3 (instance 'c'), arguments: 7 is an integer, not a text: CAST it in the view\n",
 		.refused = 3,
 	},
 	{

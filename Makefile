@@ -159,6 +159,12 @@ install: all build/text/etc/left4me/left4me.conf build/text/man/left4me.conf.5
 	$(INSTALL) -D -m 644 -t $D$(DATADIR)/bash-completion/completions $(wildcard deploy/completion/bash/*)
 	$(if $D$(filter-out /usr /usr/local,$(PREFIX)),,$(set_up))
 
+define warn_of_old_systemd
+@version=$$(systemctl --version | sed -n 's/^systemd \([0-9]*\).*/\1/p'); test "$${version:-0}" -ge 257 || \
+		echo "left4me: systemd $$version is older than 257: no build runs, and servers lack part of their sandbox;" \
+			"left4me-generator check says which" >&2
+endef
+
 # As the Debian package does it, on the host itself. Not every kernel setting is a container's to make.
 define set_up
 systemd-sysusers left4me.conf
@@ -166,9 +172,7 @@ systemd-sysusers left4me.conf
 	systemd-tmpfiles --create left4me.conf
 	/usr/lib/systemd/systemd-sysctl 99-left4me.conf || echo "left4me: not all of 99-left4me.conf is in force" >&2
 	test ! -d /run/systemd/system || systemctl daemon-reload
-	@version=$$(systemctl --version | sed -n 's/^systemd \([0-9]*\).*/\1/p'); test "$${version:-0}" -ge 257 || \
-		echo "left4me: systemd $$version is older than 257: no build runs, and servers lack part of their sandbox;" \
-			"left4me-generator check says which" >&2
+	$(warn_of_old_systemd)
 endef
 
 # Without DESTDIR servers and builds are stopped first and named. What is there is seen from an installation beside.

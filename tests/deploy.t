@@ -139,6 +139,21 @@ else
 	skip "left4me-generator is not built" "left4me.conf is accepted"
 fi
 
+# --- an older systemd ----------------------------------------------------------------------------------------------------
+
+mkdir "$SCRATCH/bin"
+for version in 252 256 257 262; do
+	printf '#!/bin/sh\necho "systemd %s (%s.1-1)"\n' $version $version >"$SCRATCH/bin/systemctl"
+	chmod 755 "$SCRATCH/bin/systemctl"
+	# shellcheck disable=SC2016 # make's
+	said=$(PATH=$SCRATCH/bin:$PATH make -s --eval='warn: ; $(warn_of_old_systemd)' warn 2>&1)
+	if [ $version -lt 257 ]; then
+		like "$said" "^left4me: systemd $version is older than 257: no build runs.*left4me-generator check" "make install warns of systemd $version"
+	else
+		is "$said" "" "... not of $version"
+	fi
+done
+
 # --- the rest ---------------------------------------------------------------------------------------------------------
 
 version=$(sed -n '1s/^left4me (\(.*\)) .*/\1/p' deploy/debian/changelog)

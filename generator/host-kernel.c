@@ -1,10 +1,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "host.h"
+#include "kernel.h"
 #include "name.h"
 
 /* False where it cannot be read. */
@@ -76,6 +76,50 @@ static void check_overlayfs(struct report *report)
 			       "after an upgrade of the kernel", kernel.release);
 }
 
+/* Layers of an overlay are given one by one, which is new in 6.8; what else the units need came before. */
+static void check_version(struct report *report)
+{
+	struct utsname kernel;
+
+	if (uname(&kernel) == 0 && kernel_is_older(&kernel, 6, 8))
+		report_problem(report, "the kernel", "is %s: no server and no build starts before 6.8; left4me is made for 6.12 and "
+			       "later", kernel.release);
+}
+
+static void check_seccomp(struct report *report)
+{
+	if (access("/proc/sys/kernel/seccomp/actions_avail", F_OK) < 0)
+		report_problem(report, "the kernel", "has no seccomp filters: no build starts, and servers make any system call");
+}
+
+/* Whether the list, "cpu memory pids", has the word. */
+static bool has_word(const char *list, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (const char *at = list; (at = strstr(at, word)) != NULL; at += length)
+		if ((at == list || at[-1] == ' ') && strchr(" \n", at[length]))
+			return true;
+	return false;
+}
+
+/* systemd passes over a limit whose controller is not there. In a container its host decides. */
+static void check_controllers(const struct config *config, struct report *report)
+{
+	static const char path[] = "/sys/fs/cgroup/cgroup.controllers";
+	static const char *const wanted[] = { "cpu", "memory", "pids", "cpuset" };
+	size_t count = ELEMENTS(wanted) - (config->reserved_cpus ? 0 : 1);
+	cleanup_text struct text there = TEXT_EMPTY, missing = TEXT_EMPTY;
+
+	(void) read_file(path, &there);
+	for (size_t i = 0; i < count; i++)
+		if (!has_word(text_string(&there), wanted[i]))
+			text_printf(&missing, " %s", wanted[i]);
+	if (missing.length > 0)
+		report_warning(report, path, "lacks%s: limits of memory, tasks and processors that need them have no effect; the host of "
+			       "a container has to delegate them, and cgroup v1 must not hold them", missing.data);
+}
+
 /* A build exchanges overlays/ID, and an update the installation, for a new tree, which no mount point can be. */
 void host_check_mounts(const struct config *config, struct report *report)
 {
@@ -101,9 +145,12 @@ void host_check_mounts(const struct config *config, struct report *report)
 	}
 }
 
-void host_check_kernel(struct report *report)
+void host_check_kernel(const struct config *config, struct report *report)
 {
+	check_version(report);
 	check_user_namespaces(report);
 	check_bpf(report);
+	check_seccomp(report);
 	check_overlayfs(report);
+	check_controllers(config, report);
 }

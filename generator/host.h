@@ -61,7 +61,7 @@ void host_check_runs(enum rows_origin origin, const struct config *config, const
 		     struct host_questions *questions, struct report *report);
 
 /* Reports what the kernel lacks that every server or build needs. */
-void host_check_kernel(struct report *report);
+void host_check_kernel(const struct config *config, struct report *report);
 
 /* Reports overlays that are mount points of their own, which no build can replace. */
 void host_check_mounts(const struct config *config, struct report *report);

@@ -37,7 +37,7 @@ static void check_host(struct run *run, struct host_questions *questions)
 		host_check_runs(run->origin, &run->config, &run->model, &found, questions, &run->report);
 	}
 	compare_copies(run);
-	host_check_kernel(&run->report);
+	host_check_kernel(&run->config, &run->report);
 	host_check_mounts(&run->config, &run->report);
 	host_check_needs(&run->config, questions, &run->report);
 }

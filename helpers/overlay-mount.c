@@ -47,9 +47,9 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
+#include "kernel.h"
 #include "overlay-owner.h"
 #include "overlay-say.h"
 
@@ -115,10 +115,8 @@ static void append_explained(struct text *log, const char *message)
 static void refuse_old_kernel(const char *path)
 {
 	struct utsname kernel;
-	unsigned major, minor;
 
-	if (uname(&kernel) == 0 && sscanf(kernel.release, "%u.%u", &major, &minor) == 2 &&
-	    (major < 6 || (major == 6 && minor < 8)))
+	if (uname(&kernel) == 0 && kernel_is_older(&kernel, 6, 8))
 		die(EXIT_FAILED, 0, "cannot mount an overlay on '%s': needs Linux 6.8 or later, which takes layers one by one; "
 		    "this is %s", path, kernel.release);
 }

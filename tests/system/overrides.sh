@@ -15,7 +15,6 @@ drop_in() { # DIRECTORY FILE LINE...
 	mkdir -p "$etc/$1"
 	printf '%s\n' '[Service]' "${@:3}" >"$etc/$1/$2"
 }
-check() { left4me-generator check 2>/dev/null; }
 # Starts left4me-check.service, whose sandbox hides nothing that a shell of its user sees.
 start_check() { # LABEL
 	local cursor status=0
@@ -184,8 +183,15 @@ rm -r "$modules"
 mv /run/systemd/container.away /run/systemd/container
 umount /proc/filesystems
 mount -t tmpfs none /proc/sys/kernel
-check_finds "^the kernel: has no bpf\(2\)" "no bpf"
+check_finds "^the kernel: has no (bpf\(2\)|seccomp filters): .*no build starts" "neither bpf nor seccomp"
 umount /proc/sys/kernel
+like "$(setarch --uname-2.6 left4me-generator check 2>&1)" "^the kernel: is 2\.6\.[^ ]*: no server and no build starts before 6\.8" "an old kernel: check names it"
+echo cpuset cpu io memory_recursiveprot pids hugetlb >/root/controllers
+mount --bind /root/controllers /sys/fs/cgroup/cgroup.controllers
+like "$(left4me-generator check 2>&1)" "^warning: /sys/fs/cgroup/cgroup.controllers: lacks memory: limits " "a controller that is missing: check names it"
+echo cpu memory pids >/root/controllers
+unlike "$(left4me-generator check 2>&1)" cgroup "... but for cpuset, which nothing needs here"
+umount /sys/fs/cgroup/cgroup.controllers
 like "$(unshare --user --map-root-user left4me-generator check 2>&1)" "^the container: has no bpf\(2\) in its user namespace: .* no build starts" \
 	"a user namespace: check names it"
 

@@ -44,14 +44,15 @@ char *database_explain(sqlite3 *db, const char *view)
 {
 	cleanup_free char *missing = xasprintf("no such table: main.%s", view);
 	cleanup_free char *message = xstrdup(sqlite3_errmsg(db));
+	const char *ordered = strcmp(view, "generator_layers") == 0 ? "instance" : "name";     /* whose collation is asked for */
 
 	if (strcmp(message, missing) == 0)
 		return xasprintf("has no view %s; " VIEWS " creates it", view);
 	if (strncmp(message, "no such column: ", 16) == 0)
 		return explain_column(db, view, message);
 	if (strncmp(message, "no such collation", 17) == 0)
-		return xasprintf("view %s: %s, which only the application has; name || '' in the view, in place of name, cures it",
-				 view, message);
+		return xasprintf("view %s: %s, which only the application has; %s || '' in the view, in place of %s, cures it",
+				 view, message, ordered, ordered);
 	if (strncmp(message, "no such function", 16) == 0)
 		return xasprintf("view %s: %s in SQLite %s: it is the application's own or a later version's, and the view must do "
 				 "without it", view, message, sqlite3_libversion());

@@ -485,10 +485,21 @@ def collated():
     view(INSTANCES, "SELECT %s FROM s" % constants_of(INSTANCES, name="name", port=27001))()
 
 
+def collated_layers():
+    connection = sqlite3.connect(DATABASE, isolation_level=None)
+    connection.create_collation("german", lambda a, b: (a > b) - (a < b))
+    connection.execute("CREATE TABLE l (server TEXT COLLATE german)")
+    connection.execute("INSERT INTO l VALUES ('alpha')")
+    connection.close()
+    view(LAYERS, "SELECT %s FROM l" % constants_of(LAYERS, instance="server", position="1", overlay="1"))()
+
+
 QUOTED = 'view %s: no such column: "on", which view %s has in double quotes, as a column\'s name; a text is written \'on\''
 MESSAGES = [
     ("a collation of the application's", collated,
      "view generator_instances: no such collation sequence: german, which only the application has; name || '' in the view"),
+    ("a collation of the layers'", collated_layers,
+     "view generator_layers: no such collation sequence: german, which only the application has; instance || '' in the view"),
     ("a text in double quotes", view(INSTANCES, "SELECT %s WHERE name = \"on\"" % constants_of(INSTANCES)), QUOTED % (INSTANCES, INSTANCES)),
     ("a text in double quotes in a view that ours uses", lambda: (
         sql("DROP TABLE " + INSTANCES, "CREATE TABLE s (state)", "CREATE VIEW deeper AS SELECT * FROM s WHERE state = \"on\"",

@@ -311,4 +311,21 @@ rm /etc/left4me/left4me.conf.d/50-test.conf
 reload
 check_is_clean "in the end"
 is "$(mounts | paste -sd' ')" "alpha beta gamma" "all is mounted"
+# --- environment files ----------------------------------------------------------------------------------------------------
+
+# The web application's database and ours: what systemd makes of the file, and what check does.
+cp -p /etc/left4me/web.env /root/web.env
+for text in "DATABASE_URL='sqlite:////srv/a'?timeout=3" $'DATABASE_URL=sqlite:////srv/\\\na' ' DATABASE_URL = "sqlite:////srv/a" ' \
+	$'A=\'1\nDATABASE_URL=sqlite:////srv/b\'\nDATABASE_URL=sqlite:////srv/a' $'DATABASE_URL="sqlite:////srv/\\\na"' \
+	$'# 1\\\nDATABASE_URL=sqlite:////srv/a' $'DATABASE_URL=sqlite:////srv/a\r\nB=1\r' $'DATABASE_URL=sqlite:////srv/\\a' \
+	$'A=1\\\nDATABASE_URL=sqlite:////srv/b\nDATABASE_URL=sqlite:////srv/a' $'DATABASE_URL=sqlite:////srv/b\rDATABASE_URL=sqlite:////srv/a'; do
+	printf '%s\n' "$text" >/etc/left4me/web.env
+	# shellcheck disable=SC2016 # that shell's
+	theirs=$(systemd-run --quiet --wait --pipe -p EnvironmentFile=/etc/left4me/web.env sh -c 'echo "${DATABASE_URL%%\?*}"')
+	ours=$(left4me-generator check --rows 2>&1 | sed -n 's/: No such file or directory.*//p')
+	is "sqlite:///$ours" "$theirs" "systemd and check read the same: $(printf %q "$text")"
+	is "$ours" /srv/a "... as it was meant"
+done
+cp -p /root/web.env /etc/left4me/web.env
+
 done_testing

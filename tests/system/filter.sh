@@ -42,6 +42,13 @@ for kind in server update build web refresh; do
 	tell $kind
 done
 
+# Whether its process is past what systemd itself does in it.
+# shellcheck disable=SC2317 # wait_for calls it
+has_begun() { # UNIT
+	local program
+	program=$(readlink "/proc/$(property "$1" MainPID)/exe") && [[ $program != */systemd* ]]
+}
+
 # What the list finds open in a unit with these lines in a drop-in.
 lacking() { # KIND DIRECTIVE...
 	local kind=$1 directory
@@ -50,8 +57,9 @@ lacking() { # KIND DIRECTIVE...
 	mkdir -p "$directory"
 	printf '%s\n' '[Service]' "$@" >"$directory/90-less.conf"
 	systemctl daemon-reload
-	systemctl restart --no-block "${units[$kind]}"
-	sleep 1
+	systemctl stop "${units[$kind]}"
+	systemctl start --no-block "${units[$kind]}"
+	wait_for 20 has_begun "${units[$kind]}"
 	python3 filter.py "$kind" "$(property "${units[$kind]}" MainPID)" denied-calls |
 		sed -n -e 's/^FAIL the compiled filter refuses \([^ ]*\) .*/\1/p' -e 's/^pass there are filters.*/filters/p' | paste -sd' '
 	rm -r "$directory"

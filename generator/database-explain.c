@@ -61,7 +61,7 @@ char *database_explain(sqlite3 *db, const char *view)
 	if (strncmp(message, "unsafe use of ", 14) == 0)
 		return xasprintf("view %s: %s, which SQLite %s takes for unsafe in a view: the view must do without it", view,
 				 message + 14, sqlite3_libversion());
-	if (strncmp(message, "Expression tree is too large", 28) == 0)
+	if (strncmp(message, "Expression tree is too large", 28) == 0 || strcmp(message, "string or blob too big") == 0)
 		return xasprintf("view %s: %s; left4me-views(5) has the limits", view, message);
 	return xasprintf("view %s: %s", view, message);
 }

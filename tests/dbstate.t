@@ -500,6 +500,8 @@ MESSAGES = [
      "view generator_instances: no such collation sequence: german, which only the application has; name || '' in the view"),
     ("a collation of the layers'", collated_layers,
      "view generator_layers: no such collation sequence: german, which only the application has; instance || '' in the view"),
+    ("a value of 70 MB", sql("UPDATE %s SET arguments = hex(zeroblob(35000000))" % INSTANCES),
+     "view generator_instances: string or blob too big; left4me-views(5) has the limits"),
     ("a text in double quotes", view(INSTANCES, "SELECT %s WHERE name = \"on\"" % constants_of(INSTANCES)), QUOTED % (INSTANCES, INSTANCES)),
     ("a text in double quotes in a view that ours uses", lambda: (
         sql("DROP TABLE " + INSTANCES, "CREATE TABLE s (state)", "CREATE VIEW deeper AS SELECT * FROM s WHERE state = \"on\"",

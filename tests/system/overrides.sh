@@ -318,7 +318,7 @@ cp -p /etc/left4me/web.env /root/web.env
 for text in "DATABASE_URL='sqlite:////srv/a'?timeout=3" $'DATABASE_URL=sqlite:////srv/\\\na' ' DATABASE_URL = "sqlite:////srv/a" ' \
 	$'A=\'1\nDATABASE_URL=sqlite:////srv/b\'\nDATABASE_URL=sqlite:////srv/a' $'DATABASE_URL="sqlite:////srv/\\\na"' \
 	$'# 1\\\nDATABASE_URL=sqlite:////srv/a' $'DATABASE_URL=sqlite:////srv/a\r\nB=1\r' $'DATABASE_URL=sqlite:////srv/\\a' \
-	$'A=1\\\nDATABASE_URL=sqlite:////srv/b\nDATABASE_URL=sqlite:////srv/a' $'DATABASE_URL=sqlite:////srv/b\rDATABASE_URL=sqlite:////srv/a'; do
+	$'A=1\\\nDATABASE_URL=sqlite:////srv/b\nDATABASE_URL=sqlite:////srv/a'; do
 	printf '%s\n' "$text" >/etc/left4me/web.env
 	# shellcheck disable=SC2016 # that shell's
 	theirs=$(systemd-run --quiet --wait --pipe -p EnvironmentFile=/etc/left4me/web.env sh -c 'echo "${DATABASE_URL%%\?*}"')

@@ -311,6 +311,7 @@ rm /etc/left4me/left4me.conf.d/50-test.conf
 reload
 check_is_clean "in the end"
 is "$(mounts | paste -sd' ')" "alpha beta gamma" "all is mounted"
+
 # --- environment files ----------------------------------------------------------------------------------------------------
 
 # The web application's database and ours: what systemd makes of the file, and what check does.

@@ -322,7 +322,7 @@ for text in "DATABASE_URL='sqlite:////srv/a'?timeout=3" $'DATABASE_URL=sqlite://
 	$'A=1\\\nDATABASE_URL=sqlite:////srv/b\nDATABASE_URL=sqlite:////srv/a'; do
 	printf '%s\n' "$text" >/etc/left4me/web.env
 	# shellcheck disable=SC2016 # that shell's
-	theirs=$(systemd-run --quiet --wait --pipe -p EnvironmentFile=/etc/left4me/web.env sh -c 'echo "${DATABASE_URL%%\?*}"')
+	theirs=$(systemd-run --quiet --wait --pipe --expand-environment=no -p EnvironmentFile=/etc/left4me/web.env sh -c 'echo "${DATABASE_URL%%\?*}"')
 	ours=$(left4me-generator check --rows 2>&1 | sed -n 's/: No such file or directory.*//p')
 	is "sqlite:///$ours" "$theirs" "systemd and check read the same: $(printf %q "$text")"
 	is "$ours" /srv/a "... as it was meant"

@@ -88,6 +88,12 @@ static void need_state(struct needs *needs, bool servers)
 		need(needs, NEED_STATE, xconcat(root, "/", "runtime"), no_server, from_tmpfiles);
 }
 
+static void need_mask(struct needs *needs, const char *path)
+{
+	if (path_mask(path))
+		need(needs, NEED_MASK, xstrdup(path_mask(path)), NULL, NULL);
+}
+
 static void need_helper(struct needs *needs, const char *name, const char *consequence)
 {
 	need(needs, NEED_PROGRAM, xconcat(needs->config->host.helpers, "/", name), consequence,
@@ -150,8 +156,10 @@ static void needs_list(const struct model *model, struct needs *needs)
 	cleanup_free char *command = first_word(config->workshop.command);
 
 	need(needs, NEED_ROOT, xstrdup(config->host.root), NULL, NULL);
-	if (servers && path_mask(config->host.root))
-		need(needs, NEED_MASK, xstrdup(path_mask(config->host.root)), NULL, NULL);
+	if (servers) {
+		need_mask(needs, config->host.root);
+		need_mask(needs, config->host.helpers);
+	}
 	need_database(needs);
 	if (servers || scripts || update) {
 		need(needs, NEED_PLACE, xstrdup(config->host.helpers), NULL, NULL);
@@ -283,6 +291,9 @@ static void judge_need(struct needs *needs, const struct need *need, const struc
 
 	if (needs->root_is_missing && path_below(need->path, needs->config->host.root))
 		return;
+	/* Units have a /home of their own, where what lies in a closed home is bound into an open one. */
+	if (found->state.st_mode == 0 && found->number == EACCES && path_below(need->path, "/home"))
+		return;
 	if (!is_unfit(needs, need, found, &reason, &remedy))
 		return;
 	needs->state_is_unfit |= is_state(need);
@@ -409,9 +420,9 @@ static void check_update(const struct needs *needs, const struct look *look, str
  * A server sees only what is bound, by its name, below directories that the unit makes anew. So a link in these does not matter,
  * and one in their place does.
  */
-static bool is_masked(const struct needs *needs, const struct look *look)
+static bool is_masked(const struct needs *needs, const struct look *look, const char *path)
 {
-	const char *mask = path_mask(needs->config->host.root);
+	const char *mask = path_mask(path);
 
 	return mask && strcmp(real_path(needs, look, mask), mask) == 0;
 }
@@ -423,7 +434,7 @@ static void check_places(const struct needs *needs, const struct model *model, c
 	bool web = config->web_enabled || *config->workshop.refresh;
 	cleanup_free char *database = directory_of(config->host.database);
 
-	if (web || (enabled_servers(model) > 0 && !is_masked(needs, look)))
+	if (web || (enabled_servers(model) > 0 && !is_masked(needs, look, config->host.root)))
 		check_place(needs, look, "[host] root", config->host.root, report);
 	if (web) {
 		check_place(needs, look, "the directory of [host] database", database, report);
@@ -434,8 +445,9 @@ static void check_places(const struct needs *needs, const struct model *model, c
 		check_update(needs, look, report);
 	for (size_t i = 0; i < needs->count; i++)
 		check_interpreter(needs, look, i, report);
-	if (enabled_servers(model) > 0 || builds(model) > 0) {
+	if (enabled_servers(model) > 0 && !is_masked(needs, look, config->host.helpers))
 		check_place(needs, look, "[host] helpers", config->host.helpers, report);
+	if (enabled_servers(model) > 0 || builds(model) > 0) {
 		check_helper(needs, look, "left4me-overlay", report);
 		check_helper(needs, look, "left4me-fetch-script", report);
 	}

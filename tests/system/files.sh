@@ -176,6 +176,14 @@ ln -sf /bin/sh "$STATE/.venv/bin/python3"
 sed -i "1s|.*|#!$STATE/.venv/bin/python3|" "$STATE/.venv/bin/gunicorn"
 ok "one of the system runs it" systemctl restart left4me-web
 is "$(check)" "" "and check finds nothing"
+install -d -m 700 /home/closed
+install -d -o left4me -g left4me /home/closed/src
+printf '[host]\nsource = /home/closed/src\n' >/etc/left4me/left4me.conf.d/50-test.conf
+reload
+is "$(check)" "" "a source in a closed home is in order"
+ok "as the web service starts" systemctl restart left4me-web
+rm /etc/left4me/left4me.conf.d/50-test.conf
+reload
 mv "$STATE/.venv/bin/flask" /root/
 check_finds "$STATE/.venv/bin/flask: No such file or directory: the workshop refresh does not start; install it there, or set [workshop] command, or refresh to nothing" \
 	"no command of the refresh"

@@ -165,13 +165,15 @@ define warn_of_old_systemd
 			"left4me-generator check says which" >&2
 endef
 
-# As the Debian package does it, on the host itself. Not every kernel setting is a container's to make.
+# As the Debian package does it, on the host itself: its postinst says why a first installation has systemd executed anew. Not
+# every kernel setting is a container's to make.
 define set_up
 systemd-sysusers left4me.conf
 	$(LIBEXECDIR)/user-home
 	systemd-tmpfiles --create left4me.conf
 	/usr/lib/systemd/systemd-sysctl 99-left4me.conf || echo "left4me: not all of 99-left4me.conf is in force" >&2
-	test ! -d /run/systemd/system || systemctl daemon-reload
+	test ! -d /run/systemd/system || if test -e /run/left4me/report; then systemctl daemon-reload; \
+		else systemctl start dbus.socket; systemctl daemon-reexec; fi
 	$(warn_of_old_systemd)
 endef
 

@@ -40,7 +40,8 @@ int check_host_unreachable(char **ret_reason)
 		*ret_reason = xasprintf("cannot list the host's addresses: %s", strerror(-r));
 	else if (r > 0)
 		*ret_reason = xasprintf("the build could reach the host itself at %s: the unit's address or interface "
-					"filter is not enforced (is libbpf1 installed?)", address);
+					"filter is not enforced (is libbpf1 installed? if only since the boot: systemctl "
+					"daemon-reexec)", address);
 	return r == 0 ? 0 : -1;
 }
 

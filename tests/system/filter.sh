@@ -57,7 +57,7 @@ lacking() { # KIND DIRECTIVE...
 	mkdir -p "$directory"
 	printf '%s\n' '[Service]' "$@" >"$directory/90-less.conf"
 	systemctl daemon-reload
-	systemctl stop "${units[$kind]}"
+	systemctl stop "${units[$kind]}" 2>/dev/null     # which says that a timer is active
 	systemctl start --no-block "${units[$kind]}"
 	wait_for 20 has_begun "${units[$kind]}"
 	python3 filter.py "$kind" "$(property "${units[$kind]}" MainPID)" denied-calls |

@@ -2,6 +2,7 @@
 # For scripts that run in a guest: `. ./guest.sh` gives them TAP and what a host of game servers is made of.
 #
 #   SYSTEM_TEST   ns or vm
+#   LONG          not empty where LEFT4ME_LONG asked for the long run
 #   fails, booted, wait_for, property, worker, reload, reload_count, mounts, mount_table, journal, run_log
 #   on_terminal, check
 #   make_database, sql, insert_overlay, insert_server, delete_server
@@ -12,6 +13,8 @@
 
 STATE=/var/lib/left4me
 DATABASE=$STATE/left4me.db
+# shellcheck disable=SC2034 # by the scenarios
+LONG=$(find long 2>/dev/null)
 export SYSTEMD_PAGER=cat SYSTEMD_COLORS=0
 
 # The opposite of ok.

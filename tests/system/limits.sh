@@ -1,5 +1,6 @@
 #!/bin/bash
 # On Debian's kernel: memory of /tmp and of all servers together, what is counted for the shared user, modules on demand, cores.
+# With LONG also what happens without each of the measures.
 # shellcheck disable=SC2016,SC2317 # scripts of the guest; functions that ok and wait_for call
 # shellcheck source=tests/system/guest.sh
 . ./guest.sh
@@ -36,7 +37,7 @@ ok "the boot finishes" booted 400
 # A reload. An emulated machine beside others may be too slow for the time that a generator has: then again.
 has_rows() { systemctl daemon-reload && [ -e /run/systemd/generator/left4me-server@one.service ]; }
 ok "the rows are there" wait_for 120 has_rows
-bystander_calm 10
+bystander_calm 5
 
 does() { put 644 "$STATE/installation/does"; }
 has_said() { run_log "$1" | grep -q "$2"; } # NAME REGEX
@@ -67,12 +68,14 @@ is "$(as_web)" "a watch is to be had, a pipe has 65536 bytes" "and takes nothing
 keys=$(awk '$1 == "980:" { sub("/.*", "", $4); print $4 }' /proc/key-users)
 systemctl stop left4me-server@one
 ok "each unit of the user's has few keys" test "$((keys - $(awk '$1 == "980:" { sub("/.*", "", $4); print $4 }' /proc/key-users)))" -le 4
-sysctl -q -w fs.epoll.max_user_watches=50000 fs.pipe-user-pages-soft=16384
-systemctl start left4me-server@one
-ok "with the kernel's own limits" wait_for 100 has_said one '^taken: '
-unlike "$(as_web)" "a watch is to be|65536" "the web application would have none"
-systemctl stop left4me-server@one
-sysctl -q -p /usr/local/lib/sysctl.d/99-left4me.conf
+if [ -n "$LONG" ]; then
+	sysctl -q -w fs.epoll.max_user_watches=50000 fs.pipe-user-pages-soft=16384
+	systemctl start left4me-server@one
+	ok "with the kernel's own limits" wait_for 100 has_said one '^taken: '
+	unlike "$(as_web)" "a watch is to be|65536" "the web application would have none"
+	systemctl stop left4me-server@one
+	sysctl -q -p /usr/local/lib/sysctl.d/99-left4me.conf
+fi
 
 # --- leases on files that are the web application's, too ------------------------------------------------------------------
 
@@ -96,11 +99,13 @@ write() { runuser -u left4me -- python3 -c "import os; os.open('$STATE/overlays/
 take_leases
 ok "nobody waits for a lease of a server's" write
 systemctl stop left4me-server@one
-sysctl -q -w fs.leases-enable=1
-take_leases
-fails "with leases the web application would" write
-systemctl stop left4me-server@one
-sysctl -q -p /usr/local/lib/sysctl.d/99-left4me.conf
+if [ -n "$LONG" ]; then
+	sysctl -q -w fs.leases-enable=1
+	take_leases
+	fails "with leases the web application would" write
+	systemctl stop left4me-server@one
+	sysctl -q -p /usr/local/lib/sysctl.d/99-left4me.conf
+fi
 
 # --- terminals, where /dev/ptmx is a device -------------------------------------------------------------------------------
 
@@ -130,10 +135,12 @@ is "$(grep ^FAIL <<<"$said")" "" "a server has none of them loaded"
 ok "by name a module is loaded as ever" modprobe vsock
 like "$(lsmod)" "^vsock " "and there"
 modprobe -r vsock
-mv /usr/local/lib/modprobe.d/left4me.conf kept
-probe_modules
-like "$said" "FAIL .*loaded: " "without the file it has: $(sed -n 's/^FAIL .*on demand: \([^ ]*\) .*/\1/p' <<<"$said" | paste -sd' ')"
-mv kept /usr/local/lib/modprobe.d/left4me.conf
+if [ -n "$LONG" ]; then
+	mv /usr/local/lib/modprobe.d/left4me.conf kept
+	probe_modules
+	like "$said" "FAIL .*loaded: " "without the file it has: $(sed -n 's/^FAIL .*on demand: \([^ ]*\) .*/\1/p' <<<"$said" | paste -sd' ')"
+	mv kept /usr/local/lib/modprobe.d/left4me.conf
+fi
 
 # --- crashes ------------------------------------------------------------------------------------------------------------
 
@@ -151,12 +158,14 @@ crash() { # SECONDS to wait for the programs
 	wc -l </run/cores
 }
 is "$(crash 5)" 0 "three crashes start no program"
-mkdir -p /etc/systemd/system/left4me-server@.service.d
-printf '[Service]\nLimitCORE=0\n' >/etc/systemd/system/left4me-server@.service.d/90-less.conf
-wait_for 120 has_rows
-is "$(crash 60)" 3 "with LimitCORE=0 they would"
-rm -r /etc/systemd/system/left4me-server@.service.d
-wait_for 120 has_rows
+if [ -n "$LONG" ]; then
+	mkdir -p /etc/systemd/system/left4me-server@.service.d
+	printf '[Service]\nLimitCORE=0\n' >/etc/systemd/system/left4me-server@.service.d/90-less.conf
+	wait_for 120 has_rows
+	is "$(crash 60)" 3 "with LimitCORE=0 they would"
+	rm -r /etc/systemd/system/left4me-server@.service.d
+	wait_for 120 has_rows
+fi
 
 # --- all servers together -------------------------------------------------------------------------------------------------
 
@@ -187,9 +196,11 @@ unlike "$killed" CONSTRAINT_NONE "and nobody for want of memory on the host"
 systemctl stop left4me-server@{one,two,three}
 systemctl reset-failed
 
-printf '[host]\nmemory = infinity\n' >/etc/left4me/left4me.conf.d/60-test.conf
-wait_for 120 has_rows
-cursor=$(journalctl --no-pager -n 0 --show-cursor | sed -n 's/^-- cursor: //p')
-eat
-is "$(property neighbour.service Result)" oom-kill "without the bound the neighbour is killed for them"
+if [ -n "$LONG" ]; then
+	printf '[host]\nmemory = infinity\n' >/etc/left4me/left4me.conf.d/60-test.conf
+	wait_for 120 has_rows
+	cursor=$(journalctl --no-pager -n 0 --show-cursor | sed -n 's/^-- cursor: //p')
+	eat
+	is "$(property neighbour.service Result)" oom-kill "without the bound the neighbour is killed for them"
+fi
 done_testing

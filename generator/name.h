@@ -25,6 +25,7 @@ enum { SCRIPT_MAX = 1024 * 1024 };
 
 /* What stands before an instance name or overlay id in the name of its unit; ".service" follows. */
 #define SERVER_UNIT "left4me-server@"
+#define QUEUE_UNIT "left4me-queue@"
 #define BUILD_UNIT "build-overlay@"
 
 /* What ".service" follows in the name of the unit that builds the installation. */

@@ -56,6 +56,7 @@ static int put_host(struct rendering *rendering, const struct output *output);
 static int want_activate(struct rendering *rendering, const struct output *output);
 static int put_fallback(struct rendering *rendering, const struct output *output);
 static int put_servers(struct rendering *rendering, const struct output *output);
+static int put_turns(struct rendering *rendering, const struct output *output);
 static int put_builds(struct rendering *rendering, const struct output *output);
 static int put_user_mask(struct rendering *rendering, const struct output *output);
 static int put_rules(struct rendering *rendering, const struct output *output);
@@ -80,6 +81,9 @@ static const struct output {
 	{ OF_HOST, put_fallback, &template_server_service, "", SERVER_UNIT ".service", always, NULL,
 	  "Left 4 Dead 2 server %i, not in the database" },
 	{ OF_HOST, put_host, &template_server_hardening_conf, SERVER_UNIT ".service.d", "10-hardening.conf", always, NULL, NULL },
+	{ OF_HOST, put_host, &template_queue_service, "", "left4me-queue.service", always, "left4me.target.wants", NULL },
+	{ OF_HOST, put_host, &template_queue_target, "", "left4me-queue.target", always, NULL, NULL },
+	{ OF_HOST, put_host, &template_turn_service, "", QUEUE_UNIT ".service", always, NULL, NULL },
 	{ OF_HOST, put_host, &template_unmount_service, "", "left4me-unmount@.service", always, NULL, NULL },
 	{ OF_HOST, put_host, &template_collect_service, "", "left4me-collect.service", always, NULL, NULL },
 	{ OF_HOST, put_fallback, &template_build_service, "", BUILD_UNIT ".service", always, NULL,
@@ -107,6 +111,7 @@ static const struct output {
 	{ OF_HOST, put_host, &template_check_timer, "", "left4me-check.timer", always, "timers.target.wants", NULL },
 	{ OF_HOST, put_user_mask, NULL, "", "user@", always, NULL, NULL },
 	{ OF_ROWS, put_servers, &template_server_service, "", SERVER_UNIT, always, "left4me.target.wants", NULL },
+	{ OF_ROWS, put_turns, NULL, "", QUEUE_UNIT, always, "left4me-queue.target.wants", NULL },
 	{ OF_ROWS, put_builds, &template_build_service, "", BUILD_UNIT, always, NULL, NULL },
 	{ OF_ROWS, put_rules, &template_left4me_sudoers, "sudoers.d", "left4me", has_rules, NULL, NULL },
 	{ OF_ORIGIN, put_directory, NULL, "", "root", has_rules, NULL, NULL },
@@ -293,6 +298,12 @@ static void set_started(struct rendering *rendering, const struct instance *inst
 	set(rendering, VAR_STARTED, out->data);
 }
 
+/* Whether left4me.target starts it. */
+static bool is_wanted(const struct instance *instance)
+{
+	return instance->enabled && !instance->refused;
+}
+
 static int put_server(struct rendering *rendering, const struct output *output, const struct instance *instance)
 {
 	set_unit(rendering);
@@ -302,8 +313,7 @@ static int put_server(struct rendering *rendering, const struct output *output, 
 		set_started(rendering, instance);
 	}
 	set(rendering, VAR_DESCRIPTION, rendering->description.data);
-	return put_unit(rendering, output, unit_name(rendering, output->name, instance->name),
-			instance->enabled && !instance->refused);
+	return put_unit(rendering, output, unit_name(rendering, output->name, instance->name), is_wanted(instance));
 }
 
 static int put_servers(struct rendering *rendering, const struct output *output)
@@ -315,6 +325,24 @@ static int put_servers(struct rendering *rendering, const struct output *output)
 		hash_groups(rendering);
 	for (size_t i = 0; r == 0 && i < model->instance_count; i++)
 		r = put_server(rendering, output, &model->instances[i]);
+	return r;
+}
+
+/* Who is wanted takes a turn: an instance of the template. */
+static int put_turns(struct rendering *rendering, const struct output *output)
+{
+	const struct model *model = rendering->picture->model;
+	struct sink *sink = rendering->sink;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < model->instance_count; i++) {
+		const struct instance *instance = &model->instances[i];
+		struct file turn = { .tree = TREE_UNITS, .directory = output->directory, .target = QUEUE_UNIT ".service" };
+
+		turn.name = unit_name(rendering, output->name, instance->name);
+		if (is_wanted(instance))
+			r = sink->link(sink, &turn, output->wanted_by);
+	}
 	return r;
 }
 

@@ -266,7 +266,7 @@ static int directory_link(struct sink *base, const struct file *unit, const char
 
 	text_clear(&sink->text);
 	text_puts(&sink->text, "../");
-	text_puts(&sink->text, unit->name);
+	text_puts(&sink->text, unit->target ? unit->target : unit->name);
 	return make_link(sink, unit, directory, sink->text.data);
 }
 

@@ -20,6 +20,7 @@ struct file {
 	const char *name;
 	mode_t mode;
 	bool keep;                     /* leave an existing file as it is */
+	const char *target;            /* of a link: the unit, NULL if it has the link's name */
 };
 
 /* Each reports what fails, with its path. After a failure only retract() and finish() may be called. */
@@ -28,7 +29,7 @@ struct sink {
 	struct text *(*open)(struct sink *sink, const struct file *file);
 	int (*close)(struct sink *sink, const struct file *file);
 
-	/* A link in `directory` to the unit ../NAME. 0 or -1. */
+	/* A link in `directory` to the unit ../NAME, or ../TARGET. 0 or -1. */
 	int (*link)(struct sink *sink, const struct file *unit, const char *directory);
 
 	/* NULL where the sink has no such thing. A mask (a link to /dev/null), an empty directory. 0 or -1. */

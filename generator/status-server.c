@@ -13,7 +13,7 @@
 const char *status_word(const struct server_status *server)
 {
 	static const char *const words[] = {
-		[UNIT_STOPPED] = "stopped", [UNIT_STARTING] = "starting", [UNIT_RUNNING] = "running",
+		[UNIT_STOPPED] = "stopped", [UNIT_WAITING] = "waiting", [UNIT_STARTING] = "starting", [UNIT_RUNNING] = "running",
 		[UNIT_RESTARTING] = "restarting", [UNIT_STOPPING] = "stopping", [UNIT_FAILED] = "failed",
 	};
 	bool is_down = server->state == UNIT_STOPPED || server->state == UNIT_FAILED;

@@ -107,7 +107,7 @@ static char *since_of(const struct server_status *server, int64_t now)
 {
 	const struct unit *unit = server->unit;
 
-	if (!unit || unit->since == 0 || server->state == UNIT_RESTARTING ||
+	if (!unit || unit->since == 0 || server->state == UNIT_RESTARTING || server->state == UNIT_WAITING ||
 	    strcmp(status_word(server), "refused") == 0)
 		return xstrdup("-");
 	return status_duration(now - unit->since, true);
@@ -233,6 +233,8 @@ static void put_build(struct text *out, const struct unit *build, int64_t now)
 		text_join(out, ", ", "%s failed %s ago (exit status %" PRId64 ")", name, since, build->end_status);
 	else if (build->state == UNIT_FAILED)
 		text_join(out, ", ", "%s failed %s ago (%s)", name, since, build->result);
+	else if (build->state == UNIT_WAITING)
+		text_join(out, ", ", "%s waiting", name);
 	else
 		text_join(out, ", ", "%s %s for %s", name, build->state == UNIT_STOPPING ? "stopping" : "running", since);
 }

@@ -7,7 +7,7 @@
 
 #include "name.h"
 
-#define PROPERTIES "Id,ActiveState,SubState,Result,NRestarts,MainPID,MemoryCurrent,ExecMainCode,ExecMainStatus," \
+#define PROPERTIES "Id,ActiveState,SubState,Job,Result,NRestarts,MainPID,MemoryCurrent,ExecMainCode,ExecMainStatus," \
 	"ExecMainStartTimestampMonotonic,ExecMainExitTimestampMonotonic,StateChangeTimestampMonotonic," \
 	"InactiveExitTimestampMonotonic"
 
@@ -30,7 +30,8 @@ static int64_t number_of(const struct shown *shown, size_t at, const char *prope
 	return parse_decimal(value_of(shown, at, property), 0, INT64_MAX, &number) ? number : otherwise;
 }
 
-static enum unit_state state_of(const char *active, const char *sub)
+/* What is not up has no other job than to start. */
+static enum unit_state state_of(const char *active, const char *sub, bool has_job)
 {
 	static const struct {
 		const char *active;
@@ -43,9 +44,9 @@ static enum unit_state state_of(const char *active, const char *sub)
 	if (strncmp(sub, "auto-restart", strlen("auto-restart")) == 0)
 		return UNIT_RESTARTING;
 	for (size_t i = 0; i < ELEMENTS(states); i++)
-		if (strcmp(active, states[i].active) == 0)
+		if (strcmp(active, states[i].active) == 0 && !(has_job && states[i].state == UNIT_FAILED))
 			return states[i].state;
-	return UNIT_STOPPED;
+	return has_job ? UNIT_WAITING : UNIT_STOPPED;
 }
 
 /* A reload gives units that never ran its own time. */
@@ -65,7 +66,8 @@ static struct unit unit_of(const struct shown *shown, size_t at)
 
 	return (struct unit){
 		.name = name ? name : xstrdup(id), .kind = kind,
-		.state = state_of(value_of(shown, at, "ActiveState"), value_of(shown, at, "SubState")),
+		.state = state_of(value_of(shown, at, "ActiveState"), value_of(shown, at, "SubState"),
+				  number_of(shown, at, "Job", 0) > 0),
 		.has_run = has_run,
 		.since = since(shown, at, has_run),
 		.memory = number_of(shown, at, "MemoryCurrent", UNIT_UNKNOWN),
@@ -151,7 +153,7 @@ static void add_listed(const char *line, struct units *units)
 	char *name = sscanf(line, "%255s %*s %31s %31s", id, active, sub) == 3 ? unit_instance(id, &kind) : NULL;
 
 	if (name)
-		add_unit(units, (struct unit){ .name = name, .kind = kind, .state = state_of(active, sub), .result = xstrdup("") });
+		add_unit(units, (struct unit){ .name = name, .kind = kind, .state = state_of(active, sub, false), .result = xstrdup("") });
 }
 
 /* Whether it has failed, or was started not long ago, as one that crashes again and again always was. */
@@ -218,7 +220,7 @@ const struct unit *units_find(const struct units *units, enum unit_kind kind, co
 
 bool unit_is_up(const struct unit *unit)
 {
-	return unit && unit->state != UNIT_STOPPED && unit->state != UNIT_FAILED;
+	return unit && unit->state != UNIT_STOPPED && unit->state != UNIT_WAITING && unit->state != UNIT_FAILED;
 }
 
 bool unit_is_update(const struct unit *unit)
@@ -228,7 +230,7 @@ bool unit_is_update(const struct unit *unit)
 
 bool unit_crashes(const struct unit *unit, int64_t now)
 {
-	return unit->state != UNIT_STOPPED && unit->restarts >= CRASHES_RESTARTS &&
+	return unit->state != UNIT_STOPPED && unit->state != UNIT_WAITING && unit->restarts >= CRASHES_RESTARTS &&
 	       now - unit->since < CRASHES_SECONDS * INT64_C(1000000);
 }
 

@@ -12,6 +12,7 @@
 
 enum unit_state {
 	UNIT_STOPPED,
+	UNIT_WAITING,                  /* to be started, when it is its turn or what it needs is there */
 	UNIT_STARTING,
 	UNIT_RUNNING,
 	UNIT_RESTARTING,               /* its main process has ended, and systemd waits before it starts the next one */
@@ -58,7 +59,7 @@ int units_answer_states(struct question *question, struct units *ret_units);
 /* The one of that kind and name, or NULL. */
 const struct unit *units_find(const struct units *units, enum unit_kind kind, const char *name);
 
-/* Whether systemd has it up, on its way there or back, or will start it again; false for NULL. */
+/* Whether systemd has it up, on its way there or back, or will start it again; false for NULL, and for one that waits. */
 bool unit_is_up(const struct unit *unit);
 
 /* Whether it is the update of the game. */

@@ -105,7 +105,7 @@ good = Generated()
 tap.ok((good.status, good.report, good.servers()) == (0, [], {"alpha", "bravo"}), "the good database", good.report)
 tap.ok(ACTIVATION not in good.tree and UNITS + "left4me-activate.timer" in good.tree,
        "rows from the database itself: left4me-activate.timer is there, but not linked")
-ROW_FILES = re.compile(UNITS + r"(left4me\.target\.wants/left4me-server@.+|left4me-server@.+|build-overlay@.+)\.service")
+ROW_FILES = re.compile(UNITS + r"(left4me(-queue)?\.target\.wants/left4me-(server|queue)@.+|left4me-server@.+|build-overlay@.+)\.service")
 
 
 def without_rows(tree):

@@ -120,10 +120,14 @@ tap.none(server_problems(good.parsed, "alpha", 27001, '+map c1m1_hotel "x"', [1,
 tap.ok(UNITS + BUILD_UNIT % 2 not in good.files, "an overlay without a script has no build unit")
 
 
+def turn_of(unit):
+    return "left4me-queue.target.wants/" + unit.replace("left4me-server@", "left4me-queue@")
+
+
 def other_rows_problems(tree, without):
     """The files of the other rows and of the host: the same bytes as without the bad row, and nothing new."""
-    bad = {UNITS + unit for unit in without} | {UNITS + "left4me.target.wants/" + unit for unit in without}
-    about_all = {"left4me/report", "left4me/last-good", "left4me/sudoers.d/left4me"}
+    bad = {UNITS + path for unit in without for path in (unit, "left4me.target.wants/" + unit, turn_of(unit))}
+    about_all = {"left4me/report", "left4me/last-good", "left4me/sudoers.d/left4me", UNITS + "left4me-queue.target.wants"}
     got = {p: e for p, e in tree.files.items() if p not in bad | about_all}
     want = {p: e for p, e in good.files.items() if p not in bad | about_all}
     changed = difference(got, want)
@@ -134,6 +138,8 @@ def link_problems(tree, unit, wanted):
     path = UNITS + "left4me.target.wants/" + unit
     if wanted != (path in tree.files):
         return ["%s: %s" % (path, "no link" if wanted else "a link")]
+    if wanted != (UNITS + turn_of(unit) in tree.files):
+        return ["%s: %s" % (turn_of(unit), "no turn" if wanted else "a turn")]
     if wanted and os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(
             os.path.join(box.run_dir, path)))) not in (UNITS + unit, box.normal + "/" + unit):
         return ["%s points to %r" % (path, tree.files[path][2])]

@@ -32,12 +32,12 @@ static const struct step {
 	struct file file;
 	const char *text;              /* of a link the directory */
 } steps[] = {
-	{ STEP_FILE, { TREE_UNITS, "", "a.service", 0644, false }, "unit" },
-	{ STEP_LINK, { TREE_UNITS, "", "a.service", 0644, false }, "x.wants" },
-	{ STEP_FILE, { TREE_UNITS, "a.service.d", "10.conf", 0644, false }, "drop-in" },
-	{ STEP_FILE, { TREE_STATE, "sudoers.d", "left4me", 0440, false }, "rules" },
-	{ STEP_DIRECTORY, { TREE_STATE, "", "root", 0, false }, NULL },
-	{ STEP_FILE, { TREE_STATE, "", "report", 0644, false }, "problems" },
+	{ STEP_FILE, { TREE_UNITS, "", "a.service", 0644, false, NULL }, "unit" },
+	{ STEP_LINK, { TREE_UNITS, "", "a.service", 0644, false, NULL }, "x.wants" },
+	{ STEP_FILE, { TREE_UNITS, "a.service.d", "10.conf", 0644, false, NULL }, "drop-in" },
+	{ STEP_FILE, { TREE_STATE, "sudoers.d", "left4me", 0440, false, NULL }, "rules" },
+	{ STEP_DIRECTORY, { TREE_STATE, "", "root", 0, false, NULL }, NULL },
+	{ STEP_FILE, { TREE_STATE, "", "report", 0644, false, NULL }, "problems" },
 };
 
 #define UNITS(before) \
@@ -250,7 +250,7 @@ static void test_second_names(void)
 
 static void test_keep(void)
 {
-	static const struct step kept = { STEP_FILE, { TREE_STATE, "sudoers.d", "left4me", 0440, true }, "new" };
+	static const struct step kept = { STEP_FILE, { TREE_STATE, "sudoers.d", "left4me", 0440, true, NULL }, "new" };
 	struct report report = { 0 };
 	struct sink *sink;
 

@@ -7,6 +7,9 @@ const char *oracle_template(const char *path)
 	static const char *const table[][2] = {
 		{ "left4me-server@.service", "server.service" },
 		{ "left4me-server@.service.d/10-hardening.conf", "server-hardening.conf" },
+		{ "left4me-queue@.service", "turn.service" },
+		{ "left4me-queue.service", "queue.service" },
+		{ "left4me-queue.target", "queue.target" },
 		{ "left4me-unmount@.service", "unmount.service" },
 		{ "left4me-collect.service", "collect.service" },
 		{ "build-overlay@.service", "build.service" },

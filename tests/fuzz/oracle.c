@@ -374,10 +374,11 @@ static void check_link(const struct kept *link, const struct want *want)
 {
 	size_t length;
 	const char *server = instance_of(link->name, "left4me-server@", &length);
-	const struct want_instance *instance = server ? want_server(want, server, length) : NULL;
+	const char *name = server ? server : instance_of(link->name, "left4me-queue@", &length);
+	const struct want_instance *instance = name ? want_server(want, name, length) : NULL;
 
 	EXPECT(instance && instance->enabled && !instance->refused && link->tree == TREE_UNITS &&
-	       strcmp(link->directory, "left4me.target.wants") == 0, "a link %s", link->name);
+	       strcmp(link->directory, server ? "left4me.target.wants" : "left4me-queue.target.wants") == 0, "a link %s", link->name);
 }
 
 static void check_item(const struct host *host, struct kept *item, const struct want *want, const struct running *running,
@@ -408,7 +409,7 @@ static void check_counts(const struct host *host, const struct want *want, const
 	size_t links = 0, builds = 0;
 
 	for (size_t i = 0; i < want->instance_count; i++)
-		links += want->instances[i].enabled && !want->instances[i].refused;
+		links += 2 * (want->instances[i].enabled && !want->instances[i].refused);
 	for (size_t i = 0; i < want->overlay_count; i++)
 		builds += want->overlays[i].has_script;
 	EXPECT(counts->own == host->own.count, "%zu of %zu of the host's own", counts->own, host->own.count);

@@ -13,6 +13,12 @@ fi
 
 ok "the boot finishes" booted
 host_is_up boot
+order() { journalctl --no-pager -b -o cat _PID=1 | grep -oE "^(Finished left4me-queue|Starting left4me-server)@$1\." | paste -sd' '; }
+for name in alpha beta gamma; do
+	is "$(order $name)" "Finished left4me-queue@$name. Starting left4me-server@$name." "$name started after its turn"
+done
+turns() { systemctl list-units --plain --no-legend 'left4me-queue@*'; }
+is "$(turns)" "" "and no turn is left"
 is "$(reload_count)" 0 "no reload"
 is "$(property left4me-activate.service ActiveState)/$(property left4me-activate.service Result)" inactive/success \
 	"left4me-activate.service was not needed"
@@ -51,6 +57,49 @@ for unit in left4me-server@alpha left4me-web; do
 			test $((burst * (pause + seconds * 1000000))) -lt "$interval"
 	done
 done
+
+# --- turns that do not come ----------------------------------------------------------------------------------------------
+
+waiting() { systemctl list-jobs --plain --no-legend 'left4me-server@*' | grep -o 'server@[a-z]*' | sort | paste -sd' '; }
+hold_turns() {
+	flock --no-fork /run/left4me/server/ sleep 1000 &
+	holder=$!
+	wait_for 5 eval '! flock -n /run/left4me/server/ true'
+}
+is_stopped() { [ -z "$(mounts)$(turns)$(waiting)" ]; }
+
+hold_turns
+systemctl restart left4me.target
+ok "servers that run take no turn" wait_for 10 eval '[ -z "$(turns)$(waiting)" ]'
+ok "all stop" systemctl start left4me-stop.service
+ok "the target starts" systemctl start left4me.target
+is "$(waiting)" "server@alpha server@beta server@gamma" "each of its servers waits for its turn"
+is "$(left4me-generator status | awk '$2 == "waiting" { print $1 }' | paste -sd' ')" "alpha beta gamma" "status says so"
+is "$(left4me-generator plan --commands)" "" "plan has nothing to say to that"
+ok "nor has check" left4me-generator check
+ok "a reload" reload
+is "$(waiting)" "server@alpha server@beta server@gamma" "changes nothing"
+ok "another starts at once" worker /usr/bin/systemctl start left4me-server@off.service
+is "$(mounts)" off "and alone"
+systemctl stop left4me-queue@beta
+ok "who needs no turn any more starts" wait_for 20 is_ready beta
+ok "who is stopped while it waits" worker /usr/bin/systemctl stop left4me-server@alpha.service
+is "$(waiting)" "server@gamma" "does not wait any more"
+kill "$holder"
+ok "a turn that comes starts its server" wait_for 20 is_ready gamma
+wait_for 20 no_job
+is "$(mounts | paste -sd' ')$(turns)" "beta gamma off" "and no other one"
+hold_turns
+systemctl stop 'left4me-server@*'
+systemctl start left4me.target
+is "$(waiting)" "server@alpha server@beta server@gamma" "all wait once more"
+ok "a stop of all" systemctl start left4me-stop.service
+ok "leaves neither turn nor job" is_stopped
+kill "$holder"
+sleep 1
+ok "nor does one start then" is_stopped
+systemctl start left4me.target
+host_is_up "with the turns"
 
 # --- the target --------------------------------------------------------------------------------------------------------
 

@@ -96,7 +96,8 @@ check() { # [COMMAND...]
 
 failed_units() { systemctl list-units --failed --plain --no-legend | cut -d' ' -f1; }
 
-is_ready() { run_log "$1" | grep -q 'srcds_linux: ready'; } # NAME
+# Not by what its last run said, while it waits for its turn.
+is_ready() { systemctl is-active -q "left4me-server@$1" && run_log "$1" | grep -q 'srcds_linux: ready'; } # NAME
 
 # Everything below / and /var that is no other file system, sorted: path, type, mode, owner and content. Without what dpkg,
 # systemd and the test itself keep changing; of the accounts without left4me, which no package takes away.

@@ -176,13 +176,22 @@ systemctl start timers.target
 # It runs on for a second after the reload, and would be named, too.
 no_reload() { [ "$(property left4me-reload.service ActiveState)" = inactive ]; }
 ok "the pause after the reload is over" wait_for 20 no_reload
+# gamma waits for a turn that does not come.
+systemctl stop left4me-server@gamma
+flock --no-fork /run/left4me/server/ sleep 1000 &
+busy=$!
+wait_for 5 eval '! flock -n /run/left4me/server/ true'
+systemctl start left4me.target
+is "$(systemctl is-active left4me-server@gamma) $(systemctl is-active left4me-queue@gamma)" "inactive activating" "a server waits for its turn"
 log=$(package -r left4me)
 is "$?" 0 "the package is removed"
+kill "$busy"
 is "$(sed -n 's/^left4me: stopping //p' <<<"$log" | sort | xargs)" "$(sort <<-'END' | xargs
 	build-overlay@5.service
 	left4me-server@alpha.service
 	left4me-server@beta.service
 	left4me-server@gamma.service
+	left4me-queue@gamma.service
 	left4me-web.service
 	left4me.target
 	left4me-check.timer

@@ -10,7 +10,7 @@ static volatile sig_atomic_t give_up;
 
 static int put(struct sink *sink, enum tree tree, const char *directory, const char *name, const char *text, size_t times)
 {
-	const struct file file = { tree, directory, name, 0644, false };
+	const struct file file = { .tree = tree, .directory = directory, .name = name, .mode = 0644 };
 	struct text *out = sink->open(sink, &file);
 
 	if (!out)

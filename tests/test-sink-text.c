@@ -10,7 +10,7 @@ struct unit {
 
 static int push_unit(struct sink *sink, const struct unit *unit)
 {
-	const struct file file = { TREE_UNITS, unit->directory, unit->name, 0644, false };
+	const struct file file = { .tree = TREE_UNITS, .directory = unit->directory, .name = unit->name, .mode = 0644 };
 	struct text *out = sink->open(sink, &file);
 
 	if (!out)
@@ -24,7 +24,7 @@ static int push_unit(struct sink *sink, const struct unit *unit)
 /* What belongs to RUN/left4me is nothing to these sinks. */
 static int push_state(struct sink *sink)
 {
-	const struct file rules = { TREE_STATE, "sudoers.d", "left4me", 0440, true };
+	const struct file rules = { .tree = TREE_STATE, .directory = "sudoers.d", .name = "left4me", .mode = 0440, .keep = true };
 	struct text *out = sink->open(sink, &rules);
 
 	if (!out)

@@ -63,7 +63,7 @@ is "$(dpkg-query -W -f '${Conffiles}' left4me | sed -n 's/^ *\(\/[^ ]*\).*/\1/p'
 	"/etc/left4me/left4me.conf /etc/left4me/sandbox-resolv.conf /etc/sudoers.d/left4me" "its configuration files"
 is "$(stat -c '%a %U' /etc/sudoers.d/left4me)" "440 root" "the sudoers stub is 0440"
 is "$(dpkg -L left4me | grep -E '^/(usr/local|run|var|lib|bin|sbin)(/|$)')" "" "nothing of it lies in /usr/local, /run or /var"
-is "$(dpkg -L left4me | grep -c -e '/man[58]/' -e bash-completion/completions/ -e sysusers.d/ -e tmpfiles.d/ -e sysctl.d/ -e modprobe.d/)" 11 \
+is "$(dpkg -L left4me | grep -c -e '/man[58]/' -e bash-completion/completions/ -e sysusers.d/ -e tmpfiles.d/ -e sysctl.d/ -e modprobe.d/)" 12 \
 	"man pages, completion, sysusers.d, tmpfiles.d, sysctl.d, modprobe.d"
 
 # --- where no systemd runs ---------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from judge import *  # noqa: E402,F403
 COUNT, COUNT_SANITIZED = int(os.environ.get("LEFT4ME_DATABASES", "10000")), 500
 UNREADABLE = re.compile(re.escape("/var/lib/left4me/left4me.db: "))
 SUDO, LAST_GOOD = "left4me/sudoers.d/left4me", "left4me/last-good"
-ABOUT_ALL = {"left4me/report", LAST_GOOD, SUDO}
+ABOUT_ALL = {"left4me/report", LAST_GOOD, SUDO, UNITS + "left4me-queue.target.wants"}
 parse = functools.lru_cache(maxsize=300)(unitfile.parse)
 
 

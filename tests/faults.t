@@ -12,6 +12,7 @@ stays, no file in /tmp; the next run gives exactly what it gives without a fault
 The tool is tests/faults/inject.c, whose head says why.
 """
 
+import fcntl
 import os
 import re
 import shutil
@@ -153,10 +154,13 @@ for name, cases in CALLS:
 
 def run_without_memory(host, fault):
     """The run, and whether it got as far as that allocation."""
-    reading, writing = os.pipe()
+    # Above 9, which may be the next one that is free.
+    low = os.pipe()
+    reading, writing = (fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in low)
+    for end in low:
+        os.close(end)
     os.dup2(writing, 9)
     os.close(writing)
-    os.set_inheritable(9, True)
     box.new_run()
     done = subprocess.run(host.command(), capture_output=True, cwd="/", pass_fds=[9], timeout=60,
                           env={"LD_PRELOAD": memory, "FAULT": fault})

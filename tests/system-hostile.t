@@ -1,4 +1,4 @@
 #!/bin/bash
-# 100 hostile databases as systemd, sudo and sudo-rs of Debian 13 see them, in a guest: see tests/system/hostile.py.
+# Hostile databases as systemd, sudo and sudo-rs of Debian 13 see them, in a guest: see tests/system/hostile.py.
 cd "$(dirname "$0")/.." || exit 1
 exec tests/system/tap ns -T 1200 tests/system/hostile.py tests/lib/{unitfile,syntax,tap,views,judge,hostile}.py tests/lib/views.sql

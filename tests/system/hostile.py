@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 """
-In a guest: the first 100 databases of tests/lib/hostile.py, one after the other in place of the web application's, each with
+In a guest: the first databases of tests/lib/hostile.py, one after the other in place of the web application's, each with
 a daemon-reload. Judges are PID 1, by what it has loaded, systemd-analyze and both visudo: no unit has a property beyond those
 of another row's unit, commands are the row's word for word, nobody complains.
 """
@@ -20,7 +20,7 @@ import unitfile  # noqa: E402
 import views  # noqa: E402
 from judge import BUILD_UNIT, SERVER  # noqa: E402
 
-COUNT = 100
+COUNT = 100 if os.path.exists("long") else 30
 DATABASE = "/var/lib/left4me/left4me.db"
 UNITS = "/run/systemd/generator/"
 SUDOERS = "/run/left4me/sudoers.d/left4me"

@@ -92,7 +92,7 @@ kill %% 2>/dev/null
 build /opt/late-start late-start
 build /opt/late-follow late-follow
 build /opt/late-start early
-build sudo hundred
+build sudo queue
 is "$(pgrep -x journalctl | wc -l)" 0 "no journalctl is left behind"
 is "$(systemctl list-units --plain --no-legend --state=activating,active 'build-overlay@*')" "" "no build either"
 done_testing

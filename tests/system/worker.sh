@@ -53,7 +53,7 @@ step "reload" reload
 is "$OUT" "" "nothing was refused"
 is "$(property left4me-check.service Result)" success "the check was clean"
 
-in_background follow log alpha 25
+in_background follow log alpha 40
 wait_for 10 pgrep -f 'left4me-worker log'
 step "start" start alpha
 ok "it is ready" wait_for 20 is_ready alpha
@@ -176,7 +176,7 @@ rm /run/systemd/system/left4me-server@.service.d/50-slow.conf
 step "reload" reload
 is "$(grep -c left4me-server@ $RULES)" 0 "no rule is left"
 
-ok "the follower ends" wait_for 40 ended follow
+ok "the follower ends" wait_for 60 ended follow
 is "$(shown_by follow "$first")" "$(said_by "$first")" "it has every line of the first run, also the first ones"
 is "$(shown_by follow "$second")" "$(said_by "$second")" "and of the second"
 like "$(cat /opt/as-web/follow.out)" "^${first:0:8} Starting left4me-server@alpha" "systemd's own lines belong to a run too"

@@ -92,10 +92,11 @@ static char *join_layers(const struct request *request)
 }
 
 /* Unmounts what is mounted on `path`, an absolute one as the mount table has it, if it is that mount. Returns 0 or -errno. */
-static int unmount_there(int top, const char *path, uint64_t id)
+static int unmount_there(const char *path, uint64_t id)
 {
 	const char *name = strrchr(path, '/') + 1;
 	cleanup_free char *above = xasprintf(".%.*s", (int) (name - path), path);
+	cleanup_close int top = open_root("/");
 	cleanup_close int parent = open_beneath(top, above, O_PATH | O_DIRECTORY, 0);
 	int mount = parent < 0 ? parent : open_beneath(parent, name, O_PATH | O_DIRECTORY, 0);
 	bool same = mount >= 0 && mount_id(mount) == id;
@@ -113,11 +114,10 @@ static int unmount_there(int top, const char *path, uint64_t id)
 static void unmount_elsewhere(const char *instance)
 {
 	cleanup_free char *merged = merged_path(ANCHOR_SERVER, instance), *path = NULL;
-	cleanup_close int top = open_root("/");
 	uint64_t id;
 
 	while ((path = find_elsewhere(instance, merged, &id))) {
-		int r = unmount_there(top, path, id);
+		int r = unmount_there(path, id);
 
 		if (r < 0)
 			die(EXIT_FAILED, -r, "the upper directory of %s is in use by the mount on '%s', which cannot be "

@@ -145,12 +145,15 @@ def meant_sudo(meant):
     return rules
 
 
+def meant_links(meant):
+    return {link % name for link in ("left4me.target.wants/" + SERVER, "left4me-queue.target.wants/left4me-queue@%s.service")
+            for name, row in meant.servers.items() if row is not None and row[3]}
+
+
 def meant_files(meant):
     """{path: kind} of the files and links that the rows add to the host's own."""
     files = {UNITS + kind % name: "file" for kind, rows in both(meant) for name in rows}
-    files.update({UNITS + link % name: "link"
-                  for link in ("left4me.target.wants/" + SERVER, "left4me-queue.target.wants/left4me-queue@%s.service")
-                  for name, row in meant.servers.items() if row is not None and row[3]})
+    files.update({UNITS + link: "link" for link in meant_links(meant)})
     return files
 
 

@@ -35,6 +35,9 @@ def begin():
 def check(name, number):
     begin()
     killed = run(VERB, "strace", "-o", "/dev/null", "-e", f"inject={name}:signal=KILL:when={number}")
+    # The mount table is read in as many pieces as it has at the moment, with others' mounts.
+    if name == "read" and killed.returncode == 0:
+        return None
     if killed.returncode not in (-9, 137):
         return f"not killed: {killed.returncode} {killed.stderr}"
     if mounts() not in ([], [MERGED]):

@@ -199,7 +199,7 @@ def links():
 
 
 HOST = {name for name in os.listdir(UNITS) if NAME_ not in name and ("@" not in name or name.startswith("user@")) or "@." in name}
-HOST_LINKS = {link for link in links() if "left4me-server@" not in link}
+HOST_LINKS = {link for link in links() if NAME_ not in link}
 
 
 def problems_of(meant, refused_to_read):
@@ -211,9 +211,8 @@ def problems_of(meant, refused_to_read):
         problems += unit_problems(kind, name, row, properties[unit], files[unit])
     names = set(os.listdir(UNITS)) - HOST - ({"multi-user.target.wants"} if refused_to_read else set())
     problems += judge.unequal("files", names, set(units))
-    wanted = {"left4me.target.wants/" + SERVER % name for name, row in meant.servers.items() if row and row[3]}
     activate = {"timers.target.wants/left4me-activate.timer"} if refused_to_read else set()
-    problems += judge.unequal("links", links() - HOST_LINKS, wanted | activate)
+    problems += judge.unequal("links", links() - HOST_LINKS, judge.meant_links(meant) | activate)
     return problems + sudo_problems(meant) + verify_problems(units)
 
 

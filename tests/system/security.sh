@@ -58,7 +58,8 @@ is "$(grep -vE '^(/dev/null|/dev/kmsg|pipe|/var/lib/left4me/left4me.db)$' descri
 as_left4me "rm left4me.db && mv keep left4me.db"
 reload
 
-# A directory of the database's that changes places with a link to root's, while it is read.
+# A directory of the database's that changes places with a link to root's, while it is read. The process becomes the user
+# before it looks at any path: so whose it is counts once it has the file.
 as_left4me "mkdir data && sqlite3 data/left4me.db \"BEGIN; $(cat views.sql endless.sql) COMMIT\" && ln -s /root/data link"
 cp -r "$STATE/data" /root/data && chown -R root: /root/data
 printf '[host]\ndatabase = %s/data/left4me.db\n' "$STATE" >/etc/left4me/left4me.conf.d/50-data.conf
@@ -70,11 +71,11 @@ WATCH='import os
 while True:
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            status = open(f"/proc/{pid}/status").read().split("\n")
-            if status[0] == "Name:\tleft4me-generat":
+            if open(f"/proc/{pid}/comm").read() == "left4me-generat\n":
                 for fd in os.listdir(f"/proc/{pid}/fd"):
                     target = os.readlink(f"/proc/{pid}/fd/{fd}")
                     if target.endswith("left4me.db"):
+                        status = open(f"/proc/{pid}/status").read().split("\n")
                         print([line.split()[1] for line in status if line.startswith("Uid:")][0], target, flush=True)
         except OSError:
             pass'

@@ -1,6 +1,6 @@
 #!/bin/sh
 # left4me-overlay: directories that turn into symbolic links while it works.
-# RACE_TRIES=100000 tests/overlay-race.t tries harder than the 10000 times of an ordinary run.
+# RACE_TRIES=100000 tests/overlay-race.t tries harder than the 3000 times of an ordinary run.
 # shellcheck disable=SC2119
 . tests/overlay/common.sh
 
@@ -15,4 +15,4 @@ for victim in "$stage/victim" "$stage/victim-near"; do
 done
 mkdir "$stage/victim/merged"
 mount -t tmpfs victim "$stage/victim/merged"
-exec python3 "$here/race.py" "$overlay" "$R" "$stage/victim" "${RACE_TRIES:-10000}"
+exec python3 "$here/race.py" "$overlay" "$R" "$stage/victim" "${RACE_TRIES:-3000}"

@@ -199,7 +199,7 @@ def links():
 
 
 HOST = {name for name in os.listdir(UNITS) if NAME_ not in name and ("@" not in name or name.startswith("user@")) or "@." in name}
-HOST_LINKS = {link for link in links() if NAME_ not in link}
+HOST_LINKS = {link for link in links() if not re.search("left4me-(server|queue)@", link)}
 
 
 def problems_of(meant, refused_to_read):

@@ -27,6 +27,7 @@ if [ "${1-}" = prepare ]; then
 	exit
 fi
 ok "the boot finishes" booted
+bystander_calm 5
 cp -p "$GAME" game
 
 fresh_journal() {

@@ -70,7 +70,8 @@ def what_the_status_tells(tree, status, messages, new):
     report = tree.get(REPORT, ("", 0, b""))[2].decode("utf-8", "replace")
     made = units(tree)
     if status != 0:
-        own = {p: e for p, e in units(new.want).items() if not re.search(r"(left4me-server|left4me-queue|build-overlay)@[^./]+\.service$", p)}
+        of_rows = r"((left4me-server|left4me-queue|build-overlay)@[^./]+\.service|/left4me-queue\.target\.wants)$"
+        own = {p: e for p, e in units(new.want).items() if not re.search(of_rows, p)}
         return ([] if made == own else ["status %d, but there is %s" % (status, p) for p in made][:3]) + temporary(tree) + (
             [] if messages or status == 127 else ["status %d without a message" % status])
     made[SUDOERS] = tree[SUDOERS]

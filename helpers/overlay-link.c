@@ -111,12 +111,14 @@ static void copy_extended(int from, int to, const char *path)
 	}
 }
 
-/* How many attributes of the user's `a` has; -1 if `b` has not all of them with the same values. */
+/* How many attributes of the user's `a` has; -1 if `b` has not all of them with the same values, or they cannot be listed. */
 static ssize_t count_in_both(int a, int b)
 {
 	static char list[XATTR_LIST_MAX], value[XATTR_SIZE_MAX], other[XATTR_SIZE_MAX];
 	ssize_t size = flistxattr(a, list, sizeof(list)), count = 0, length;
 
+	if (size < 0 && errno != EOPNOTSUPP)
+		return -1;
 	for (const char *name = list; name < list + size; name += strlen(name) + 1) {
 		if (!is_users(name))
 			continue;

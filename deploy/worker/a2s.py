@@ -20,8 +20,8 @@ def players(port, host="127.0.0.1", patience=3):
     sent, its challenge."""
     until, query = time.monotonic() + patience, QUERY
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        udp.connect((host, port))
         try:
+            udp.connect((host, port))
             while (left := until - time.monotonic()) > 0:
                 udp.send(query)
                 udp.settimeout(min(left, 1))  # a datagram may be lost
@@ -33,6 +33,6 @@ def players(port, host="127.0.0.1", patience=3):
                     query = QUERY + answer[len(CHALLENGE):len(CHALLENGE) + 4]
                 elif answer.startswith(INFO):
                     return players_of(answer)
-        except (OSError, ValueError, IndexError):  # nobody listens; nonsense
+        except (OSError, ValueError, IndexError):  # no way there; nobody listens; nonsense
             pass
     return None

@@ -125,6 +125,10 @@ is "$(mounts)$(pgrep -c srcds_linux)" 0 "nothing is mounted"
 systemctl reset-failed build-overlay@9
 ok "a start of the target" systemctl start left4me.target
 host_is_up "started with the target"
+systemctl stop left4me.target
+ok "a start amid that stop" systemctl start left4me.target
+wait_for 20 no_job
+host_is_up "started amid its stop"
 
 # --- deleted while running (scenario 2) ------------------------------------------------------------------------------
 

@@ -1,18 +1,17 @@
 #!/usr/bin/python3
 """exhaust.py SECONDS: takes all it can get of what the kernel counts for a user or for the whole host, a line each, keeps it
-for SECONDS and then gives it back. With 0 nothing is kept: so root asks what is left for it."""
+for SECONDS, or until it is told to end, and then gives it back. With 0 nothing is kept: so root asks what is left for it."""
 import ctypes
 import os
 import resource
 import signal
 import sys
-import time
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.syscall.restype = ctypes.c_long
 soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-LIMIT = 70000
+LIMIT = 10000
 keep = float(sys.argv[1]) > 0
 word = f"exhaust-{os.getpid()}"
 
@@ -59,7 +58,8 @@ def no_more(*_):
 
 
 blocked, at_once = ctypes.c_uint64(1 << (signal.SIGRTMIN - 1)), (ctypes.c_long * 2)()
-signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGRTMIN])
+ENDS = (signal.SIGINT, signal.SIGTERM)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGRTMIN, *(ENDS if keep else ())])
 count("inotify", lambda n: positive(syscall(294, 0)), os.close)
 count("queues", lambda n: positive(syscall(240, f"{word}-{n}".encode(), os.O_CREAT | os.O_RDWR, 0o600, 0)), os.close)
 for n in range(0 if keep else 300):
@@ -72,6 +72,6 @@ count("keys", lambda n: positive(syscall(248, b"user", f"{word}-{n}".encode(), b
       lambda key: syscall(250, 9, key, -2))
 print("holding", flush=True)
 if keep:
-    time.sleep(float(sys.argv[1]))
+    signal.sigtimedwait(ENDS, float(sys.argv[1]))
     for n in range(300):
         syscall(241, f"{word}-{n}".encode())

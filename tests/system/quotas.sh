@@ -11,18 +11,18 @@ if [ "${1-}" = prepare ]; then
 	make_database
 	install_game
 	install_web
-	insert_overlay 1 'python3 -I /overlay/exhaust.py 3'
+	insert_overlay 1 'python3 -I /overlay/exhaust.py 1000'
 	insert_server off 27018 0 1
 	install -o left4me -g left4me exhaust.py "$STATE/overlays/1/"
 	install -o left4me -g left4me exhaust.py "$STATE/installation/"
-	printf '#!/bin/sh\nexec python3 -I %s/installation/exhaust.py 3\n' "$STATE" | put 755 "$STATE/installation/srcds_run"
+	printf '#!/bin/sh\nexec python3 -I %s/installation/exhaust.py 1000\n' "$STATE" | put 755 "$STATE/installation/srcds_run"
 	bystander_prepare
 	exit
 fi
 ok "the boot finishes" booted
 
-# What root has, as exhaust.py counts it; nothing is kept.
-left() { python3 exhaust.py 0; }
+# What root has, as exhaust.py counts it, up to 10 000 of each; nothing is kept.
+left() { (ulimit -i 10000 && exec python3 exhaust.py 0); }
 amount() { sed -n "s/^$1 //p" <<<"$2"; } # WHAT TEXT
 
 start_of() { # server|build
@@ -34,14 +34,13 @@ start_of() { # server|build
 }
 unit_of() { [ "$1" = server ] && echo left4me-server@off.service || echo build-overlay@1.service; } # server|build
 
-attack() { # server|build: waits until it holds what it got, asks root, and waits for its end
+attack() { # server|build: waits until it holds what it got, asks root, which may take long, and ends it
 	CURSOR=$(journalctl --no-pager -n 0 --show-cursor | sed -n 's/^-- cursor: //p')
 	start_of "$1"
 	wait_for 30 eval "journalctl --no-pager -o cat --after-cursor='$CURSOR' -u $(unit_of "$1") | grep -q ^holding"
 	during=$(left)
-	wait_for 30 eval "! systemctl is-active -q $(unit_of "$1") && ! systemctl list-jobs --no-legend | grep -q $(unit_of "$1")"
-	taken=$(journalctl --no-pager -o cat --after-cursor="$CURSOR" -u "$(unit_of "$1")" | grep -E '^[a-z-]+ [0-9]+$')
 	systemctl stop "$(unit_of "$1")"
+	taken=$(journalctl --no-pager -o cat --after-cursor="$CURSOR" -u "$(unit_of "$1")" | grep -E '^[a-z-]+ [0-9]+$')
 	systemctl reset-failed "$(unit_of "$1")" 2>/dev/null
 	return 0
 }

@@ -1,6 +1,7 @@
 #include "drop-ins.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -51,12 +52,13 @@ static bool for_servers(const char *directory, char **ret_instance, unsigned *re
 }
 
 /* 0 for a mask and for what cannot be read; never waits for a FIFO. */
-static uint64_t hash_file(int directory, const char *name)
+static uint64_t hash_file(int directory, const char *name, bool *unseen)
 {
 	cleanup_close int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	cleanup_text struct text text = TEXT_EMPTY;
 	struct stat st;
 
+	*unseen |= fd < 0 && errno == EACCES;
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || text_read(&text, fd) < 0)
 		return 0;
 	return started_hash_settings(text_string(&text));
@@ -75,6 +77,7 @@ static void read_directory(struct drop_ins *drop_ins, int parent, const char *na
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 
+	drop_ins->unseen |= fd < 0 && errno == EACCES;
 	if (!dir && fd >= 0)
 		(void) close(fd);
 	while (dir && (entry = readdir(dir)) != NULL) {
@@ -83,7 +86,7 @@ static void read_directory(struct drop_ins *drop_ins, int parent, const char *na
 		drop_ins->drop_ins = grow_array(drop_ins->drop_ins, drop_ins->count, sizeof(*drop_ins->drop_ins));
 		drop_ins->drop_ins[drop_ins->count++] = (struct drop_in){
 			.name = xstrdup(entry->d_name), .instance = instance ? xstrdup(instance) : NULL,
-			.rank = rank, .hash = hash_file(fd, entry->d_name),
+			.rank = rank, .hash = hash_file(fd, entry->d_name, &drop_ins->unseen),
 		};
 	}
 	if (dir)
@@ -100,7 +103,7 @@ static int by_name(const void *a, const void *b)
 
 void drop_ins_read(const char *prefix, struct drop_ins *ret_drop_ins)
 {
-	struct drop_ins drop_ins = { NULL, 0 };
+	struct drop_ins drop_ins = { NULL, 0, false };
 
 	for (unsigned i = 0; i < ELEMENTS(directories); i++) {
 		cleanup_free char *path = xconcat(prefix, directories[i], "");
@@ -145,5 +148,5 @@ void drop_ins_done(struct drop_ins *drop_ins)
 		free(drop_ins->drop_ins[i].instance);
 	}
 	free(drop_ins->drop_ins);
-	*drop_ins = (struct drop_ins){ NULL, 0 };
+	*drop_ins = (struct drop_ins){ NULL, 0, false };
 }

@@ -16,6 +16,7 @@ struct drop_ins {
 		uint64_t hash;         /* 0: nothing that a start applies, or a mask */
 	} *drop_ins;                   /* by name, then rank */
 	size_t count;
+	bool unseen;                   /* some could not be read, for want of permission: theirs may be missing */
 };
 
 /* Reads the directories of units below `prefix`, those of the generator apart. What cannot be read is not there. */

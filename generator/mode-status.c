@@ -31,6 +31,15 @@ static char *read_rows(struct run *run, const struct options *options)
 	return NULL;
 }
 
+/* What a reload would make of the rows; nothing where a file of the configuration cannot be read, as root's reload would. */
+static bool render_rows_of_now(struct run *run, struct collection *ret_next)
+{
+	struct sink *sink = sink_collect(ret_next);
+
+	drop_ins_read("", &run->drop_ins);
+	return sink->finish(sink, run_render_rows(run, sink) == 0) == 0 && !run->report.blind;
+}
+
 static void look_below_root(const struct run *run, const struct units *units, bool sizes, struct look *ret_look)
 {
 	struct look_request request = {
@@ -101,6 +110,7 @@ int mode_status(const struct options *options)
 {
 	cleanup(run_done) struct run run = RUN_EMPTY;
 	cleanup(units_done) struct units units = UNITS_NONE;
+	cleanup(collection_done) struct collection next = COLLECTION_EMPTY;
 	cleanup(look_done) struct look found = LOOK_EMPTY;
 	cleanup(status_done) struct status status = { .count = 0 };
 	struct status_sources sources = {
@@ -113,6 +123,8 @@ int mode_status(const struct options *options)
 	units_ask_for(&question);
 	unknown = read_rows(&run, options);
 	sources.model = unknown ? NULL : &run.model;
+	sources.next = !unknown && render_rows_of_now(&run, &next) ? &next : NULL;
+	sources.drop_ins_unseen = run.drop_ins.unseen;
 	if (units_answer(&question, &units) < 0)
 		return give_up("systemd does not answer: systemctl show");
 	look_below_root(&run, &units, options->sizes, &found);

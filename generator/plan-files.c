@@ -64,24 +64,6 @@ int plan_read_tree(const char *directory, struct collection *ret_collection)
 	return r;
 }
 
-const char *plan_text(const struct collection *collection, const char *path)
-{
-	size_t low = 0, high = collection->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int order = strcmp(collection->files[middle].path, path);
-
-		if (order == 0)
-			return collection->files[middle].text;
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
-}
-
 /* --- the settings that differ ---------------------------------------------------------------------------- */
 
 static bool has_line(const char *text, const char *line, size_t length)

@@ -6,9 +6,6 @@
 /* Reads the units of ours that lie in the generator's directory. 0 or -errno; -ENOENT is an empty one. */
 int plan_read_tree(const char *directory, struct collection *ret_collection);
 
-/* The text of a path, or NULL; sorted. */
-const char *plan_text(const struct collection *collection, const char *path);
-
 /* Appends in words how the settings of a file differ, or their number where they are many; `what` is what they are settings of. */
 void plan_put_settings(struct text *out, const char *path, const char *what, const char *old, const char *new);
 

@@ -33,7 +33,7 @@ static bool is_wanted(const struct collection *collection, const char *unit)
 {
 	cleanup_free char *by_target = xasprintf("left4me.target.wants/%s", unit), *by_timers = xasprintf("timers.target.wants/%s", unit);
 
-	return plan_text(collection, by_target) || plan_text(collection, by_timers);
+	return collection_text(collection, by_target) || collection_text(collection, by_timers);
 }
 
 /* --- servers --------------------------------------------------------------------------------------------- */
@@ -86,8 +86,8 @@ static void look_at_server(const struct planning *planning, const char *name, st
 	const struct plan_sources *sources = planning->sources;
 	struct server server = { .name = name, .unit = xasprintf(SERVER_UNIT "%s.service", name) };
 
-	server.old = plan_text(sources->old, server.unit);
-	server.new = plan_text(sources->new, server.unit);
+	server.old = collection_text(sources->old, server.unit);
+	server.new = collection_text(sources->new, server.unit);
 	server.was_wanted = is_wanted(sources->old, server.unit);
 	server.is_wanted = is_wanted(sources->new, server.unit);
 	server.refused = server.new ? started_refusal(server.new) : NULL;
@@ -213,7 +213,7 @@ static void plan_build(struct planning *planning, const char *id, const char *pa
 /* A service or timer that the boot starts and that stays up. */
 static bool is_kept_up(const struct collection *collection, const char *unit)
 {
-	const char *text = plan_text(collection, unit);
+	const char *text = collection_text(collection, unit);
 
 	return text && !strstr(text, "\nType=oneshot\n") && is_wanted(collection, unit);
 }
@@ -246,7 +246,7 @@ static void plan_host_settings(struct planning *planning, const char *path, cons
 
 	if (old && new)
 		plan_put_settings(&words, path, is_drop_in ? "hardening" : "unit", old, new);
-	if (old && new ? words.length == 0 : !plan_text(planning->sources->old, unit) != !plan_text(planning->sources->new, unit))
+	if (old && new ? words.length == 0 : !collection_text(planning->sources->old, unit) != !collection_text(planning->sources->new, unit))
 		return;        /* comments; or a drop-in that comes and goes with its unit */
 	change = add_change(planning->plan, PLAN_UNIT, !old ? '+' : !new ? '-' : '~', path, unit);
 	text_puts(&words, words.length ? "" : old ? "gone" : "new");
@@ -306,7 +306,7 @@ static bool any_runs(const struct planning *planning)
 
 static void put_common(struct text *words, const struct plan_sources *sources, const char *path, const char *what)
 {
-	const char *old = plan_text(sources->old, path), *new = plan_text(sources->new, path);
+	const char *old = collection_text(sources->old, path), *new = collection_text(sources->new, path);
 
 	if (old && new)
 		plan_put_settings(words, path, what, old, new);
@@ -366,8 +366,8 @@ static void plan_orphans(struct planning *planning)
 		const struct unit *server = &sources->units->units[i];
 		cleanup_free char *path = xasprintf(SERVER_UNIT "%s.service", server->name);
 
-		if (server->kind == UNIT_SERVER && unit_is_up(server) && !plan_text(sources->old, path) &&
-		    !plan_text(sources->new, path))
+		if (server->kind == UNIT_SERVER && unit_is_up(server) && !collection_text(sources->old, path) &&
+		    !collection_text(sources->new, path))
 			plan_server(planning, server->name);
 	}
 }

@@ -28,6 +28,24 @@ void collection_sort(struct collection *collection)
 		qsort(collection->files, collection->count, sizeof(*collection->files), by_path);
 }
 
+const char *collection_text(const struct collection *collection, const char *path)
+{
+	size_t low = 0, high = collection->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = strcmp(collection->files[middle].path, path);
+
+		if (order == 0)
+			return collection->files[middle].text;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
 void collection_done(struct collection *collection)
 {
 	for (size_t i = 0; i < collection->count; i++) {

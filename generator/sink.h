@@ -73,7 +73,7 @@ struct sink *sink_tree(const char *output, struct report *report);
  */
 struct sink *sink_json(const char *output, struct report *report);
 
-/* Units and links of one tree, kept in memory for somebody who compares two; a link has no text. */
+/* Units and links of one tree, kept in memory for somebody who compares two; the text of a link is empty. */
 struct collection {
 	struct collected {
 		char *path, *text;     /* the path below the tree */
@@ -86,6 +86,9 @@ struct collection {
 void collection_add(struct collection *collection, const char *directory, const char *name, char *text);
 void collection_sort(struct collection *collection);
 void collection_done(struct collection *collection);
+
+/* The text of a path, or NULL; of a sorted one. */
+const char *collection_text(const struct collection *collection, const char *path);
 
 /* Adds what comes of TREE_UNITS, and sorts. */
 struct sink *sink_collect(struct collection *collection);

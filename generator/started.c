@@ -292,6 +292,13 @@ static const char *drop_in_value(const struct started *started, const char *key)
 	return length >= suffix && strcmp(key + length - suffix, ".conf") == 0 ? started_value(started, key) : NULL;
 }
 
+void started_forget_drop_ins(struct started *started)
+{
+	for (size_t i = 0; i < started->count; i++)
+		if (drop_in_value(started, started->items[i].key))
+			started->items[i].key[0] = '\0';
+}
+
 /* Drop-ins tell something only if both sides come from a generator. */
 static void compare_drop_ins(const struct started *then, const struct started *now, struct text *out, bool *said)
 {

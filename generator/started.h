@@ -86,6 +86,9 @@ void started_of_unit(const char *text, struct started *ret_started);
 void started_see_host_env(struct started *started, const struct stat *state);
 void started_see_layer(struct started *started, const char *id, const struct stat *state);
 
+/* The drop-ins, of both sides, for who may not read all of them: that one is missing tells nothing then. */
+void started_forget_drop_ins(struct started *started);
+
 /*
  * Appends in words, separated by ", ", how `now` differs from `then`, a record: "port 27016 -> 27115, arguments, layer 4
  * rebuilt". Keys of either that the other lacks altogether, such as host_env where nobody looked, and layers of `now`

@@ -6,7 +6,7 @@
 
 static const char schema[] =
 	"CREATE TABLE server (name, state, since, port, port_source, memory, restarts, exit, exit_status, exit_after,"
-	"  size, has_unit, enabled, refused, restart, note, waits);"
+	"  size, has_unit, enabled, refused, reload, restart, note, waits);"
 	"CREATE TABLE build (overlay, state, since, exit, exit_status);"
 	"CREATE TABLE refusal (view, row, column_name, server, overlay, reason);"
 	"CREATE TABLE directory (path, size);"
@@ -19,7 +19,7 @@ static const char document[] =
 	"  'exit', exit, 'exit_status', exit_status, 'exit_after', exit_after, 'size', size,"
 	"  'has_unit', json(iif(has_unit, 'true', 'false')), 'enabled', json(iif(enabled, 'true', 'false')),"
 	"  'refused', json(iif(refused, 'true', 'false')),"
-	"  'restart', restart, 'note', note, 'waits', json(iif(waits, 'true', 'false')))) AS value"
+	"  'reload', reload, 'restart', restart, 'note', note, 'waits', json(iif(waits, 'true', 'false')))) AS value"
 	"  FROM (SELECT * FROM server ORDER BY rowid)),"
 	" builds AS (SELECT json_group_array(json_object('overlay', overlay, 'state', state, 'since', since,"
 	"  'exit', exit, 'exit_status', exit_status)) AS value"
@@ -99,7 +99,7 @@ static int put_server(sqlite3 *db, const struct status *status, const struct ser
 		[PORT_OF_PROCESS] = "process",
 	};
 	const struct unit *unit = server->unit;
-	struct row row = begin_row(db, "INSERT INTO server VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+	struct row row = begin_row(db, "INSERT INTO server VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
 
 	put_string(&row, server->name);
 	put_string(&row, status_word(server));
@@ -114,6 +114,7 @@ static int put_server(sqlite3 *db, const struct status *status, const struct ser
 	put_number(&row, server->has_unit);
 	put_number(&row, server->enabled);
 	put_number(&row, server->refused);
+	put_string(&row, server->reload);
 	put_string(&row, server->restart);
 	put_string(&row, server->note);
 	put_number(&row, server->waits);

@@ -173,19 +173,56 @@ static void note_enabled(const struct server_status *server, struct text *notes)
 		text_join(notes, "; ", server->unit && server->unit->has_run ? "enabled, but stopped" : "enabled, not started");
 }
 
-/* What the database says by now, and the last reload did not know; `model` is NULL where nobody can tell. */
+/* It runs, and the last reload found no row of it; `model` is NULL where nobody can tell whether there is one now. */
 static void note_row(struct server_status *server, const struct model *model, struct text *notes)
 {
-	const struct instance *row = find_row(model, server->name);
-
-	if (!server->has_unit && unit_is_up(server->unit))
-		text_join(notes, "; ", row ? "its row is new" :
-			    model ? "not in the database" : "the last reload found no row of it");
-	server->waits |= !server->has_unit && unit_is_up(server->unit);
-	if (!model || (row != NULL) == server->has_unit)
+	if (server->has_unit || !unit_is_up(server->unit) || find_row(model, server->name))
 		return;
-	text_join(notes, "; ", row ? "waits for a reload" : "its row is gone: waits for a reload");
+	text_join(notes, "; ", model ? "not in the database" : "the last reload found no row of it");
 	server->waits = true;
+}
+
+/* In words how the next unit differs from the last reload's, a row that comes or goes included. */
+static void compare_units(const char *last, const char *next, bool drop_ins_unseen, struct text *out)
+{
+	cleanup_free char *was_refused = last ? started_refusal(last) : NULL, *refused = next ? started_refusal(next) : NULL;
+	cleanup(started_done) struct started then = STARTED_EMPTY, now = STARTED_EMPTY;
+
+	if (!last || !next)
+		text_puts(out, last ? "row gone" : next ? "new row" : "");
+	if (refused && (!was_refused || strcmp(refused, was_refused) != 0))
+		text_join(out, ", ", "refused: %s", refused);
+	if (!last || !next)
+		return;
+	if (was_refused && !refused)
+		text_join(out, ", ", "accepted again");
+	started_of_unit(last, &then);
+	started_of_unit(next, &now);
+	if (drop_ins_unseen) {
+		started_forget_drop_ins(&then);
+		started_forget_drop_ins(&now);
+	}
+	(void) started_compare(&then, &now, out);
+}
+
+/* What the rows say by now, and the last reload did not know. */
+static void note_reload(struct server_status *server, const char *last, const struct status_sources *sources, struct text *notes)
+{
+	const struct collection *rows = sources->next;
+	cleanup_free char *path = xasprintf(SERVER_UNIT "%s.service", server->name), *link = xconcat("left4me.target.wants/", path, "");
+	const char *next = rows ? collection_text(rows, path) : NULL;
+	cleanup_text struct text words = TEXT_EMPTY;
+
+	if (!rows)
+		return;
+	compare_units(last, next, sources->drop_ins_unseen, &words);
+	if (last && next && server->enabled != (collection_text(rows, link) != NULL) && !strstr(text_string(&words), "refused: "))
+		text_join(&words, ", ", server->enabled ? "no longer enabled" : "enabled");
+	if (words.length == 0)
+		return;
+	server->reload = text_take(&words);
+	server->waits = true;
+	text_join(notes, "; ", "reload: %s", server->reload);
 }
 
 /* Nobody waits for that: the files may be meant. */
@@ -227,6 +264,7 @@ void status_judge(const struct status_sources *sources, struct server_status *se
 	if (reason)
 		text_join(&notes, "; ", unit_is_up(server->unit) ? "refused: %s" : "%s", reason);
 	note_row(server, sources->model, &notes);
+	note_reload(server, unit, sources, &notes);
 	note_enabled(server, &notes);
 	note_restart(server, &starts, &notes);
 	note_end(server, now, &notes);

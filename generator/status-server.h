@@ -8,6 +8,7 @@
 
 #include "look.h"
 #include "model.h"
+#include "sink.h"
 #include "units.h"
 
 enum port_source {
@@ -27,7 +28,8 @@ struct server_status {
 	enum port_source port_source;
 	char *next_port;               /* the one that the next start would take, or NULL */
 	int64_t size;                  /* bytes of runtime/NAME on disk, or UNIT_UNKNOWN */
-	char *restart;                 /* what a restart would change, in words; NULL for nothing */
+	char *reload;                  /* what a reload would change, in words; NULL for nothing, and where nobody can tell */
+	char *restart;                 /* what a restart would change then, likewise */
 	char *note;                    /* for people; maybe empty */
 	bool waits;                    /* somebody has to do something */
 };
@@ -36,6 +38,8 @@ struct status_sources {
 	const char *prefix;            /* put before the paths in /run and /etc */
 	const struct units *units;
 	const struct model *model;     /* NULL when the database could not be read */
+	const struct collection *next; /* what a reload would make of the rows; NULL where nobody can tell */
+	bool drop_ins_unseen;          /* it may lack drop-ins */
 	const struct look *look;
 	const char *const *only;       /* the servers that are asked for; all of them and the rest for none */
 	size_t only_count;

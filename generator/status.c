@@ -265,6 +265,7 @@ void status_done(struct status *status)
 	for (size_t i = 0; i < status->count; i++) {
 		free(status->servers[i].port);
 		free(status->servers[i].next_port);
+		free(status->servers[i].reload);
 		free(status->servers[i].restart);
 		free(status->servers[i].note);
 		free(status->names[i]);

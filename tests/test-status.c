@@ -15,6 +15,7 @@ static struct unit units[] = {
 	{ .name = "beta", .state = UNIT_RUNNING, .since = 7 * DAY, .memory = 1181116006, .result = "success" },
 	{ .name = "delta", .state = UNIT_FAILED, .since = 10 * DAY - 90 * SECOND, .memory = UNIT_UNKNOWN, .restarts = 5,
 	  .result = "oom-kill", .end_code = 2, .end_status = 9, .end_after = 3600 * SECOND },
+	{ .name = "eta", .state = UNIT_RUNNING, .since = 10 * DAY - 7500 * SECOND, .memory = 838860800, .result = "success" },
 };
 static struct unit builds[] = {
 	{ .name = "4", .kind = UNIT_BUILD, .state = UNIT_FAILED, .since = 10 * DAY - 7200 * SECOND, .result = "exit-code",
@@ -34,6 +35,8 @@ static struct server_status servers[] = {
 	  .note = "restart: port 27016 -> 27115, layer 4 rebuilt", .waits = true },
 	{ .name = "delta", .state = UNIT_FAILED, .has_unit = true, .unit = &units[3], .port = "27019", .port_source = PORT_OF_UNIT,
 	  .size = 0, .note = "5 restarts, the last: oom-kill after 1 h", .waits = true },
+	{ .name = "eta", .state = UNIT_RUNNING, .has_unit = true, .enabled = true, .unit = &units[4], .port = "27018", .port_source = PORT_OF_RECORD,
+	  .size = 0, .reload = "port 27018 -> 27040, arguments", .note = "reload: port 27018 -> 27040, arguments", .waits = true },
 	{ .name = "gamma", .state = UNIT_STOPPED, .has_unit = true, .refused = true, .size = UNIT_UNKNOWN,
 	  .note = "port 28500 is not in 27000-27999 ([game] ports)", .waits = true },
 	{ .name = "omega", .state = UNIT_STOPPED, .has_unit = true, .port = "27020", .port_source = PORT_OF_UNIT,
@@ -76,6 +79,8 @@ static void test_screens(void)
 		  "                                                   layer 4 rebuilt\n"
 		  "delta  failed      1m     27019       -         5  5 restarts, the last:\n"
 		  "                                                   oom-kill after 1 h\n"
+		  "eta    running     2h     27018    800M         0  reload: port 27018 -> 27040,\n"
+		  "                                                   arguments\n"
 		  "gamma  refused     -          -       -         -  port 28500 is not in\n"
 		  "                                                   27000-27999 ([game] ports)\n"
 		  "omega  stopped     -      27020       -         -\n"
@@ -88,6 +93,7 @@ static void test_screens(void)
 		  "alpha  running     9d     27015    900M         0  not in the database; holds the port of alfa\n"
 		  "beta   running     3d     27016    1.1G         0  restart: port 27016 -> 27115, layer 4 rebuilt\n"
 		  "delta  failed      1m     27019       -         5  5 restarts, the last: oom-kill after 1 h\n"
+		  "eta    running     2h     27018    800M         0  reload: port 27018 -> 27040, arguments\n"
 		  "gamma  refused     -          -       -         -  port 28500 is not in 27000-27999 ([game] ports)\n"
 		  "omega  stopped     -      27020       -         -\n"
 		  "builds: 4 failed 2 h ago (exit status 3), 7 running for 40 s                            last reload 12 s ago, 0 problems\n"
@@ -98,6 +104,7 @@ static void test_screens(void)
 		  "alpha  running     9d     27015    900M         0  4.7G  not in the database; holds the port of alfa\n"
 		  "beta   running     3d     27016    1.1G         0  9.8K  restart: port 27016 -> 27115, layer 4 rebuilt\n"
 		  "delta  failed      1m     27019       -         5     0  5 restarts, the last: oom-kill after 1 h\n"
+		  "eta    running     2h     27018    800M         0     0  reload: port 27018 -> 27040, arguments\n"
 		  "gamma  refused     -          -       -         -     -  port 28500 is not in 27000-27999 ([game] ports)\n"
 		  "omega  stopped     -      27020       -         -     -\n"
 		  "builds: 4 failed 2 h ago (exit status 3), 7 running for 40 s                            last reload 12 s ago, 0 problems\n"
@@ -175,7 +182,7 @@ static void test_json(void)
 	is_str(text_string(&out),
 	       "{\"servers\":[{\"name\":\"beta\",\"state\":\"running\",\"since\":1000604800,\"port\":27016,\"port_source\":\"record\","
 	       "\"memory\":1181116006,\"restarts\":0,\"exit\":null,\"exit_status\":null,\"exit_after\":null,\"size\":10000,"
-	       "\"has_unit\":true,\"enabled\":true,\"refused\":false,\"restart\":\"port 27016 -> 27115, layer 4 rebuilt\","
+	       "\"has_unit\":true,\"enabled\":true,\"refused\":false,\"reload\":null,\"restart\":\"port 27016 -> 27115, layer 4 rebuilt\","
 	       "\"note\":\"restart: port 27016 -> 27115, layer 4 rebuilt\",\"waits\":true}],"
 	       "\"builds\":[{\"overlay\":4,\"state\":\"failed\",\"since\":1000856800,\"exit\":\"status\",\"exit_status\":3},"
 	       "{\"overlay\":7,\"state\":\"running\",\"since\":1000863960,\"exit\":null,\"exit_status\":null}],"

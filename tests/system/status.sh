@@ -54,7 +54,33 @@ like "$(on_terminal left4me-generator status)" $'\033\\[32mrunning' "colour on a
 # --- what waits --------------------------------------------------------------------------------------------------------
 
 sql "UPDATE servers SET port = 27115 WHERE name = 'beta'"
-like "$(line beta)" "^beta running [0-9a-z]+ 27016 .* 0" "before a reload the port is the one that runs"
+like "$(line beta)" "^beta running [0-9a-z]+ 27016 [-0-9.KMG]+ 0 reload: port 27016 -> 27115$" \
+	"before a reload the port is the one that runs"
+is "$(code status)/$(code status beta)/$(code status gamma)" 1/1/0 "status 1 where a row waits for a reload"
+is "$(json "[(v['name'], v['reload']) for v in s['servers'] if v['reload'] or v['waits']]")" "[('beta', 'port 27016 -> 27115')]" "JSON says it"
+is "$(as left4me --json | python3 -c 'import json, sys; print(*[v["reload"] for v in json.load(sys.stdin)["servers"]])')" \
+	"None port 27016 -> 27115 None None None" "to the web application, too"
+sql "UPDATE servers SET arguments = '+map x', enabled = 0 WHERE name = 'gamma'; UPDATE servers SET port = 80 WHERE name = 'off';
+	UPDATE servers SET enabled = 1 WHERE name = 'looping'; DELETE FROM server_overlays WHERE server = 'alpha' AND position = 1"
+is "$(COLUMNS=250 status | sed -n 's/^\([a-z]*\) .*\(reload: .*\)/\1 \2/p')" "alpha reload: layers
+beta reload: port 27016 -> 27115
+gamma reload: arguments, no longer enabled
+looping reload: enabled
+off reload: refused: port 80 is not in 27000-27999 ([game] ports)" "whatever changes in rows"
+sql "UPDATE servers SET arguments = '+map c1m1_hotel', enabled = 1 WHERE name = 'gamma'; UPDATE servers SET port = 27018 WHERE name = 'off';
+	UPDATE servers SET enabled = 0 WHERE name = 'looping'; INSERT INTO server_overlays (server, position, overlay) VALUES ('alpha', 1, 1)"
+dropped=/etc/systemd/system/left4me-server@.service.d
+mkdir "$dropped"
+printf '[Service]\nNice=1\n' >"$dropped/50-nice.conf"
+like "$(line gamma)" " reload: 50-nice.conf added$" "a drop-in"
+systemctl daemon-reload
+chmod 600 "$dropped/50-nice.conf"
+like "$(COLUMNS=250 as left4me gamma)" "0  restart: 50-nice.conf added$" "it is not said to be gone to who may not read it"
+rm -r "$dropped"
+sql "UPDATE servers SET port = 27016 WHERE name = 'beta'"
+reload
+is "$(code status)" 0 "all is as it was"
+sql "UPDATE servers SET port = 27115 WHERE name = 'beta'"
 reload
 like "$(line beta)" "^beta running .* 27016 .* restart: port 27016 -> 27115$" "a new port waits for a restart"
 is "$(code status)/$(code status beta)/$(code status gamma)" 1/1/0 "status 1 where something waits"
@@ -62,8 +88,8 @@ is "$(code status alpha)" 0 "nothing waits for alpha"
 ok "its layer is built" systemctl start build-overlay@1
 like "$(line alpha)" "restart: layer 1 rebuilt$" "which waits for a restart then"
 sql "UPDATE servers SET name = 'alfa' WHERE name = 'alpha'"
-like "$(line alpha)" "its row is gone: waits for a reload" "a deleted row before the reload"
-like "$(line alfa)" "^alfa stopped .* waits for a reload" "a new row before the reload"
+like "$(line alpha)" "reload: row gone" "a deleted row before the reload"
+like "$(line alfa)" "^alfa stopped .* reload: new row" "a new row before the reload"
 reload
 like "$(line alfa)" "^alfa stopped - 27015 - - enabled, not started" "a reload starts nothing"
 like "$(line alpha)" "^alpha running [0-9a-z]+ 27015 [-0-9.KMG]+ 0 not in the database; holds the port of alfa" \

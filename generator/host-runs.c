@@ -22,19 +22,6 @@ static bool has_process(const struct unit *unit)
 	return unit_is_up(unit) && unit->state != UNIT_RESTARTING;
 }
 
-static unsigned recorded_port(const char *name)
-{
-	cleanup_free char *path = xasprintf(STARTED_RECORDS "/%s", name);
-	cleanup(started_done) struct started started = STARTED_EMPTY;
-	const char *port;
-	int64_t number;
-
-	if (!started_read_record(path, &started))
-		return 0;
-	port = started_value(&started, STARTED_PORT);
-	return port && parse_decimal(port, 1, 65535, &number) ? (unsigned) number : 0;
-}
-
 static int read_runs(struct question *question, struct runs *ret_runs)
 {
 	struct runs runs = { .units = UNITS_NONE };
@@ -44,7 +31,7 @@ static int read_runs(struct question *question, struct runs *ret_runs)
 	runs.ports = xcalloc(runs.units.count + 1, sizeof(*runs.ports));
 	for (size_t i = 0; i < runs.units.count; i++)
 		if (runs.units.units[i].kind == UNIT_SERVER && has_process(&runs.units.units[i]))
-			runs.ports[i] = recorded_port(runs.units.units[i].name);
+			runs.ports[i] = started_recorded_port(STARTED_RECORDS, runs.units.units[i].name);
 	*ret_runs = runs;
 	return 0;
 }

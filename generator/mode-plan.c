@@ -34,6 +34,8 @@ static void print_change(const struct change *change, int width)
 		(void) printf(": starts with `systemctl start %.*s`", length_of(change->unit), change->unit);
 	if (change->action == PLAN_RESTART)
 		(void) fputs(": restart", stdout);
+	if (change->holder)
+		(void) printf(", once %s no longer has its port", change->holder);
 	(void) putchar('\n');
 }
 
@@ -50,18 +52,24 @@ static void print_changes(const struct plan *plan)
 		(void) puts("~ units         nothing that a server or build notices: a reload takes it in");
 }
 
-/* Each line runs as it is printed. */
-static void print_commands(const struct plan *plan)
+static void print_actions(const struct plan *plan, bool with_holder)
 {
 	static const char *const verbs[] = { [PLAN_START] = "start", [PLAN_RESTART] = "restart", [PLAN_STOP] = "stop" };
 
-	if (plan->needs_reload)
-		(void) puts("systemctl daemon-reload  # takes the units in, changes nothing that runs");
 	for (enum plan_action action = PLAN_START; action <= PLAN_STOP; action++)
 		for (size_t i = 0; i < plan->count; i++)
-			if (plan->changes[i].action == action)
+			if (plan->changes[i].action == action && !plan->changes[i].holder == !with_holder)
 				(void) printf("systemctl %s %s  # %s\n", verbs[action], plan->changes[i].unit,
 					      *plan->changes[i].text ? plan->changes[i].text : "what changes for all servers");
+}
+
+/* Each line runs as it is printed: what needs a port that another one has comes when that has been stopped or restarted. */
+static void print_commands(const struct plan *plan)
+{
+	if (plan->needs_reload)
+		(void) puts("systemctl daemon-reload  # takes the units in, changes nothing that runs");
+	print_actions(plan, false);
+	print_actions(plan, true);
 }
 
 static int compare(struct run *run, const struct options *options, const struct collection *new)

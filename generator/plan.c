@@ -43,6 +43,7 @@ struct planning {
 	struct plan *plan;
 	bool common_is_said;
 	struct stat host_env;
+	unsigned *ports;               /* of each unit of the sources, what its record says; 0 where it is down or has none */
 };
 
 static struct change *add_change(struct plan *plan, enum plan_kind kind, char sign, const char *name, const char *unit)
@@ -104,6 +105,28 @@ static void look_at_server(const struct planning *planning, const char *name, st
 	*ret_server = server;
 }
 
+/* Another server that was started with the port which this one's next start takes: that fails until the other has let go of it. */
+static char *holder_of_port(const struct planning *planning, const struct server *server)
+{
+	const char *port = started_value(&server->now, STARTED_PORT);
+	const struct units *units = planning->sources->units;
+
+	for (size_t i = 0; port && units && i < units->count; i++)
+		if (planning->ports[i] == strtoul(port, NULL, 10) && strcmp(units->units[i].name, server->name) != 0)
+			return xstrdup(units->units[i].name);
+	return NULL;
+}
+
+static void read_ports(struct planning *planning)
+{
+	const struct units *units = planning->sources->units;
+
+	planning->ports = xcalloc(units ? units->count + 1 : 1, sizeof(*planning->ports));
+	for (size_t i = 0; units && i < units->count; i++)
+		if (units->units[i].kind == UNIT_SERVER && unit_is_up(&units->units[i]))
+			planning->ports[i] = started_recorded_port(planning->sources->records, units->units[i].name);
+}
+
 /* What all servers have in common is said once. */
 static void forget(struct started *started, const char *key)
 {
@@ -137,6 +160,7 @@ static bool plan_presence(struct planning *planning, const struct server *server
 	if (server->is_wanted && !server->runs) {
 		change->text = xstrdup(server->old ? "enabled, not started" : "new, enabled");
 		change->action = PLAN_START;
+		change->holder = holder_of_port(planning, server);
 	} else {
 		change->text = xstrdup(server->runs ? "has a row again" : "new, not enabled");
 	}
@@ -175,8 +199,10 @@ static bool plan_difference(struct planning *planning, struct server *server)
 		return false;
 	change = add_change(planning->plan, PLAN_SERVER, '~', server->name, server->unit);
 	change->is_shown = words.length > 0;
-	if (all && server->runs)
+	if (all && server->runs) {
 		change->action = PLAN_RESTART;
+		change->holder = holder_of_port(planning, server);
+	}
 	change->text = xasprintf("%s%s", text_string(&words), differs && !server->runs ? ": at its next start" : "");
 	return true;
 }
@@ -387,6 +413,7 @@ void plan_make(const struct plan_sources *sources, struct plan *ret_plan)
 	*ret_plan = (struct plan){ .changes = NULL };
 	if (stat(sources->host_env, &planning.host_env) < 0)
 		planning.host_env = (struct stat){ 0 };
+	read_ports(&planning);
 	plan_all(&planning);
 	for (size_t i = 0, j = 0; i < old->count || j < new->count;) {
 		int order = i == old->count ? 1 : j == new->count ? -1 : strcmp(old->files[i].path, new->files[j].path);
@@ -397,6 +424,7 @@ void plan_make(const struct plan_sources *sources, struct plan *ret_plan)
 		j += order >= 0;
 	}
 	plan_orphans(&planning);
+	free(planning.ports);
 	sort_array(ret_plan->changes, ret_plan->count, sizeof(*ret_plan->changes), by_kind);
 }
 
@@ -406,6 +434,7 @@ void plan_done(struct plan *plan)
 		free(plan->changes[i].name);
 		free(plan->changes[i].text);
 		free(plan->changes[i].unit);
+		free(plan->changes[i].holder);
 	}
 	free(plan->changes);
 }

@@ -19,6 +19,7 @@ struct change {
 	char *text;                    /* what changes, and when where there is no action */
 	char *unit;                    /* that the action is about, or NULL */
 	enum plan_action action;
+	char *holder;                  /* the server that runs on the port which this one would start on, or NULL */
 	bool is_shown;                 /* false where a line for all servers says it */
 };
 

@@ -183,6 +183,16 @@ bool started_read_record(const char *path, struct started *ret_started)
 	return text != NULL;
 }
 
+unsigned started_recorded_port(const char *directory, const char *name)
+{
+	cleanup_free char *path = xasprintf("%s/%s", directory, name);
+	cleanup(started_done) struct started started = STARTED_EMPTY;
+	const char *port = started_read_record(path, &started) ? started_value(&started, STARTED_PORT) : NULL;
+	int64_t number;
+
+	return port && parse_decimal(port, 1, 65535, &number) ? (unsigned) number : 0;
+}
+
 /* The last words of the mount's line: the ids are digits and end in the word for the installation. */
 static void add_layers(struct started *started, const char *ids)
 {

@@ -76,6 +76,9 @@ const char *started_value(const struct started *started, const char *key);
 void started_of_record(const char *text, struct started *ret_started);
 bool started_read_record(const char *path, struct started *ret_started);
 
+/* The port of the server NAME's record in `directory`; 0 where there is none. */
+unsigned started_recorded_port(const char *directory, const char *name);
+
 /*
  * From the text of a generated unit: what its mount is told, and `layer=ID` for each layer, without the identity. Nothing
  * for a unit that mounts nothing, as a refused row's.

@@ -81,6 +81,17 @@ less() { sql "DELETE FROM servers WHERE name = 'neu'; DELETE FROM overlays WHERE
 change "rows that go, one that is no longer enabled" "~ gamma no longer enabled
 - neu row gone: runs on until it is stopped
 - overlay 9 row or script gone" less
+insert_server eta 27050 1
+plan --commands >commands
+ok "a port that is held: its holder starts" bash -e commands
+rename() { sql "UPDATE servers SET name = 'theta' WHERE name = 'eta'"; }
+change "a port that is held" '- eta row gone: runs on until it is stopped
++ theta new, enabled: starts with `systemctl start left4me-server@theta`, once eta no longer has its port' rename
+is "$(cut -d' ' -f2,3 commands)" "daemon-reload 
+stop left4me-server@eta.service
+start left4me-server@theta.service" "a port that is held: its holder is stopped first"
+ok "a port that is held: it has let go of it" wait_for 20 is_ready theta
+change "a port that is free" "- theta row gone: runs on until it is stopped" delete_server theta
 change "enabled, and running" "~ gamma enabled" sql "UPDATE servers SET enabled = 1 WHERE name = 'gamma'"
 change "a row refused, and its server stopped" "~ off refused: port 28500 is not in 27000-27999 ([game] ports)" \
 	sql "UPDATE servers SET port = 28500 WHERE name = 'off'"

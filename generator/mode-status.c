@@ -88,22 +88,36 @@ static int print_status(const struct status *status, const struct run *run, cons
 	return fflush(stdout) == 0 ? 0 : -1;
 }
 
-/* For `systemctl reload-or-restart --marked`. */
-static int mark(const struct status *status)
+static int mark(const char *name)
 {
+	cleanup_free char *unit = xasprintf(SERVER_UNIT "%s.service", name);
+	const char *const command[] = {
+		"/usr/bin/systemctl", "set-property", "--runtime", "--", unit, "Markers=+needs-restart", NULL,
+	};
+	cleanup_text struct text out = TEXT_EMPTY;
+
+	return manager_run(command, &out);
+}
+
+/* For `systemctl reload-or-restart --marked`. JSON is alone on standard output. */
+static int mark_servers(const struct status *status, bool quiet)
+{
+	cleanup_text struct text marked = TEXT_EMPTY;
 	int r = 0;
 
 	for (size_t i = 0; i < status->count; i++) {
-		cleanup_free char *unit = xasprintf(SERVER_UNIT "%s.service", status->names[i]);
-		const char *const command[] = {
-			"/usr/bin/systemctl", "set-property", "--runtime", "--", unit, "Markers=+needs-restart", NULL,
-		};
-		cleanup_text struct text out = TEXT_EMPTY;
-
-		if (status->servers[i].restart && manager_run(command, &out) != 0)
-			r = give_up("%s cannot be marked; are you root?", unit);
+		if (!status->servers[i].restart)
+			continue;
+		if (mark(status->names[i]) == 0)
+			text_join(&marked, " ", "%s", status->names[i]);
+		else
+			r = give_up(SERVER_UNIT "%s.service cannot be marked; are you root?", status->names[i]);
 	}
-	return r;
+	if (!quiet && marked.length > 0)
+		(void) printf("marked: %s; they restart with: systemctl reload-or-restart --marked\n", text_string(&marked));
+	else if (!quiet && r == 0)
+		(void) puts("marked: none, no server waits for a restart");
+	return fflush(stdout) == 0 ? r : give_up("cannot write to standard output");
 }
 
 int mode_status(const struct options *options)
@@ -134,7 +148,7 @@ int mode_status(const struct options *options)
 			return give_up("there is no server '%s'", options->words[i]);
 	if (print_status(&status, &run, options, unknown) < 0)
 		return give_up("cannot write to standard output");
-	if (options->mark && mark(&status) != 0)
+	if (options->mark && mark_servers(&status, options->json) != 0)
 		return EXIT_NOTHING;
 	return status.waits ? EXIT_PROBLEMS : EXIT_CLEAN;
 }

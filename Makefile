@@ -130,7 +130,7 @@ install: all build/text/etc/left4me/left4me.conf build/text/man/left4me.conf.5
 	$(INSTALL) -d $D$(BINDIR)
 	ln -sfn $(GENERATORDIR)/left4me-generator $D$(BINDIR)/left4me-generator
 	$(INSTALL) -D -t $D$(LIBEXECDIR) build/left4me-overlay build/left4me-fetch-script
-	$(INSTALL) -D -t $D$(LIBEXECDIR) deploy/selftest deploy/user-home
+	$(INSTALL) -D -t $D$(LIBEXECDIR) deploy/selftest deploy/user-home deploy/after-install
 	$(INSTALL) -D -t $D$(LIBEXECDIR)/selftest.d deploy/selftest.d/probe deploy/selftest.d/decoy
 	$(INSTALL) -D -m 644 -t $D$(LIBEXECDIR)/selftest.d deploy/selftest.d/outside.sh
 	$(INSTALL) -D -m 644 -t $D$(LIBEXECDIR)/selftest.d/probes $(wildcard deploy/selftest.d/probes/*.py)
@@ -165,15 +165,13 @@ define warn_of_old_systemd
 			"left4me-generator check says which" >&2
 endef
 
-# As the Debian package does it, on the host itself: its postinst says why a first installation has systemd executed anew. Not
-# every kernel setting is a container's to make.
+# As the Debian package does it, on the host itself. Not every kernel setting is a container's to make.
 define set_up
 systemd-sysusers left4me.conf
 	$(LIBEXECDIR)/user-home
 	systemd-tmpfiles --create left4me.conf
 	/usr/lib/systemd/systemd-sysctl 99-left4me.conf || echo "left4me: not all of 99-left4me.conf is in force" >&2
-	test ! -d /run/systemd/system || if test -e /run/left4me/report; then systemctl daemon-reload; \
-		else systemctl start dbus.socket; systemctl daemon-reexec; fi
+	$(LIBEXECDIR)/after-install
 	$(warn_of_old_systemd)
 endef
 

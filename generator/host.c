@@ -82,7 +82,7 @@ static void check_value(const struct expected *expected, const char *value, size
 /* --- the rest -------------------------------------------------------------------------------------------- */
 
 /* systemd loads them by name and goes without, and without a word, where they are missing. */
-static void check_library(const char *name, const char *package, const char *consequence, struct report *report)
+static bool check_library(const char *name, const char *package, const char *consequence, struct report *report)
 {
 	void *library = dlopen(name, RTLD_LAZY | RTLD_LOCAL);
 
@@ -90,22 +90,38 @@ static void check_library(const char *name, const char *package, const char *con
 		(void) dlclose(library);
 	else
 		report_problem(report, name, "is not installed: %s (package %s)", consequence, package);
+	return library != NULL;
+}
+
+/* systemd itself, which does not look again for what it has looked for in vain; true where only root may see that. */
+static bool has_loaded(const char *name)
+{
+	FILE *maps = fopen("/proc/1/maps", "re");
+	cleanup_free char *line = NULL;
+	size_t size = 0;
+	bool found = !maps;
+
+	while (!found && getline(&line, &size, maps) > 0)
+		found = strstr(line, name) != NULL;
+	if (maps)
+		(void) fclose(maps);
+	return found;
 }
 
 /* What it was built without no package brings back. */
 static void check_features(const char *features, const char *systemd, struct report *report)
 {
-	static const char bpf[] = "RestrictNetworkInterfaces= and strict_ports are ignored without it";
+	static const char bpf[] = "RestrictNetworkInterfaces= and strict_ports are ignored without it, and no build starts";
 	static const char seccomp[] = "SystemCallFilter= and what else filters system calls is ignored without it";
 
 	if (strstr(features, "-BPF_FRAMEWORK"))
 		report_problem(report, systemd, "is built without BPF_FRAMEWORK: %s", bpf);
-	else
-		check_library("libbpf.so.1", "libbpf1", bpf, report);
+	else if (check_library("libbpf.so.1", "libbpf1", bpf, report) && !has_loaded("/libbpf.so.1"))
+		report_problem(report, systemd, "has not loaded libbpf.so.1, which is installed: %s; systemctl daemon-reexec", bpf);
 	if (strstr(features, "-SECCOMP"))
 		report_problem(report, systemd, "is built without SECCOMP: %s", seccomp);
 	else
-		check_library("libseccomp.so.2", "libseccomp2", seccomp, report);
+		(void) check_library("libseccomp.so.2", "libseccomp2", seccomp, report);
 }
 
 static void check_calendar(const struct config *config, struct question *question, struct report *report)
@@ -213,9 +229,12 @@ char *host_check_systemd(struct host_questions *questions, struct report *report
 
 	if (manager_answer_show(&questions->manager, &manager) < 0 || manager.count != 1) {
 		report->blind = true;
-		report_problem(report, "systemd", "systemctl show does not answer");
+		report_problem(report, "systemd", "%s", manager_silence());
 		return NULL;
 	}
+	if (!manager_has_bus())
+		report_problem(report, "the system bus", "does not answer, by which the check and the web application ask systemd: "
+			       START_BUS);
 	systemd = xasprintf("systemd %s", shown_value(&manager, 0, "Version"));
 	check_features(shown_value(&manager, 0, "Features"), systemd, report);
 	return systemd;

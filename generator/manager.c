@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -116,6 +118,24 @@ int manager_show(const char *properties, const char *const units[], struct shown
 
 	manager_ask_show(properties, units, &question);
 	return manager_answer_show(&question, ret_shown);
+}
+
+/* One whose queue is full is there. */
+bool manager_has_bus(void)
+{
+	const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "/run/dbus/system_bus_socket" };
+	cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	if (fd < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+		return true;
+	return connect(fd, (const struct sockaddr *) &address, sizeof(address)) == 0 ||
+	       (errno != ENOENT && errno != ECONNREFUSED);
+}
+
+const char *manager_silence(void)
+{
+	return geteuid() != 0 && !manager_has_bus() ? "cannot be asked, since no system bus answers: " START_BUS
+						     : "does not answer: systemctl show";
 }
 
 const char *shown_value(const struct shown *shown, size_t unit, const char *property)

@@ -46,6 +46,13 @@ int manager_show(const char *properties, const char *const units[], struct shown
 void manager_ask_show(const char *properties, const char *const units[], struct question *ret_question);
 int manager_answer_show(struct question *question, struct shown *ret_shown);
 
+/* Whether a system bus answers, which everybody but root asks systemd by. */
+bool manager_has_bus(void);
+#define START_BUS "systemctl start dbus.socket (package dbus)"
+
+/* Why there was no answer, after "systemd". */
+const char *manager_silence(void);
+
 /* Borrowed; NULL where this systemd has no such property. */
 const char *shown_value(const struct shown *shown, size_t unit, const char *property);
 

@@ -90,7 +90,7 @@ static int compare(struct run *run, const struct options *options, const struct 
 		return EXIT_NOTHING;
 	}
 	if (on_host && units_ask(&units) < 0) {
-		report_problem(&run->report, "systemctl show", "does not answer");
+		report_problem(&run->report, "systemd", "%s", manager_silence());
 		return EXIT_NOTHING;
 	}
 	if (on_host)

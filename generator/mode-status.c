@@ -140,7 +140,7 @@ int mode_status(const struct options *options)
 	sources.next = !unknown && render_rows_of_now(&run, &next) ? &next : NULL;
 	sources.drop_ins_unseen = run.drop_ins.unseen;
 	if (units_answer(&question, &units) < 0)
-		return give_up("systemd does not answer: systemctl show");
+		return give_up("systemd %s", manager_silence());
 	look_below_root(&run, &units, options->sizes, &found);
 	status_build(&sources, &status);
 	for (size_t i = 0; i < options->word_count; i++)

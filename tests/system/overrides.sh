@@ -145,8 +145,24 @@ reload
 library=$(readlink -f "$(ldconfig -p | sed -n 's/.*libbpf\.so\.1 .* => //p')")
 mv "$library" /root/libbpf
 check_finds "^libbpf\.so\.1: is not installed" "no libbpf"
+systemctl daemon-reexec
 mv /root/libbpf "$library"
+# systemd has looked for it in vain, which root alone can see.
+is "$(check | cut -d: -f1,2)" "systemd $(systemctl show --property=Version --value): has not loaded libbpf.so.1, which is installed" \
+	"libbpf came after systemd: check says so"
+ok "what make install calls has systemd look again" /usr/local/libexec/left4me/after-install
 check_is_clean "libbpf is back"
+
+# Without a bus root has an answer, and nobody else.
+systemctl stop dbus.socket dbus.service
+remedy='systemctl start dbus.socket (package dbus)'
+is "$(check)" "the system bus: does not answer, by which the check and the web application ask systemd: $remedy" "no bus: root's check says so"
+for mode in check status plan; do
+	is "$(as_left4me "left4me-generator $mode" 2>&1 | grep -F systemd | sed 's/^left4me-generator: //; s/^systemd: /systemd /')" \
+		"systemd cannot be asked, since no system bus answers: $remedy" "no bus: $mode says so to anybody else"
+done
+ok "what make install calls starts it" /usr/local/libexec/left4me/after-install
+check_is_clean "the bus is back"
 
 # A setting that systemd does not know, once however many units have it: it says itself which ones it knows.
 /usr/lib/systemd/systemd --dump-configuration-items | sed '/^PrivateIPC=/d' >/root/items

@@ -219,8 +219,21 @@ is "$(changes start | grep -Ev "^> ($kept)(/|$)")" "> /etc/left4me
 
 # --- installed again, purged -------------------------------------------------------------------------------------------
 
-log=$(package -i left4me_1.deb)
+# As where libbpf1 and the bus come with the package: systemd has looked for the one in vain, nobody has started the other, and
+# a reload of another package has run the generator before left4me is configured.
+library=$(readlink -f "$(ldconfig -p | sed -n 's/.*libbpf\.so\.1 .* => //p')")
+mv "$library" libbpf
+systemctl daemon-reexec
+mv libbpf "$library"
+systemctl stop dbus.socket dbus.service
+package --unpack left4me_1.deb >/dev/null
+systemctl daemon-reload
+is "$(grep -c '/libbpf\.so' /proc/1/maps) $(systemctl is-active dbus.socket) $(ls /run/left4me/report)" "0 inactive /run/left4me/report" \
+	"an installation under way: systemd has no libbpf, and nobody a bus"
+log=$(package --configure left4me)
 is "$?" 0 "installed again"
+ok "systemd has loaded libbpf" wait_for 20 grep -q '/libbpf\.so' /proc/1/maps
+ok "and a bus answers the user" wait_for 20 runuser -u left4me -- systemctl show --property=Version
 is "$(ls -I README /etc/sudoers.d)" left4me "the sudoers stub is back"
 is "$(tail -n 1 /etc/left4me/left4me.conf)" '# by the operator' "and the operator's configuration"
 ok "the database is read" left4me-generator check

@@ -13,6 +13,7 @@ HELPER, ROOT, VERB = sys.argv[1:4]
 COMMANDS = {"mount": ["mount", "a", "2", "1", "installation"], "umount": ["umount", "a"]}
 INSTANCE = f"{ROOT}/runtime/a"
 MERGED = "/run/left4me/server/a/merged"
+spared = []
 
 
 def run(verb, *tracer):
@@ -36,7 +37,8 @@ def check(name, number):
     begin()
     killed = run(VERB, "strace", "-o", "/dev/null", "-e", f"inject={name}:signal=KILL:when={number}")
     # The mount table is read in as many pieces as it has at the moment, with others' mounts.
-    if name == "read" and killed.returncode == 0:
+    if name == "read" and killed.returncode == 0 and len(spared) < 3:
+        spared.append(number)
         return None
     if killed.returncode not in (-9, 137):
         return f"not killed: {killed.returncode} {killed.stderr}"

@@ -87,10 +87,12 @@ mounts() {
 # The whole mount table, comparable.
 mount_table() { findmnt --raw --noheadings --output TARGET,SOURCE,FSTYPE,OPTIONS | sort; }
 
-# What check says to COMMAND's user, but for the controllers, which the kernel gives to one hierarchy alone: the machine's own may
-# hold them.
+# The kernel gives controllers to one hierarchy alone: the machine's own may hold them.
+but_controllers() { grep -v '^warning: /sys/fs/cgroup/cgroup.controllers: lacks'; }
+
+# What check says to COMMAND's user.
 check() { # [COMMAND...]
-	"$@" left4me-generator check 2>/dev/null | grep -v '^warning: /sys/fs/cgroup/cgroup.controllers: lacks'
+	"$@" left4me-generator check 2>/dev/null | but_controllers
 	return "${PIPESTATUS[0]}"
 }
 

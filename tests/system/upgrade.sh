@@ -55,7 +55,7 @@ starts_anew() { # NAME LABEL
 }
 
 build_runs() { journal build-overlay@5 | grep -qx begun; }
-check() { left4me-generator check 2>&1 | grep -v '^warning: /sys/fs/cgroup/cgroup.controllers: lacks'; }
+check() { left4me-generator check 2>&1 | but_controllers; }
 
 # --- the version before ------------------------------------------------------------------------------------------------
 

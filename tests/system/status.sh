@@ -153,11 +153,18 @@ systemctl daemon-reload
 ok "metrics are written" systemctl start left4me-metrics.service
 ok "a timer writes them" systemctl start left4me-metrics.timer
 metrics=$(cat /var/lib/prometheus/node-exporter/left4me.prom)
-is "$(grep -Ev '^left4me_[a-z_]+(\{server="[a-z]+"\})? [0-9]+$' <<<"$metrics")" "" "each line is a name and a number"
+is "$(grep -Ev '^left4me_[a-z_]+(\{server="[a-z]+"\})? [0-9]+$|^# (HELP|TYPE) ' <<<"$metrics")" "" "each line is a name and a number"
+is "$(sed -n 's/^# TYPE \([^ ]*\) gauge$/\1/p' <<<"$metrics" | sort)" "$(sed -n 's/^\(left4me[a-z_]*\).*/\1/p' <<<"$metrics" | sort -u)" \
+	"each name has a type"
+like "$metrics" '^left4me_up 1$' "left4me is up"
 like "$metrics" 'left4me_server_restart_needed\{server="beta"\} 1' "what waits for a restart"
 like "$metrics" 'left4me_server_up\{server="off"\} 0' "what is down"
 like "$metrics" 'left4me_builds_failed 1' "builds that have failed"
 systemctl stop left4me-metrics.timer
+is "$(PATH=/nowhere /usr/local/lib/left4me-metrics metrics.prom 2>&1; echo "$?"; grep -v '^#' metrics.prom)" \
+	"left4me-metrics: left4me-generator: No such file or directory: is left4me installed?
+1
+left4me_up 0" "once left4me is gone it says so, and that nothing is up"
 
 # --- a server of an earlier version ------------------------------------------------------------------------------------
 

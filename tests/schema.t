@@ -74,7 +74,7 @@ is "$(sql "SELECT count(*) FROM generator_layers WHERE instance = 'server-1'")" 
 is "$(sql "SELECT count(*) FROM generator_layers WHERE instance = 'renamed'")" 5 "layers follow a renamed server"
 sql "DELETE FROM overlays WHERE id = 1000; INSERT INTO overlays (name, kind) VALUES ('after', 'files')" >/dev/null
 is "$(sql "SELECT id FROM generator_overlays WHERE name = 'after'")" 1001 "an id does not come back (S16)"
-other="the name was another server's"
+other='a server has had this name, and a name is used once: take another'
 like "$(sql "INSERT INTO servers (name, title, port) VALUES ('server-1', 't', 1)")" "$other" "nor does the name of a deleted server"
 like "$(sql "INSERT INTO servers (name, title, port) VALUES ('server-2', 't', 1)")" "$other" "nor that of a renamed one"
 like "$(sql "UPDATE servers SET name = 'server-1' WHERE name = 'server-3'")" "$other" "not by renaming either"

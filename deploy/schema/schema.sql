@@ -25,10 +25,10 @@ CREATE TRIGGER server_deleted AFTER DELETE ON servers BEGIN
 END;
 CREATE TRIGGER server_renamed AFTER UPDATE OF name ON servers WHEN NEW.name <> OLD.name BEGIN
 	INSERT OR IGNORE INTO former_servers VALUES (OLD.name);
-	SELECT RAISE(ABORT, 'the name was another server''s') FROM former_servers WHERE name = NEW.name;
+	SELECT RAISE(ABORT, 'a server has had this name, and a name is used once: take another') FROM former_servers WHERE name = NEW.name;
 END;
 CREATE TRIGGER server_inserted BEFORE INSERT ON servers BEGIN
-	SELECT RAISE(ABORT, 'the name was another server''s') FROM former_servers WHERE name = NEW.name;
+	SELECT RAISE(ABORT, 'a server has had this name, and a name is used once: take another') FROM former_servers WHERE name = NEW.name;
 END;
 
 -- AUTOINCREMENT: an id is never used again, so that a new overlay does not inherit the directory of a deleted one.

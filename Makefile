@@ -185,7 +185,7 @@ uninstall:
 
 # build/left4me_$(VERSION)_ARCHITECTURE.deb, with the packages that deploy/debian/control names.
 deb:
-	deploy/debian/build $(VERSION)
+	@deploy/debian/build $(VERSION)
 
 # build/left4me-$(VERSION).tar.gz, of what is committed: from one commit always the same bytes.
 dist:

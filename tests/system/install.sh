@@ -189,37 +189,46 @@ done
 
 # --- daily work --------------------------------------------------------------------------------------------------------
 
-# README's blocks: a change, a rebuild, a new name, a row that goes, several servers, an update, alerts, metrics, backup, restore.
+# README's blocks, from top to bottom: a change, a server that comes, has a new name and goes, several servers, an update,
+# alerts, metrics, backup, restore, removal.
 runs_with() { property "left4me-server@$1" ExecStart | grep -qF -- "$2"; } # NAME WORDS
 
 before=$(state)
 follow 'Daily work' 1
-like "$(cat /run/said)" '^$' "the marked are restarted without a word"
+is "$(tail -n 1 /run/said)" "marked: alpha; they restart with: systemctl reload-or-restart --marked" "the marked are restarted without another word"
 is_restarted() { [ "$(state)" != "$before" ]; }
 ok "alpha was restarted" is_restarted
 ok "with what its row says" runs_with alpha '+hostport 27016 +map c2m1_highway'
 is "$(left4me-generator status | grep -c restart:)" 0 "and waits for no other"
 follow 'Daily work' 2
-follow 'Daily work' 3
 ok "beta is ready" wait_for 20 is_ready beta
-is "$(mounts)" beta "alpha is no more"
-ok "beta has the settings of alpha" runs_with beta '+hostport 27016'
-is "$(cat /run/left4me/server/beta/merged/left4dead2/cfg/server.cfg)" "sv_pure 0" "and its overlay"
+is "$(cat /run/left4me/server/beta/merged/left4dead2/cfg/server.cfg)" "sv_pure 0" "with its overlay"
+echo note >"$STATE/runtime/beta/upper/note"
+follow 'Daily work' 3
+ok "gamma is ready" wait_for 20 is_ready gamma
+is "$(mounts | xargs)" "alpha gamma" "beta is no more"
+ok "gamma has the settings of beta" runs_with gamma '+hostport 27017'
+is "$(cat "$STATE/runtime/gamma/upper/note")" note "and its files"
+follow 'Daily work' 4
+is "$(mounts) $(ls "$STATE/runtime")" "alpha alpha" "a deleted server leaves nothing"
+like "$(sql "INSERT INTO servers (name, title, port) VALUES ('beta', 'Again', 27018)" 2>&1)" 'a name is used once: take another' \
+	"and its name is no other's"
 follow 'Daily work' 5
-ok "after a restart and a stop of all beta is ready" wait_for 20 is_ready beta
+ok "after a restart and a stop of all alpha is ready" wait_for 20 is_ready alpha
 
 install -o left4me -g left4me tests/system/steamcmd "$STATE/steam/steamcmd.sh"
 before=$(state)
 follow 'Daily work' 6
 is "$(state)" "$before" "an update of the game stops no server"
 is "$(cat "$STATE/installation/left4dead2/steam.inf")" 2 "and is there"
-like "$(left4me-generator status)" 'restart: installation replaced' "beta waits for a restart"
+like "$(left4me-generator status)" 'restart: installation replaced' "alpha waits for a restart"
 
 follow 'Daily work' 7
 sql "INSERT INTO servers (name, title, port, arguments) VALUES ('far', 'Out of range', 80, '')"
 systemctl daemon-reload
 fails "the check fails with a row that is refused" systemctl start left4me-check.service
 ok "the alert has come" wait_for 10 grep -q 'port: 80 is not in' /run/mail
+is "$(grep -c 'left4me-check.service - .*\.\.\.$' /run/mail)" 1 "with the lines of that check alone"
 like "$(head -n 1 /run/mail)" "^to -s [^ ]+ root\$" "it names the host"
 sql "DELETE FROM servers WHERE name = 'far'"
 systemctl daemon-reload
@@ -230,30 +239,26 @@ follow 'Daily work' 8
 systemctl start left4me-metrics.service
 ok "node_exporter gets metrics" grep -q '^left4me' /var/lib/prometheus/node-exporter/left4me.prom
 
-echo note >"$STATE/runtime/beta/upper/note"
-mkdir /run/left4me/server/beta/merged/left4dead2/deleted
-rm -r /run/left4me/server/beta/merged/left4dead2/cfg
-mkdir /run/left4me/server/beta/merged/left4dead2/cfg
-kept() { (cd "$STATE" && find runtime/beta/upper overlays/1 -printf '%p %y %m %u:%g\n' && getfattr -R -d -m trusted.overlay runtime/beta/upper; cat runtime/beta/upper/note) 2>&1 | sort; }
+echo note >"$STATE/runtime/alpha/upper/note"
+mkdir /run/left4me/server/alpha/merged/left4dead2/deleted
+rm -r /run/left4me/server/alpha/merged/left4dead2/cfg
+mkdir /run/left4me/server/alpha/merged/left4dead2/cfg
+kept() { (cd "$STATE" && find runtime/alpha/upper overlays/1 -printf '%p %y %m %u:%g\n' && getfattr -R -d -m trusted.overlay runtime/alpha/upper; cat runtime/alpha/upper/note) 2>&1 | sort; }
 follow 'Daily work' 9
+is "$(stat -c '%a %U' /root/left4me.tar.gz; ls "$STATE"/backup* 2>/dev/null)" "600 root" "the backup is root's alone"
 before=$(kept)
 sql "DELETE FROM servers"
-rm -rf "$STATE/runtime/beta/upper"
+rm -rf "$STATE/runtime/alpha/upper"
 follow 'Daily work' 10
-ok "beta is ready, restored" wait_for 20 is_ready beta
+ok "alpha is ready, restored" wait_for 20 is_ready alpha
 is "$(kept)" "$before" "with its files, as they were"
 is "$(stat -c '%a %U:%G' "$DATABASE")" "640 left4me:left4me" "the database is the application's"
-follow 'Daily work' 4
-is "$(mounts)$(ls "$STATE/runtime")" "" "a deleted server leaves nothing"
 is "$(failed_units)" "" "no failed unit"
 
-systemctl disable --quiet --now left4me-metrics.timer
-rm /etc/systemd/system/left4me-metrics.*
-systemctl daemon-reload
 follow 'Daily work' 11
 is_gone "package"
-rm -r /etc/systemd/system/left4me-alert.service /etc/systemd/system/left4me-check.service.d
-rm -r /usr/local/lib/left4me-metrics /usr/local/sbin/update-game /var/lib/prometheus /root/left4me.tar.gz
-rm -r /etc/left4me "$STATE"
-is "$(changes)" "" "without what the operator put there the file system is as before"
+ok "what it says is left is there" test -e "$DATABASE"
+follow 'Daily work' 12
+rm -r /var/lib/prometheus /root/left4me.tar.gz
+is "$(changes)$(getent passwd left4me)" "" "all that README has added is gone, too"
 done_testing

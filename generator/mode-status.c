@@ -2,8 +2,8 @@
 
 #include "manager.h"
 #include "name.h"
-#include "platform.h"
 #include "run.h"
+#include "screen.h"
 #include "status.h"
 
 /* --- what is asked ---------------------------------------------------------------------------------------- */
@@ -53,17 +53,6 @@ static void look_below_root(const struct run *run, const struct units *units, bo
 
 /* --- what is answered ------------------------------------------------------------------------------------- */
 
-/* COLUMNS, as every program of systemd's, else the terminal; without either what fits everywhere. */
-static unsigned columns_of_screen(void)
-{
-	const char *columns = getenv("COLUMNS");
-	int64_t number;
-
-	if (columns && parse_decimal(columns, 1, 1000, &number))
-		return (unsigned) number;
-	return platform_terminal_columns(STDOUT_FILENO);
-}
-
 /* https://no-color.org */
 static bool has_colour(void)
 {
@@ -76,7 +65,7 @@ static int print_status(const struct status *status, const struct run *run, cons
 			const char *unknown)
 {
 	const struct status_screen screen = {
-		.columns = columns_of_screen(), .colour = has_colour(), .sizes = options->sizes, .unknown = unknown,
+		.columns = screen_columns(), .colour = has_colour(), .sizes = options->sizes, .unknown = unknown,
 	};
 	cleanup_text struct text out = TEXT_EMPTY;
 

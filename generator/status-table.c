@@ -1,7 +1,7 @@
 /* The screen of `left4me-generator status`: status.h. */
 #include <inttypes.h>
 
-#include "name.h"
+#include "screen.h"
 #include "status.h"
 
 /* Where a note has less room than this, long names get a line of their own instead. */
@@ -28,45 +28,6 @@ struct row {
 };
 
 /* --- text ------------------------------------------------------------------------------------------------ */
-
-static void put_blanks(struct text *out, size_t count)
-{
-	while (count-- > 0)
-		text_putc(out, ' ');
-}
-
-/* So many bytes of the text go on a line of that width: to a blank, or as far as there is room for a longer word. */
-static size_t fit(const char *text, size_t width)
-{
-	size_t length = 0, blank = 0;
-
-	for (size_t used = 0; text[length] && used < width; used++) {
-		size_t bytes = character_length(text + length, strlen(text + length));
-
-		if (text[length] == ' ')
-			blank = length;
-		length += bytes > 0 ? bytes : 1;
-	}
-	if (!text[length] || text[length] == ' ' || blank == 0)
-		return length;
-	return blank;
-}
-
-/* The text in lines, of which all but the first are indented; `used` columns of the first one are taken. */
-static void put_wrapped(struct text *out, const char *text, size_t used, size_t indent, size_t columns)
-{
-	for (;;) {
-		size_t length = fit(text, columns > used + 1 ? columns - used : 1);
-
-		text_append(out, text, length);
-		text += length + strspn(text + length, " ");
-		text_putc(out, '\n');
-		if (!*text)
-			return;
-		put_blanks(out, indent);
-		used = indent;
-	}
-}
 
 static char *bytes_in_words(int64_t bytes)
 {
@@ -166,15 +127,15 @@ static void put_cell(struct text *out, const char *cell, size_t width, bool righ
 	size_t length = strlen(cell), blanks = width > length ? width - length : 0;
 
 	if (right)
-		put_blanks(out, blanks);
+		screen_put_blanks(out, blanks);
 	if (colour)
 		text_puts(out, colour);
 	text_puts(out, cell);
 	if (colour)
 		text_puts(out, PLAIN);
 	if (!right)
-		put_blanks(out, blanks);
-	put_blanks(out, GAP);
+		screen_put_blanks(out, blanks);
+	screen_put_blanks(out, GAP);
 }
 
 /* A name that is too long has a line of its own, so that it can be copied. */
@@ -195,7 +156,7 @@ static void put_row(struct text *out, const struct row *row, const size_t *width
 		used += widths[c] + GAP;
 	}
 	if (*row->cells[NOTE]) {
-		put_wrapped(out, row->cells[NOTE], used, used, screen->columns);
+		screen_put_wrapped(out, row->cells[NOTE], used, used, screen->columns);
 		return;
 	}
 	while (out->data[out->length - 1] == ' ')
@@ -269,12 +230,12 @@ static void put_host(const struct status *status, const struct status_screen *sc
 
 	if (length + GAP <= screen->columns) {
 		text_puts(out, builds);
-		put_blanks(out, screen->columns - length);
+		screen_put_blanks(out, screen->columns - length);
 		text_printf(out, "%s\n", reload);
 		return;
 	}
-	put_wrapped(out, builds, 0, GAP, screen->columns);
-	put_wrapped(out, reload, 0, GAP, screen->columns);
+	screen_put_wrapped(out, builds, 0, GAP, screen->columns);
+	screen_put_wrapped(out, reload, 0, GAP, screen->columns);
 }
 
 static void put_directory(struct text *out, const struct directory_status *directory)
@@ -298,7 +259,7 @@ static void put_left_behind(const struct status *status, const struct status_scr
 		put_directory(&names, &status->left_behind[i]);
 	line = status->left_behind_known ? xasprintf("left behind: %s (no row)", names.data)
 					 : xstrdup("left behind: unknown");
-	put_wrapped(out, line, 0, GAP, screen->columns);
+	screen_put_wrapped(out, line, 0, GAP, screen->columns);
 }
 
 void status_put_table(const struct status *status, const struct status_screen *screen, struct text *out)
@@ -315,6 +276,6 @@ void status_put_table(const struct status *status, const struct status_screen *s
 	if (wide.unknown) {
 		cleanup_free char *line = xasprintf("unknown without rows: %s", wide.unknown);
 
-		put_wrapped(out, line, 0, GAP, wide.columns);
+		screen_put_wrapped(out, line, 0, GAP, wide.columns);
 	}
 }

@@ -5,6 +5,7 @@ does not. Nothing is refused: the links of the servers are there, and no line lo
 """
 
 import os
+import pty
 import sys
 
 sys.dont_write_bytecode = True
@@ -80,6 +81,30 @@ box.database(Rows([instance("a", 27015, "+ip 1"), instance("b", 80)]))
 box.generate()
 tap.equal(box.report(), [refusal("b", "80 is not in 27000-27999 ([game] ports)"), COMPETES % (1, "a", "+ip", 27015)],
           "what is refused comes before what is advised")
+
+
+
+def on_terminal(columns, *arguments):
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(box.program, [box.program, *arguments], dict(os.environ, COLUMNS=str(columns)))
+    with open(terminal, "rb", buffering=0) as said:
+        text = b""
+        try:
+            while block := said.read(4096):
+                text += block
+        except OSError:     # Linux's word for the end
+            pass
+    os.waitpid(pid, 0)
+    return text.decode().replace("\r\n", "\n").splitlines()
+
+
+whole = box.check().printed
+for columns in (80, 50):
+    lines = on_terminal(columns, "check", "--root=" + box.root)
+    tap.none([line for line in lines if len(line) > columns], "on a terminal of %d columns no line is longer" % columns)
+    tap.equal("\n".join(lines).replace("\n  ", " ").splitlines()[:2], whole, "nor is anything missing in %d" % columns)
+tap.ok(max(map(len, whole)) > 80, "in a pipe each is one line")
 
 box.make_clean()
 box.database(Rows([]))

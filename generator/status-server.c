@@ -38,6 +38,16 @@ char *status_duration(int64_t microseconds, bool is_short)
 			 is_short ? units[i].one : units[i].word);
 }
 
+/* A command before the main process has failed, and of its exit status systemd says no more than that there was one. */
+static char *failed_start(const char *result)
+{
+	bool has_status = strcmp(result, "exit-code") == 0;
+
+	if (strcmp(result, "success") == 0)
+		return NULL;
+	return xasprintf("its start failed%s%s", has_status ? "" : ": ", has_status ? "" : result);
+}
+
 char *status_end(const struct unit *unit)
 {
 	static const char *const words[] = { "oom-kill", "timeout", "watchdog" };
@@ -48,7 +58,7 @@ char *status_end(const struct unit *unit)
 		if (strcmp(unit->result, words[i]) == 0)
 			how = xstrdup(words[i]);
 	if (unit->end_code == 0)
-		return strcmp(unit->result, "success") != 0 ? xasprintf("its start failed: %s", unit->result) : NULL;
+		return failed_start(unit->result);
 	if (!how)
 		how = xasprintf("%s %" PRId64 "%s", unit->end_code == 1 ? "exit status" : "signal", unit->end_status,
 				unit->end_code == 3 ? " with a core" : "");

@@ -12,7 +12,7 @@ static const struct {
 	const char *head;
 	bool right;                    /* numbers stand at the right */
 } table[] = {
-	[NAME] = { "NAME", false }, [STATE] = { "STATE", false }, [SINCE] = { "SINCE", false },
+	[NAME] = { "NAME", false }, [STATE] = { "STATE", false }, [SINCE] = { "SINCE", true },
 	[PORT] = { "PORT", true }, [MEMORY] = { "MEMORY", true }, [RESTARTS] = { "RESTARTS", true },
 	[SIZE] = { "SIZE", true }, [NOTE] = { "NOTE", false },
 };
@@ -187,13 +187,13 @@ static void put_servers(const struct status *status, const struct status_screen 
 
 static void put_build(struct text *out, const struct unit *build, int64_t now)
 {
-	cleanup_free char *since = status_duration(now - build->since, false);
+	cleanup_free char *since = status_duration(now - build->since, false), *end = status_end(build);
 	const char *name = unit_is_update(build) ? "update of the game" : build->name;
 
 	if (build->state == UNIT_FAILED && build->end_code == 1)
 		text_join(out, ", ", "%s failed %s ago (exit status %" PRId64 ")", name, since, build->end_status);
 	else if (build->state == UNIT_FAILED)
-		text_join(out, ", ", "%s failed %s ago (%s)", name, since, build->result);
+		text_join(out, ", ", "%s failed %s ago (%s)", name, since, build->end_code == 0 && end ? end : build->result);
 	else if (build->state == UNIT_WAITING)
 		text_join(out, ", ", "%s waiting", name);
 	else

@@ -71,42 +71,42 @@ static void test_screens(void)
 
 	is_screen(&status, (struct status_screen){ .columns = 0 },
 		  "NAME   STATE       SINCE   PORT  MEMORY  RESTARTS  NOTE\n"
-		  "alfa   restarting  -      27015       -        14  14 restarts, the last: exit\n"
+		  "alfa   restarting      -  27015       -        14  14 restarts, the last: exit\n"
 		  "                                                   status 1 after 9 s\n"
-		  "alpha  running     9d     27015    900M         0  not in the database; holds\n"
+		  "alpha  running        9d  27015    900M         0  not in the database; holds\n"
 		  "                                                   the port of alfa\n"
-		  "beta   running     3d     27016    1.1G         0  restart: port 27016 -> 27115,\n"
+		  "beta   running        3d  27016    1.1G         0  restart: port 27016 -> 27115,\n"
 		  "                                                   layer 4 rebuilt\n"
-		  "delta  failed      1m     27019       -         5  5 restarts, the last:\n"
+		  "delta  failed         1m  27019       -         5  5 restarts, the last:\n"
 		  "                                                   oom-kill after 1 h\n"
-		  "eta    running     2h     27018    800M         0  reload: port 27018 -> 27040,\n"
+		  "eta    running        2h  27018    800M         0  reload: port 27018 -> 27040,\n"
 		  "                                                   arguments\n"
-		  "gamma  refused     -          -       -         -  port 28500 is not in\n"
+		  "gamma  refused         -      -       -         -  port 28500 is not in\n"
 		  "                                                   27000-27999 ([game] ports)\n"
-		  "omega  stopped     -      27020       -         -\n"
+		  "omega  stopped         -  27020       -         -\n"
 		  "builds: 4 failed 2 h ago (exit status 3), 7 running for 40 s\n"
 		  "last reload 12 s ago, 0 problems\n"
 		  "left behind: overlays/3 2.0K, runtime/old (no row)\n", "80 columns");
 	is_screen(&status, (struct status_screen){ .columns = 120 },
 		  "NAME   STATE       SINCE   PORT  MEMORY  RESTARTS  NOTE\n"
-		  "alfa   restarting  -      27015       -        14  14 restarts, the last: exit status 1 after 9 s\n"
-		  "alpha  running     9d     27015    900M         0  not in the database; holds the port of alfa\n"
-		  "beta   running     3d     27016    1.1G         0  restart: port 27016 -> 27115, layer 4 rebuilt\n"
-		  "delta  failed      1m     27019       -         5  5 restarts, the last: oom-kill after 1 h\n"
-		  "eta    running     2h     27018    800M         0  reload: port 27018 -> 27040, arguments\n"
-		  "gamma  refused     -          -       -         -  port 28500 is not in 27000-27999 ([game] ports)\n"
-		  "omega  stopped     -      27020       -         -\n"
+		  "alfa   restarting      -  27015       -        14  14 restarts, the last: exit status 1 after 9 s\n"
+		  "alpha  running        9d  27015    900M         0  not in the database; holds the port of alfa\n"
+		  "beta   running        3d  27016    1.1G         0  restart: port 27016 -> 27115, layer 4 rebuilt\n"
+		  "delta  failed         1m  27019       -         5  5 restarts, the last: oom-kill after 1 h\n"
+		  "eta    running        2h  27018    800M         0  reload: port 27018 -> 27040, arguments\n"
+		  "gamma  refused         -      -       -         -  port 28500 is not in 27000-27999 ([game] ports)\n"
+		  "omega  stopped         -  27020       -         -\n"
 		  "builds: 4 failed 2 h ago (exit status 3), 7 running for 40 s                            last reload 12 s ago, 0 problems\n"
 		  "left behind: overlays/3 2.0K, runtime/old (no row)\n", "120 columns");
 	is_screen(&status, (struct status_screen){ .columns = 120, .sizes = true },
 		  "NAME   STATE       SINCE   PORT  MEMORY  RESTARTS  SIZE  NOTE\n"
-		  "alfa   restarting  -      27015       -        14     -  14 restarts, the last: exit status 1 after 9 s\n"
-		  "alpha  running     9d     27015    900M         0  4.7G  not in the database; holds the port of alfa\n"
-		  "beta   running     3d     27016    1.1G         0  9.8K  restart: port 27016 -> 27115, layer 4 rebuilt\n"
-		  "delta  failed      1m     27019       -         5     0  5 restarts, the last: oom-kill after 1 h\n"
-		  "eta    running     2h     27018    800M         0     0  reload: port 27018 -> 27040, arguments\n"
-		  "gamma  refused     -          -       -         -     -  port 28500 is not in 27000-27999 ([game] ports)\n"
-		  "omega  stopped     -      27020       -         -     -\n"
+		  "alfa   restarting      -  27015       -        14     -  14 restarts, the last: exit status 1 after 9 s\n"
+		  "alpha  running        9d  27015    900M         0  4.7G  not in the database; holds the port of alfa\n"
+		  "beta   running        3d  27016    1.1G         0  9.8K  restart: port 27016 -> 27115, layer 4 rebuilt\n"
+		  "delta  failed         1m  27019       -         5     0  5 restarts, the last: oom-kill after 1 h\n"
+		  "eta    running        2h  27018    800M         0     0  reload: port 27018 -> 27040, arguments\n"
+		  "gamma  refused         -      -       -         -     -  port 28500 is not in 27000-27999 ([game] ports)\n"
+		  "omega  stopped         -  27020       -         -     -\n"
 		  "builds: 4 failed 2 h ago (exit status 3), 7 running for 40 s                            last reload 12 s ago, 0 problems\n"
 		  "left behind: overlays/3 2.0K, runtime/old (no row)\n", "sizes");
 }
@@ -121,7 +121,7 @@ static void test_rows(void)
 	is_screen(&status, (struct status_screen){ .columns = 80 },
 		  "NAME           STATE    SINCE   PORT  MEMORY  RESTARTS  NOTE\n"
 		  "a-very-long-name-for-a-server-of-games-0123456789-0123456789-abc\n"
-		  "               running  3d     27016    1.1G         0  restart: port 27016 ->\n"
+		  "               running     3d  27016    1.1G         0  restart: port 27016 ->\n"
 		  "                                                        27115, layer 4 rebuilt\n",
 		  "a long name");
 	server.name = "b";
@@ -129,13 +129,13 @@ static void test_rows(void)
 	server.note = "0123456789012345678901234567890123456789 \303\244\303\244\303\244\303\244\303\244\303\244";
 	is_screen(&status, (struct status_screen){ .columns = 80 },
 		  "NAME  STATE    SINCE    PORT  MEMORY  RESTARTS  NOTE\n"
-		  "b     running  3d     27016?    1.1G         0  01234567890123456789012345678901\n"
+		  "b     running     3d  27016?    1.1G         0  01234567890123456789012345678901\n"
 		  "                                                23456789 \303\244\303\244\303\244\303\244\303\244\303\244\n",
 		  "a long word, and the port that the process says");
 	server.note = "";
 	is_screen(&status, (struct status_screen){ .columns = 80, .colour = true },
 		  "NAME  STATE    SINCE    PORT  MEMORY  RESTARTS  NOTE\n"
-		  "b     \033[33mrunning\033[0m  3d     27016?    1.1G         0\n", "colour");
+		  "b     \033[33mrunning\033[0m     3d  27016?    1.1G         0\n", "colour");
 	status.count = 0;
 	is_screen(&status, (struct status_screen){ .columns = 80 }, "NAME  STATE  SINCE  PORT  MEMORY  RESTARTS  NOTE\n",
 		  "no server");
@@ -143,13 +143,18 @@ static void test_rows(void)
 
 static void test_update(void)
 {
-	static const struct unit *update[] = { &builds[2] };
+	struct unit unstarted = { .name = "1", .kind = UNIT_BUILD, .state = UNIT_FAILED, .since = 10 * DAY - 3 * SECOND, .result = "exit-code" };
+	const struct unit *update[] = { &builds[2] };
 	struct status status = { .is_whole = true, .builds = update, .build_count = 1, .now = 10 * DAY, .reloaded = UNIT_UNKNOWN,
 				 .left_behind_known = true };
 
 	is_screen(&status, (struct status_screen){ .columns = 80 },
 		  "NAME  STATE  SINCE  PORT  MEMORY  RESTARTS  NOTE\n"
 		  "builds: update of the game failed 1 min ago (exit status 8)  last reload unknown\n", "the update of the game");
+	update[0] = &unstarted;
+	is_screen(&status, (struct status_screen){ .columns = 80 },
+		  "NAME  STATE  SINCE  PORT  MEMORY  RESTARTS  NOTE\n"
+		  "builds: 1 failed 3 s ago (its start failed)                  last reload unknown\n", "a build before its script");
 }
 
 static void test_unknown(void)
@@ -220,7 +225,11 @@ static void test_words(void)
 		is_str(word, times[i].word, "%s", times[i].word);
 		is_str(cell, times[i].cell, "%s in the table", times[i].cell);
 	}
-	is_str(end, "its start failed: exit-code", "a command before the main process failed");
+	is_str(end, "its start failed", "a command before the main process failed");
+	freep(&end);
+	unit.result = "timeout";
+	end = status_end(&unit);
+	is_str(end, "its start failed: timeout", "it took too long");
 	freep(&end);
 	unit = (struct unit){ .result = "core-dump", .end_code = 3, .end_status = 11, .end_after = 30 * SECOND };
 	end = status_end(&unit);

@@ -23,12 +23,15 @@
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2, ALL_PATIENCE = 10 };
 
 static const char usage[] =
-	"usage: " PROGRAM " --uid=UID --gid=GID [--root=DIR] [--database=FILE] ID\n"
+	"usage: " PROGRAM " --uid=UID --gid=GID [--root=DIR] [--database=FILE]\n"
+	"                            ID\n"
 	"       " PROGRAM " --remove ID\n"
 	"\n"
-	"Writes the script of the overlay ID to " SCRIPT_ROOT "/ID/script, or removes it.\n"
+	"Writes the script of the overlay ID to " SCRIPT_ROOT "/ID/script, or\n"
+	"removes it.\n"
 	"\n"
-	"  --uid=UID, --gid=GID  whose rights to read with, and who may read the script; not root\n"
+	"  --uid=UID, --gid=GID  whose rights to read with, and who may read the script;\n"
+	"                        not root\n"
 	"  --root=DIR            instead of " DEFAULT_ROOT "\n"
 	"  --database=FILE       instead of DIR/left4me.db\n"
 	"  --remove              what an earlier call has written\n"

@@ -17,13 +17,15 @@
 
 
 static const char usage[] =
-	"usage: left4me-overlay [--root=DIR] [--dry-run] mount [--started=LIST] NAME LAYER...\n"
+	"usage: left4me-overlay [--root=DIR] [--dry-run] mount [--started=LIST] NAME\n"
+	"                       LAYER...\n"
 	"       left4me-overlay [--root=DIR] [--dry-run] umount NAME\n"
 	"       left4me-overlay [--root=DIR] build|commit|discard ID|installation\n"
 	"       left4me-overlay [--root=DIR] collect\n"
 	"       left4me-overlay enter UNIT -- COMMAND [ARGUMENT...]\n"
 	"\n"
-	"LAYER is the id of an overlay, topmost first; the last one is the word installation.\n"
+	"LAYER is the id of an overlay, topmost first; the last one is the word\n"
+	"installation.\n"
 	"\n"
 	"  --root=DIR  instead of " DEFAULT_ROOT "\n"
 	"  --dry-run   print what would be done, change nothing\n"

@@ -32,4 +32,18 @@ if command -v mandoc >/dev/null; then
 else
 	skip "mandoc is not installed" "in 80 columns"
 fi
+# Warnings of lines that cannot be adjusted come from groff 1.23 and later.
+if command -v man >/dev/null; then
+	for page in deploy/man/*; do
+		is "$(MANWIDTH=80 man -P cat -l "$page" 2>&1 >/dev/null)" "" "${page##*/} without a warning"
+	done
+else
+	skip "man is not installed" "without a warning"
+fi
+
+for program in "$build"/left4me-{generator,overlay,fetch-script} deploy/{demo,migrate-check,packages,selftest,uninstall} deploy/worker/left4me-worker; do
+	said=$(COLUMNS=80 "$program" --help 2>&1)
+	like "${said,,}" "^(usage: |[^ ]*: )?.*${program##*/}" "${program##*/} --help says what it is"
+	is "$(awk 'length > 80' <<<"$said")" "" "${program##*/} --help in 80 columns"
+done
 done_testing

@@ -52,6 +52,10 @@ is "$(cat "$group/memory.high")" $((700 << 20)) "memory.high"
 is "$(cat "$group/pids.max")" 200 "pids.max"
 is "$(cat /sys/fs/cgroup/l4d2.slice/cpu.weight)" 1000 "cpu.weight of l4d2.slice"
 is "$(cat /sys/fs/cgroup/l4d2.slice/l4d2-game.slice/cpu.weight)" 1000 "cpu.weight of l4d2-game.slice"
+shown=$(left4me-generator status --json alpha | python3 -c 'import json, sys; print(json.load(sys.stdin)["servers"][0]["memory"])')
+counted=$(cat "$group/memory.current")
+ok "the memory that status shows, $shown, is what the kernel counts, $counted, or half of it, or twice" \
+	eval '[ $((2 * shown)) -ge "$counted" ] && [ "$shown" -le $((2 * counted)) ]'
 pid=$(property left4me-server@alpha MainPID)
 is "$(awk '{ print $19 }' "/proc/$pid/stat")" -5 "nice"
 is "$(cat "/proc/$pid/oom_score_adj")" -200 "oom_score_adj"

@@ -466,6 +466,11 @@ void config_load(const struct config_source *source, struct report *report, stru
 	*ret_config = *config;
 }
 
+bool config_opens_homes(const struct config *config)
+{
+	return path_in_homes(config->host.root) || path_in_homes(config->host.helpers);
+}
+
 void config_done(struct config *config)
 {
 	for (size_t i = 0; i < ELEMENTS(keys); i++)

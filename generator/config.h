@@ -54,4 +54,10 @@ struct config_source {
  */
 void config_load(const struct config_source *source, struct report *report, struct config *ret_config);
 
+/*
+ * Whether the homes that servers, builds and updates see are empty, where what is bound has its place: something of theirs lies
+ * there by its name. Else homes are closed, and a bind that a link leads into them is none.
+ */
+bool config_opens_homes(const struct config *config);
+
 void config_done(struct config *config);

@@ -408,7 +408,7 @@ static void check_update(const struct needs *needs, const struct look *look, str
 	cleanup_free char *path = first_word(needs->config->update.command);
 	cleanup_free char *steam = xconcat(needs->config->host.root, "/", "steam");
 	const char *real = real_path(needs, look, path);
-	bool is_named = path_below(path, "/usr") || path_below(path, "/bin") || path_below(path, "/sbin") || path_below(path, steam);
+	bool is_named = path_in_usr(path) || path_below(path, steam);
 
 	if (*real && (!is_named || !is_seen_by_update(needs, look, real)))
 		report_problem(report, path, "is neither in /usr nor in %s%s%s, and nothing else is seen by an update: %s; put it "
@@ -425,6 +425,22 @@ static bool is_masked(const struct needs *needs, const struct look *look, const 
 	const char *mask = path_mask(path);
 
 	return mask && strcmp(real_path(needs, look, mask), mask) == 0;
+}
+
+/*
+ * The helpers are bound by their name, wherever they are; where a link is followed on the way, it leads to where homes are
+ * closed. Of builds and updates nothing is there but what is bound, so that links are followed in /usr alone.
+ */
+static void check_helpers(const struct needs *needs, const struct model *model, const struct look *look, struct report *report)
+{
+	const struct config *config = needs->config;
+	const char *path = config->host.helpers, *real = real_path(needs, look, path);
+	bool servers = enabled_servers(model) > 0 && !is_masked(needs, look, path);
+	bool others = (builds(model) > 0 || *config->update.command) && path_in_usr(path);
+
+	if ((servers || others) && path_in_homes(real) && !config_opens_homes(config))
+		report_problem(report, path, "leads to %s, which is hidden from units by that name: name it itself, [host] helpers = %s",
+			       real, real);
 }
 
 static void check_places(const struct needs *needs, const struct model *model, const struct look *look,
@@ -445,9 +461,8 @@ static void check_places(const struct needs *needs, const struct model *model, c
 		check_update(needs, look, report);
 	for (size_t i = 0; i < needs->count; i++)
 		check_interpreter(needs, look, i, report);
-	if (enabled_servers(model) > 0 && !is_masked(needs, look, config->host.helpers))
-		check_place(needs, look, "[host] helpers", config->host.helpers, report);
-	if (enabled_servers(model) > 0 || builds(model) > 0) {
+	check_helpers(needs, model, look, report);
+	if (enabled_servers(model) > 0 || builds(model) > 0 || *config->update.command) {
 		check_helper(needs, look, "left4me-overlay", report);
 		check_helper(needs, look, "left4me-fetch-script", report);
 	}

@@ -173,6 +173,13 @@ bool path_in_homes(const char *path)
 	return is_below_any(path, homes, ELEMENTS(homes));
 }
 
+bool path_in_usr(const char *path)
+{
+	static const char *const places[] = { "/usr", "/bin", "/sbin", "/lib", "/lib64" };
+
+	return is_below_any(path, places, ELEMENTS(places));
+}
+
 const char *path_mask(const char *path)
 {
 	static const char *const masks[] = { "/etc", "/home", "/media", "/mnt", "/opt", "/root", "/run", "/srv", "/var" };

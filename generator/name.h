@@ -53,6 +53,9 @@ bool valid_path(const char *path);
 /* Whether ProtectHome= hides the path. A directory of these itself does not count: to show it would show them all. */
 bool path_in_homes(const char *path);
 
+/* Whether the path is, by its name, below what builds and updates see of the host: /usr, and what its directories are called besides. */
+bool path_in_usr(const char *path);
+
 /* Of the directories that a server's unit makes anew (server-hardening.conf) the one that the path is below, or NULL. */
 const char *path_mask(const char *path);
 

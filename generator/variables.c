@@ -50,7 +50,7 @@ static void set_homes(struct variables *variables, const struct config *config)
 	set_list(variables, VAR_WEB_PROGRAMS, variables->programs, programs);
 	variable_set(variables, VAR_WEB_WRITABLE,
 	    path_below(config->host.database, root) || !*variables->database_directory ? NULL : variables->database_directory);
-	variable_set(variables, VAR_PROTECT_HOME, path_in_homes(root) || path_in_homes(config->host.helpers) ? "tmpfs" : "yes");
+	variable_set(variables, VAR_PROTECT_HOME, config_opens_homes(config) ? "tmpfs" : "yes");
 	variable_set(variables, VAR_WEB_PROTECT_HOME, binds + programs > 0 ? "tmpfs" : "yes");
 }
 

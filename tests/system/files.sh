@@ -235,6 +235,33 @@ does_not_start "$(unit gamma)" "a helper that is a link: a server does not start
 rm $helper
 mv /var/stow/left4me-overlay $helper
 
+runs_with_helpers() { # LABEL
+	is "$(check)" "" "$1: check finds nothing"
+	systemctl restart "$(unit gamma)"
+	ok "$1: a server starts" wait_for 10 is_ready gamma
+	ok "$1: a build runs" systemctl start build-overlay@10
+}
+mv ${helper%/*} /home/steam/helpers
+ln -s /home/steam/helpers ${helper%/*}
+reload
+runs_with_helpers "helpers behind a link to a home, where the root lies in one"
+cp -a "$STATE/." /var/lib/left4me/
+configure '[host]' 'root = /var/lib/left4me' '[web]' 'enabled = no'
+reload
+hidden="${helper%/*}: leads to /home/steam/helpers, which is hidden from units by that name: name it itself, [host] helpers = /home/steam/helpers"
+check_finds "$hidden" "helpers behind a link to a home, where the root lies elsewhere"
+does_not_start "$(unit gamma)" "a server does not start then"
+does_not_start build-overlay@10 "nor does a build"
+DATABASE=/var/lib/left4me/left4me.db sql "UPDATE servers SET enabled = 0"
+check_finds "$hidden" "the same without a server"
+DATABASE=/var/lib/left4me/left4me.db sql "UPDATE servers SET enabled = name <> 'off'"
+configure '[host]' 'root = /var/lib/left4me' 'helpers = /home/steam/helpers' '[web]' 'enabled = no'
+reload
+runs_with_helpers "helpers by their own name"
+rm -r /etc/left4me/left4me.conf.d/50-test.conf ${helper%/*}
+mv /home/steam/helpers ${helper%/*}
+reload
+
 ln -s /home/steam /opt/steam
 configure '[host]' 'root = /opt/steam/left4me' '[web]' 'enabled = no'
 reload

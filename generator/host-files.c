@@ -26,7 +26,7 @@ enum need_kind {
 	NEED_SCRIPT,                   /* or a program */
 	NEED_DATABASE,                 /* or what lies beside it: may be missing */
 	NEED_PLACE,                    /* where it really is counts, and nothing else */
-	NEED_MASK,                     /* the same of what a server's unit makes anew */
+	NEED_WAY,                      /* the same of a directory that nobody binds, on the way to one that is */
 };
 
 struct need {
@@ -91,7 +91,7 @@ static void need_state(struct needs *needs, bool servers)
 static void need_mask(struct needs *needs, const char *path)
 {
 	if (path_mask(path))
-		need(needs, NEED_MASK, xstrdup(path_mask(path)), NULL, NULL);
+		need(needs, NEED_WAY, xstrdup(path_mask(path)), NULL, NULL);
 }
 
 static void need_helper(struct needs *needs, const char *name, const char *consequence)
@@ -163,6 +163,7 @@ static void needs_list(const struct model *model, struct needs *needs)
 	need_database(needs);
 	if (servers || scripts || update) {
 		need(needs, NEED_PLACE, xstrdup(config->host.helpers), NULL, NULL);
+		need(needs, NEED_WAY, directory_of(config->host.helpers), NULL, NULL);
 		need_helper(needs, "left4me-overlay", servers ? "no server and no build starts" : scripts ? no_build : no_update);
 	}
 	if (servers || scripts)
@@ -310,7 +311,7 @@ static void judge(struct needs *needs, const struct need *need, const struct fou
 		judge_root(needs, need, found, report);
 	else if (need->kind == NEED_DATABASE)
 		judge_database(needs, need, found, report);
-	else if (need->kind != NEED_PLACE && need->kind != NEED_MASK)
+	else if (need->kind != NEED_PLACE && need->kind != NEED_WAY)
 		judge_need(needs, need, found, report);
 }
 
@@ -428,17 +429,30 @@ static bool is_masked(const struct needs *needs, const struct look *look, const 
 }
 
 /*
- * The helpers are bound by their name, wherever they are; where a link is followed on the way, it leads to where homes are
- * closed. Of builds and updates nothing is there but what is bound, so that links are followed in /usr alone.
+ * The helpers are bound by their name, wherever they are: what leads there in the unit, too, is followed, but not what lies in a
+ * directory that the unit makes anew. Of builds and updates nothing is there but what is bound, /usr and no other link.
  */
+static bool is_followed(const struct needs *needs, const struct look *look, const char *path, bool by_server)
+{
+	cleanup_free char *directory = directory_of(path);
+	const char *way = real_path(needs, look, directory);
+	bool is_in_homes = path_in_homes(way);
+
+	if (by_server)
+		return !is_masked(needs, look, path) && (is_in_homes || !path_mask(way));
+	return path_in_usr(path) && (!*way || is_in_homes || path_below(way, "/usr"));
+}
+
+/* Where homes are closed, nothing can be bound that a link leads there. */
 static void check_helpers(const struct needs *needs, const struct model *model, const struct look *look, struct report *report)
 {
 	const struct config *config = needs->config;
 	const char *path = config->host.helpers, *real = real_path(needs, look, path);
-	bool servers = enabled_servers(model) > 0 && !is_masked(needs, look, path);
-	bool others = (builds(model) > 0 || *config->update.command) && path_in_usr(path);
+	bool servers = enabled_servers(model) > 0, others = builds(model) > 0 || *config->update.command;
 
-	if ((servers || others) && path_in_homes(real) && !config_opens_homes(config))
+	if (config_opens_homes(config) || !path_in_homes(real))
+		return;
+	if ((servers && is_followed(needs, look, path, true)) || (others && is_followed(needs, look, path, false)))
 		report_problem(report, path, "leads to %s, which is hidden from units by that name: name it itself, [host] helpers = %s",
 			       real, real);
 }

@@ -241,25 +241,31 @@ runs_with_helpers() { # LABEL
 	ok "$1: a server starts" wait_for 10 is_ready gamma
 	ok "$1: a build runs" systemctl start build-overlay@10
 }
-mv ${helper%/*} /home/steam/helpers
-ln -s /home/steam/helpers ${helper%/*}
+cp -a ${helper%/*} /home/steam/helpers
+ln -s /home/steam/helpers /usr/lib/helpers
+configure '[host]' 'helpers = /usr/lib/helpers'
 reload
 runs_with_helpers "helpers behind a link to a home, where the root lies in one"
 cp -a "$STATE/." /var/lib/left4me/
-configure '[host]' 'root = /var/lib/left4me' '[web]' 'enabled = no'
+elsewhere() { configure '[host]' 'root = /var/lib/left4me' "helpers = $1" '[web]' 'enabled = no'; } # HELPERS
+elsewhere /usr/lib/helpers
 reload
-hidden="${helper%/*}: leads to /home/steam/helpers, which is hidden from units by that name: name it itself, [host] helpers = /home/steam/helpers"
+hidden="/usr/lib/helpers: leads to /home/steam/helpers, which is hidden from units by that name: name it itself, [host] helpers = /home/steam/helpers"
 check_finds "$hidden" "helpers behind a link to a home, where the root lies elsewhere"
 does_not_start "$(unit gamma)" "a server does not start then"
 does_not_start build-overlay@10 "nor does a build"
 DATABASE=/var/lib/left4me/left4me.db sql "UPDATE servers SET enabled = 0"
 check_finds "$hidden" "the same without a server"
 DATABASE=/var/lib/left4me/left4me.db sql "UPDATE servers SET enabled = name <> 'off'"
-configure '[host]' 'root = /var/lib/left4me' 'helpers = /home/steam/helpers' '[web]' 'enabled = no'
+elsewhere /home/steam/helpers
 reload
 runs_with_helpers "helpers by their own name"
-rm -r /etc/left4me/left4me.conf.d/50-test.conf ${helper%/*}
-mv /home/steam/helpers ${helper%/*}
+rm /usr/lib/helpers
+ln -s /home/steam/helpers /usr/local/libexec/helpers
+elsewhere /usr/local/libexec/helpers
+reload
+runs_with_helpers "behind a link that lies in /var"
+rm -r /etc/left4me/left4me.conf.d/50-test.conf /home/steam/helpers /usr/local/libexec/helpers
 reload
 
 ln -s /home/steam /opt/steam

@@ -22,6 +22,9 @@ is "$(too_wide 80 <<<"$said")" "" "in 80 columns"
 is "$(grep -F "$escapes" <<<"$said")" "" "without colours in a pipe"
 is "$(grep -n -m 1 '^ok' <<<"$said" | cut -d: -f1)" "$(($(grep -n -m 1 '^==' <<<"$said" | cut -d: -f1) + 1))" "verdicts come first"
 is "$(grep -c '^== ' <<<"$said")" 6 "then servers, a unit, a sudo rule, a refusal, a plan"
+row=$(sed -n "s/.*, row \([0-9]*\) (instance 'far-port').*/\1/p" <<<"$said")
+is "$(sed -n "/^NAME /,/^$/p" <<<"$said" | sed -n "$((row + 1))s/ .*//p")" far-port "a row that is refused is the table's of that number"
+is "$(grep -c '(instance' <<<"$said")" "$(sed -n 's/.* \([0-9]*\) refused;.*/\1/p' <<<"$said")" "every one that is counted is named"
 for line in '^NAME +PORT +ENABLED +LAYERS +ARGUMENTS$' '^competitive +27016 .*\.\.\.$' '^ExecStart=' 'NOPASSWD' 'port: 28500' \
 	'^~ competitive +port 27016 -> 27030'; do
 	like "$said" "$line" "it has $line"

@@ -182,6 +182,9 @@ flock --no-fork /run/left4me/server/ sleep 1000 &
 busy=$!
 wait_for 5 eval '! flock -n /run/left4me/server/ true'
 systemctl start left4me.target
+# The target does not wait for what it wants.
+takes_turn() { [ "$(systemctl is-active left4me-queue@gamma)" = activating ]; }
+wait_for 20 takes_turn
 is "$(systemctl is-active left4me-server@gamma) $(systemctl is-active left4me-queue@gamma)" "inactive activating" "a server waits for its turn"
 log=$(package -r left4me)
 is "$?" 0 "the package is removed"

@@ -108,6 +108,15 @@ static int compare(struct run *run, const struct options *options, const struct 
 	return plan.count > 0 || plan.needs_reload ? EXIT_PROBLEMS : EXIT_CLEAN;
 }
 
+/* Units name each drop-in by its content: one that is not seen would count as gone. */
+static void see_drop_ins(struct run *run)
+{
+	if (!run->drop_ins.unseen)
+		return;
+	run->report.blind = true;
+	report_problem(&run->report, "a drop-in of servers", "cannot be read: run plan as root");
+}
+
 int mode_plan(const struct options *options)
 {
 	cleanup(run_done) struct run run = RUN_EMPTY;
@@ -120,6 +129,7 @@ int mode_plan(const struct options *options)
 	(void) run_read_rows(&run, options, last_good);
 	run_build_model(&run);
 	drop_ins_read(options->prefix, &run.drop_ins);
+	see_drop_ins(&run);
 	if (sink->finish(sink, run_render_host(&run, sink) == 0 && run_render_origin(&run, sink) == 0 &&
 			 run_render_rows(&run, sink) == 0) == 0 &&
 	    !run.report.blind && (run.origin == ROWS_DATABASE || run.origin == ROWS_LAST_GOOD))

@@ -77,6 +77,22 @@ is "$(plan)" "status 0" "and after a reload nothing is left"
 
 # --- what it cannot see -------------------------------------------------------------------------------------------------
 
+own=$host/etc/systemd/system/left4me-server@.service.d
+mkdir -p "$own"
+printf '[Service]\nNice=1\n' >"$own/90-own.conf"
+reload
+if [ "$(id -u)" -eq 0 ]; then
+	chmod 600 "$own/90-own.conf"
+	is "$(setpriv --reuid=980 --regid=980 --clear-groups "$generator" plan --root="$host" 2>&1; echo "status $?")" \
+		"a drop-in of servers: cannot be read: run plan as root
+status 2" "a drop-in that its user may not read is not taken for gone"
+	is "$(plan)" "status 0" "root sees it"
+else
+	skip "needs root" "a drop-in that its user may not read"
+fi
+rm -r "$own"
+reload
+
 sql "DROP VIEW generator_instances"
 is "$(plan)" "~ units         nothing that a server or build notices: a reload takes it in
 status 1" "with the last good rows it goes on"

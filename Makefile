@@ -60,8 +60,8 @@ $B/core/%.o: generator/%.c | $B/core/templates.h
 # another place where a message says that views and examples lie.
 $B/core/config.o: override CPPFLAGS += -DLIBEXECDIR='"$(LIBEXECDIR)"'
 $B/core/database-explain.o: override CPPFLAGS += -DVIEWS='"$(DATADIR)/left4me/schema/views.sql"'
-$B/core/host-files.o: override CPPFLAGS += -DEXAMPLES='"$(DATADIR)/left4me/examples"'
-$B/core/config.o $B/core/database-explain.o $B/core/host-files.o: $B/libexecdir
+$B/core/host-needs.o: override CPPFLAGS += -DEXAMPLES='"$(DATADIR)/left4me/examples"'
+$B/core/config.o $B/core/database-explain.o $B/core/host-needs.o: $B/libexecdir
 $B/libexecdir: FORCE
 	@mkdir -p $(@D)
 	@echo '$(LIBEXECDIR) $(DATADIR)' | cmp -s - $@ || echo '$(LIBEXECDIR) $(DATADIR)' > $@

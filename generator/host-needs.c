@@ -1,0 +1,155 @@
+#include "host-needs.h"
+
+#include <string.h>
+
+#include "name.h"
+
+#ifndef EXAMPLES
+#define EXAMPLES "/usr/local/share/left4me/examples"
+#endif
+
+static const char no_server[] = "no server starts", no_build[] = "no build starts";
+static const char no_web[] = "the web service does not start", no_refresh[] = "the workshop refresh does not start";
+const char host_no_update[] = "no update of the game starts";
+static const char from_tmpfiles[] = "systemd-tmpfiles --create makes it (tmpfiles.d/left4me.conf)";
+
+static void need(struct needs *needs, enum need_kind kind, char *path, const char *consequence, const char *remedy)
+{
+	needs->of = grow_array(needs->of, needs->count, sizeof(*needs->of));
+	needs->of[needs->count++] = (struct need){ kind, path, consequence, remedy };
+}
+
+size_t host_enabled_servers(const struct model *model)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < model->instance_count; i++)
+		count += instance_is_to_start(&model->instances[i]);
+	return count;
+}
+
+size_t host_builds(const struct model *model)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < model->overlay_count; i++)
+		count += model->overlays[i].has_script && !model->overlays[i].refused;
+	return count;
+}
+
+/* As server-hardening.conf binds them; runtime is where left4me-overlay makes what it mounts. */
+static void need_state(struct needs *needs, bool servers)
+{
+	static const char *const bound[] = { INSTALLATION, "workshop_cache", ".steam", "steam" };
+	const char *root = needs->config->host.root;
+
+	need(needs, servers ? NEED_BOUND_STATE : NEED_STATE, xconcat(root, "/", "overlays"), servers ? no_server : no_build,
+	     from_tmpfiles);
+	for (size_t i = 0; servers && i < ELEMENTS(bound); i++)
+		need(needs, NEED_BOUND_STATE, xconcat(root, "/", bound[i]), no_server, from_tmpfiles);
+	if (servers)
+		need(needs, NEED_STATE, xconcat(root, "/", "runtime"), no_server, from_tmpfiles);
+}
+
+static void need_mask(struct needs *needs, const char *path)
+{
+	if (path_mask(path))
+		need(needs, NEED_WAY, xstrdup(path_mask(path)), NULL, NULL);
+}
+
+static void need_helper(struct needs *needs, const char *name, const char *consequence)
+{
+	need(needs, NEED_PROGRAM, xconcat(needs->config->host.helpers, "/", name), consequence,
+	     "[host] helpers names the directory where it is installed");
+}
+
+/* Owned by the caller. */
+char *host_directory_of(const char *path)
+{
+	return xasprintf("%.*s", (int) (strrchr(path, '/') - path), path);
+}
+
+/* The word that is the program; owned by the caller. */
+char *host_first_word(const char *words)
+{
+	return xasprintf("%.*s", (int) strcspn(words, " "), words);
+}
+
+/* Of the web service, or of the refresh alone. */
+static void need_web(struct needs *needs, const char *program, const char *consequence)
+{
+	const struct config *config = needs->config;
+
+	need(needs, NEED_PLACE, xstrdup(config->web.venv), NULL, NULL);
+	need(needs, NEED_PLACE, host_directory_of(config->host.database), NULL, NULL);
+	need(needs, NEED_DIRECTORY, xstrdup(config->host.source), consequence, "put the application there, or set [host] source");
+	need(needs, NEED_SCRIPT, xasprintf("%s/bin/%s", config->web.venv, program), consequence,
+	     "make the virtual environment, or set [web] venv");
+	need(needs, NEED_FILE, xstrdup("/etc/left4me/host.env"), consequence, from_tmpfiles);
+	need(needs, NEED_FILE, xstrdup("/etc/left4me/web.env"), consequence,
+	     EXAMPLES "/web.env is one to begin with; or set [web] enabled = no");
+}
+
+/* As update-hardening.conf binds it. Directories are those that servers need as well. */
+static void need_update(struct needs *needs, bool servers)
+{
+	const char *root = needs->config->host.root;
+
+	if (!servers) {
+		need(needs, NEED_STATE, xconcat(root, "/", INSTALLATION), host_no_update, from_tmpfiles);
+		need(needs, NEED_BOUND_STATE, xconcat(root, "/", "steam"), host_no_update, from_tmpfiles);
+	}
+	need(needs, NEED_SCRIPT, host_first_word(needs->config->update.command), host_no_update,
+	     "[update] command names a program in /usr or in steam below [host] root");
+}
+
+static void need_database(struct needs *needs)
+{
+	static const char *const names[] = { "", "-journal", "-wal", "-shm" };
+
+	for (size_t i = 0; i < ELEMENTS(names); i++)
+		need(needs, NEED_DATABASE, xconcat(needs->config->host.database, names[i], ""), NULL, NULL);
+}
+
+void host_needs_list(const struct model *model, struct needs *needs)
+{
+	const struct config *config = needs->config;
+	bool servers = host_enabled_servers(model) > 0, scripts = host_builds(model) > 0, refresh = *config->workshop.refresh;
+	bool update = *config->update.command;
+	cleanup_free char *command = host_first_word(config->workshop.command);
+
+	need(needs, NEED_ROOT, xstrdup(config->host.root), NULL, NULL);
+	if (servers) {
+		need_mask(needs, config->host.root);
+		need_mask(needs, config->host.helpers);
+	}
+	need_database(needs);
+	if (servers || scripts || update) {
+		need(needs, NEED_PLACE, xstrdup(config->host.helpers), NULL, NULL);
+		need(needs, NEED_WAY, host_directory_of(config->host.helpers), NULL, NULL);
+		need_helper(needs, "left4me-overlay", servers ? "no server and no build starts" : scripts ? no_build : host_no_update);
+	}
+	if (servers || scripts)
+		need_state(needs, servers);
+	if (update)
+		need_update(needs, servers);
+	if (scripts) {
+		need_helper(needs, "left4me-fetch-script", no_build);
+		need(needs, NEED_BOUND_FILE, xstrdup(config->build.resolv_conf), no_build,
+		     "[build] resolv_conf names a file with public resolvers");
+	}
+	if (config->web_enabled)
+		need_web(needs, "gunicorn", no_web);
+	else if (refresh)
+		need_web(needs, command, no_refresh);
+	if (config->web_enabled && refresh)
+		need(needs, NEED_SCRIPT, xasprintf("%s/bin/%s", config->web.venv, command), no_refresh,
+		     "install it there, or set [workshop] command, or refresh to nothing");
+}
+
+void host_needs_done(struct needs *needs)
+{
+	for (size_t i = 0; i < needs->count; i++)
+		free(needs->of[i].path);
+	free(needs->of);
+}

@@ -31,6 +31,10 @@ fails() { # NAME COMMAND...
 
 # --- systemd -----------------------------------------------------------------------------------------------------------
 
+# To look costs an emulated machine what it waits for.
+PAUSE=0.05
+[ "$SYSTEM_TEST" != vm ] || PAUSE=1
+
 # Waits up to SECONDS until the command succeeds.
 wait_for() { # SECONDS COMMAND...
 	local until=$((SECONDS + $1))
@@ -39,7 +43,7 @@ wait_for() { # SECONDS COMMAND...
 		if [ "$SECONDS" -ge "$until" ]; then
 			return 1
 		fi
-		sleep 0.05
+		sleep "$PAUSE"
 	done
 }
 

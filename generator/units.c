@@ -106,9 +106,12 @@ static int compare_units(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
+/* systemd is long in telling all that it knows of a unit: what unmounts, one for each server, and mostly none that ran, is none of these. */
 void units_ask_for(struct question *ret_question)
 {
-	static const char *const patterns[] = { "left4me-*.service", "left4me-*.timer", BUILD_UNIT "*.service", NULL };
+	static const char *const patterns[] = {
+		"left4me-[!u]*.service", "left4me-update.service", "left4me-*.timer", BUILD_UNIT "*.service", NULL,
+	};
 
 	manager_ask_show(PROPERTIES, patterns, ret_question);
 }

@@ -106,7 +106,7 @@ static int compare_units(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-/* systemd is long in telling all that it knows of a unit: what unmounts, one for each server, and mostly none that ran, is none of these. */
+/* systemd is long in telling all that it knows of a unit: not those that unmount, one for each server, of which mostly none ran. */
 void units_ask_for(struct question *ret_question)
 {
 	static const char *const patterns[] = {

@@ -126,9 +126,9 @@ on_terminal() { # COMMAND...
 
 # --- the database ------------------------------------------------------------------------------------------------------
 
-# As the web application would: by its user.
+# As the web application would: by its user, and with patience for another writer.
 sql() { # STATEMENTS
-	runuser -u left4me -- sqlite3 -bail "$DATABASE" "PRAGMA foreign_keys = ON; $1"
+	runuser -u left4me -- sqlite3 -bail -cmd '.timeout 10000' "$DATABASE" "PRAGMA foreign_keys = ON; $1"
 }
 
 # Where the package or make install has put schema and examples.

@@ -9,8 +9,8 @@
 . ./guest.sh
 # shellcheck source=tests/system/bystander.sh
 . ./bystander.sh
-SERVERS=32 SECONDS_EACH=5 ATTACKS='reload check restart build'
-[ -z "$LONG" ] || SERVERS=256 SECONDS_EACH=15
+SERVERS=32 PATIENCE=300 SECONDS_EACH=5 ATTACKS='reload check restart build'
+[ -z "$LONG" ] || SERVERS=256 PATIENCE=900 SECONDS_EACH=15
 RULE='restart left4me-reload.service'
 # shellcheck disable=SC1091
 [ ! -e storm.conf ] || . ./storm.conf
@@ -40,7 +40,7 @@ fi
 # A login and a start within 5 s while all servers start.
 all_run() { [ "$(mounts | wc -l)" = "$SERVERS" ]; }
 BYSTANDER_LIMIT=5000
-bystander_watch boot wait_for 300 all_run
+bystander_watch boot wait_for "$PATIENCE" all_run
 is "$(mounts | wc -l)" "$SERVERS" "$SERVERS servers run"
 ok "multi-user.target waited for none of them but the first" \
 	test "$(property multi-user.target ActiveEnterTimestampMonotonic)" -lt \

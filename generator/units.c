@@ -110,7 +110,7 @@ static int compare_units(const void *a, const void *b)
 void units_ask_for(struct question *ret_question)
 {
 	static const char *const patterns[] = {
-		"left4me-[!u]*.service", "left4me-update.service", "left4me-*.timer", BUILD_UNIT "*.service", NULL,
+		"left4me-[!u]*.service", UPDATE_UNIT ".service", "left4me-*.timer", BUILD_UNIT "*.service", NULL,
 	};
 
 	manager_ask_show(PROPERTIES, patterns, ret_question);

@@ -31,9 +31,7 @@ static bool never_ran(const struct plan_sources *sources, const char *unit)
 /* Whether the boot starts it. */
 static bool is_wanted(const struct collection *collection, const char *unit)
 {
-	cleanup_free char *by_target = xasprintf("left4me.target.wants/%s", unit), *by_timers = xasprintf("timers.target.wants/%s", unit);
-
-	return collection_text(collection, by_target) || collection_text(collection, by_timers);
+	return collection_wants(collection, "left4me.target", unit) || collection_wants(collection, "timers.target", unit);
 }
 
 /* --- servers --------------------------------------------------------------------------------------------- */

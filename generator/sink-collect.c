@@ -46,6 +46,13 @@ const char *collection_text(const struct collection *collection, const char *pat
 	return NULL;
 }
 
+bool collection_wants(const struct collection *collection, const char *target, const char *unit)
+{
+	cleanup_free char *link = xasprintf("%s.wants/%s", target, unit);
+
+	return collection_text(collection, link) != NULL;
+}
+
 void collection_done(struct collection *collection)
 {
 	for (size_t i = 0; i < collection->count; i++) {

@@ -90,6 +90,9 @@ void collection_done(struct collection *collection);
 /* The text of a path, or NULL; of a sorted one. */
 const char *collection_text(const struct collection *collection, const char *path);
 
+/* Whether the target wants the unit by a link of the tree; sorted. */
+bool collection_wants(const struct collection *collection, const char *target, const char *unit);
+
 /* Adds what comes of TREE_UNITS, and sorts. */
 struct sink *sink_collect(struct collection *collection);
 

@@ -219,14 +219,15 @@ static void compare_units(const char *last, const char *next, bool drop_ins_unse
 static void note_reload(struct server_status *server, const char *last, const struct status_sources *sources, struct text *notes)
 {
 	const struct collection *rows = sources->next;
-	cleanup_free char *path = xasprintf(SERVER_UNIT "%s.service", server->name), *link = xconcat("left4me.target.wants/", path, "");
+	cleanup_free char *path = xasprintf(SERVER_UNIT "%s.service", server->name);
 	const char *next = rows ? collection_text(rows, path) : NULL;
+	cleanup_free char *refused = next ? started_refusal(next) : NULL;      /* then it is not enabled either */
 	cleanup_text struct text words = TEXT_EMPTY;
 
 	if (!rows)
 		return;
 	compare_units(last, next, sources->drop_ins_unseen, &words);
-	if (last && next && server->enabled != (collection_text(rows, link) != NULL) && !strstr(text_string(&words), "refused: "))
+	if (last && next && server->enabled != collection_wants(rows, "left4me.target", path) && !refused)
 		text_join(&words, ", ", server->enabled ? "no longer enabled" : "enabled");
 	if (words.length == 0)
 		return;

@@ -129,6 +129,23 @@ systemctl stop left4me.target
 ok "a start amid that stop" systemctl start left4me.target
 wait_for 20 no_job
 host_is_up "started amid its stop"
+# Seen when a start met the end of a stop: what was starting the turns was killed, and had failed.
+install -d /run/systemd/system/left4me-queue.service.d
+printf '[Service]\nExecStart=\nExecStart=/bin/sleep 60\n' >/run/systemd/system/left4me-queue.service.d/slow.conf
+systemctl daemon-reload
+systemctl start --no-block left4me-queue.service
+ok "turns are to be given" wait_for 10 eval '[ "$(property left4me-queue.service MainPID)" -gt 0 ]'
+systemctl stop left4me-queue.service
+is "$(property left4me-queue.service Result)" success "a stop amid that is no failure"
+rm -r /run/systemd/system/left4me-queue.service.d
+systemctl daemon-reload
+for _ in {1..7}; do
+	systemctl start left4me-stop.service
+done
+is "$(property left4me-stop.service Result)/$(mounts)" success/ "seven stops in a row: each stops"
+systemctl start left4me.target
+wait_for 20 no_job
+host_is_up "started again"
 
 # --- deleted while running (scenario 2) ------------------------------------------------------------------------------
 

@@ -22,11 +22,11 @@ static bool has_process(const struct unit *unit)
 	return unit_is_up(unit) && unit->state != UNIT_RESTARTING;
 }
 
-static int read_runs(struct question *question, struct runs *ret_runs)
+static int read_runs(struct runs *ret_runs)
 {
 	struct runs runs = { .units = UNITS_NONE };
 
-	if (units_answer_states(question, &runs.units) < 0)
+	if (units_ask(&runs.units) < 0)
 		return -1;
 	runs.ports = xcalloc(runs.units.count + 1, sizeof(*runs.ports));
 	for (size_t i = 0; i < runs.units.count; i++)
@@ -187,15 +187,15 @@ static void check_origin(const char *database, struct report *report)
 }
 
 void host_check_runs(enum rows_origin origin, const struct config *config, const struct model *model, const struct look *look,
-		     struct host_questions *questions, struct report *report)
+		     const struct sockets *sockets, struct report *report)
 {
 	cleanup(runs_done) struct runs runs = { .ports = NULL };
 
 	if (origin == ROWS_DATABASE)
 		check_origin(config->host.database, report);
-	if (read_runs(&questions->units, &runs) < 0) {
+	if (read_runs(&runs) < 0) {
 		report->blind = true;
-		report_problem(report, SERVER_UNIT "*.service", "systemctl show does not answer");
+		report_problem(report, "systemd", "%s", manager_silence());
 		return;
 	}
 	for (size_t i = 0; i < runs.units.count; i++)
@@ -203,7 +203,7 @@ void host_check_runs(enum rows_origin origin, const struct config *config, const
 			check_crashes(&runs.units.units[i], find_row(model, runs.units.units[i].name), report);
 	for (size_t i = 0; i < model->instance_count; i++)
 		if (!model->instances[i].refused)
-			check_port(&runs, model, &model->instances[i], &questions->sockets, report);
+			check_port(&runs, model, &model->instances[i], sockets, report);
 	if (origin == ROWS_DATABASE)
 		check_directories(config->host.root, model, &runs, look, report);
 }

@@ -194,7 +194,6 @@ void host_ask(const struct config *config, struct host_questions *ret_questions)
 
 	*ret_questions = HOST_QUESTIONS_NONE;
 	sockets_read(config->port_first, config->port_last, &ret_questions->sockets);
-	units_ask_for_states(&ret_questions->units);
 	manager_ask_show("Version,Features", (const char *const[]){ NULL }, &ret_questions->manager);
 	manager_ask_show("DropInPaths," EXPECTED_PROPERTIES, units, &ret_questions->loaded);
 	manager_ask((const char *const[]){ systemd_program, "--dump-configuration-items", NULL }, &ret_questions->settings);
@@ -207,7 +206,6 @@ void host_questions_done(struct host_questions *questions)
 	question_done(&questions->manager);
 	question_done(&questions->settings);
 	question_done(&questions->loaded);
-	question_done(&questions->units);
 	question_done(&questions->calendar);
 	sockets_done(&questions->sockets);
 }

@@ -24,7 +24,7 @@ bool host_is_running(void);
  * are seen before: a server that starts in between is up by the time of the answer, and no stranger on its own port.
  */
 struct host_questions {
-	struct question manager, settings, loaded, units, calendar;
+	struct question manager, settings, loaded, calendar;
 	struct sockets sockets;
 };
 #define HOST_QUESTIONS_NONE ((struct host_questions){ .sockets = { NULL, 0 } })
@@ -58,7 +58,7 @@ void host_check_stacks(const struct config *config, const struct model *model, c
  * have left behind.
  */
 void host_check_runs(enum rows_origin origin, const struct config *config, const struct model *model, const struct look *look,
-		     struct host_questions *questions, struct report *report);
+		     const struct sockets *sockets, struct report *report);
 
 /* Reports what the kernel lacks that every server or build needs. */
 void host_check_kernel(const struct config *config, struct report *report);

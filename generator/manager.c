@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bus.h"
+
 void manager_ask(const char *const arguments[], struct question *ret_question)
 {
 	static char *const environment[] = { "LC_ALL=C", "PATH=/usr/bin:/bin", "SYSTEMD_PAGER=", NULL };
@@ -112,14 +114,6 @@ int manager_answer_show(struct question *question, struct shown *ret_shown)
 	return 0;
 }
 
-int manager_show(const char *properties, const char *const units[], struct shown *ret_shown)
-{
-	struct question question;
-
-	manager_ask_show(properties, units, &question);
-	return manager_answer_show(&question, ret_shown);
-}
-
 /* One whose queue is full is there. */
 bool manager_has_bus(void)
 {
@@ -134,8 +128,9 @@ bool manager_has_bus(void)
 
 const char *manager_silence(void)
 {
-	return geteuid() != 0 && !manager_has_bus() ? "cannot be asked, since no system bus answers: " START_BUS
-						     : "does not answer: systemctl show";
+	if (geteuid() != 0 && !manager_has_bus())
+		return "cannot be asked, since no system bus answers: " START_BUS;
+	return bus_has_library() ? "does not answer: systemctl show" : "cannot be asked without libsystemd.so.0 (package libsystemd0)";
 }
 
 const char *shown_value(const struct shown *shown, size_t unit, const char *property)

@@ -1,6 +1,6 @@
 /*
- * What systemd says of itself and of its units, asked through its own programs: no library of systemd's is linked. Never
- * called as a generator, which systemd waits for.
+ * What systemd says of itself and of a few units, asked through its own programs. Never called as a generator, which systemd
+ * waits for.
  */
 #pragma once
 
@@ -36,14 +36,13 @@ struct shown {
 #define SHOWN_EMPTY ((struct shown){ .text = NULL })
 
 /*
- * Asks for properties, separated by commas, of units in one call: a list of names and patterns that ends with NULL, and that
- * is empty for the properties of systemd itself. A name is answered whether it is loaded or not, a pattern by all that is,
- * stopped or not. 0, or -1 when systemd does not answer. The answer is the caller's to free.
+ * Asks for properties, separated by commas, of units in one call: a list of names that ends with NULL, and that is empty for the
+ * properties of systemd itself. A name is answered whether it is loaded or not. This has systemd tell all that it knows of each
+ * unit: many are asked for by bus.h.
  */
-int manager_show(const char *properties, const char *const units[], struct shown *ret_shown);
-
-/* The same as a question and its answer. */
 void manager_ask_show(const char *properties, const char *const units[], struct question *ret_question);
+
+/* 0, or -1 when systemd does not answer. The answer is the caller's to free. */
 int manager_answer_show(struct question *question, struct shown *ret_shown);
 
 /* Whether a system bus answers, which everybody but root asks systemd by. */

@@ -119,16 +119,14 @@ int mode_status(const struct options *options)
 	struct status_sources sources = {
 		.prefix = "", .units = &units, .look = &found, .only = options->words, .only_count = options->word_count,
 	};
-	cleanup(question_done) struct question question = QUESTION_NONE;
 	cleanup_free char *unknown = NULL;
 
 	run_read_config(&run, options, true);
-	units_ask_for(&question);
 	unknown = read_rows(&run, options);
 	sources.model = unknown ? NULL : &run.model;
 	sources.next = !unknown && render_rows_of_now(&run, &next) ? &next : NULL;
 	sources.drop_ins_unseen = run.drop_ins.unseen;
-	if (units_answer(&question, &units) < 0)
+	if (units_ask(&units) < 0)
 		return give_up("systemd %s", manager_silence());
 	look_below_root(&run, &units, options->sizes, &found);
 	status_build(&sources, &status);

@@ -1,13 +1,13 @@
 /*
- * What systemd says of the servers and builds that it has loaded, and of the host's own services and timers, by one `systemctl
- * show` for all of them. Never asked as a generator, which systemd waits for: running.h has what serves there.
+ * What systemd says of the servers and builds that it has loaded, and of the host's own services and timers. Never asked as a
+ * generator, which systemd waits for: running.h has what serves there.
  */
 #pragma once
 
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "manager.h"
+#include "base.h"
 #include "name.h"
 
 enum unit_state {
@@ -44,17 +44,6 @@ struct units {
 
 /* 0, or -1 when systemd does not answer. */
 int units_ask(struct units *ret_units);
-
-/* The same as a question (manager.h) and its answer. */
-void units_ask_for(struct question *ret_question);
-int units_answer(struct question *question, struct units *ret_units);
-
-/*
- * The same of servers alone, where states are enough: systemd takes a millisecond and more for all that it knows of a unit, and
- * next to nothing for a list of states. The rest is asked of those alone that may have crashed, and 0 or empty of others.
- */
-void units_ask_for_states(struct question *ret_question);
-int units_answer_states(struct question *question, struct units *ret_units);
 
 /* The one of that kind and name, or NULL. */
 const struct unit *units_find(const struct units *units, enum unit_kind kind, const char *name);

@@ -1,9 +1,6 @@
-#include <unistd.h>
-
 #include "advice.h"
 #include "host.h"
 #include "run.h"
-#include "screen.h"
 
 /* A copy in /etc wins over the generator's unit, those elsewhere lose; either is out of date when it differs. */
 static void compare_copies(struct run *run)
@@ -45,26 +42,6 @@ static void check_host(struct run *run, struct host_questions *questions)
 	host_check_needs(&run->config, questions, &run->report);
 }
 
-/* Whoever reads on a terminal has lines of its width; elsewhere, and for a grep, each is one line. */
-static void print_report(const struct run *run)
-{
-	cleanup_text struct text lines = TEXT_EMPTY, wrapped = TEXT_EMPTY;
-	unsigned columns = screen_columns();
-
-	if (!isatty(STDOUT_FILENO)) {
-		run_print_report(run, stdout);
-		return;
-	}
-	report_write(&run->report, &lines);
-	for (char *line = lines.data, *end; line && *line; line = end + 1) {
-		end = strchr(line, '\n');
-		*end = '\0';
-		screen_put_wrapped(&wrapped, line, 0, 2, columns > 0 ? columns : 80);
-	}
-	(void) fputs(text_string(&wrapped), stdout);
-	(void) fflush(stdout);
-}
-
 /* What left4me-activate.service asks before it has systemd reload. */
 static int check_rows(const struct options *options)
 {
@@ -73,7 +50,7 @@ static int check_rows(const struct options *options)
 
 	run_read_config(&run, options, true);
 	r = run_read_rows(&run, options, NULL);
-	print_report(&run);
+	run_print_report(&run, stdout);
 	return r == 0 ? EXIT_CLEAN : EXIT_PROBLEMS;
 }
 
@@ -96,7 +73,7 @@ int mode_check(const struct options *options)
 	advice_give(&run.config, &run.model, &run.report);
 	if (on_host)
 		check_host(&run, &questions);
-	print_report(&run);
+	run_print_report(&run, stdout);
 	counts = run_counts(&run);
 	(void) fprintf(stderr, "%zu problem%s%s%s\n", run.report.problems, run.report.problems == 1 ? "" : "s",
 		       options->no_database ? "" : "; ", options->no_database ? "" : counts);

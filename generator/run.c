@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "last-good.h"
+#include "screen.h"
 
 void run_done(struct run *run)
 {
@@ -121,9 +122,17 @@ char *run_counts(const struct run *run)
 
 void run_print_report(const struct run *run, FILE *file)
 {
-	cleanup_text struct text lines = TEXT_EMPTY;
+	cleanup_text struct text lines = TEXT_EMPTY, wrapped = TEXT_EMPTY;
+	unsigned columns = screen_columns();
 
 	report_write(&run->report, &lines);
-	(void) fputs(text_string(&lines), file);
+	if (isatty(fileno(file))) {
+		for (char *line = lines.data, *end; line && *line; line = end + 1) {
+			end = strchr(line, '\n');
+			*end = '\0';
+			screen_put_wrapped(&wrapped, line, 0, 2, columns > 0 ? columns : 80);
+		}
+	}
+	(void) fputs(text_string(wrapped.data ? &wrapped : &lines), file);
 	(void) fflush(file);
 }

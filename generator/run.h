@@ -47,6 +47,7 @@ int run_render_host(const struct run *run, struct sink *sink);
 int run_render_origin(const struct run *run, struct sink *sink);
 int run_render_rows(const struct run *run, struct sink *sink);
 
+/* Whoever reads on a terminal has lines of its width; elsewhere, and for a grep, each is one line. */
 void run_print_report(const struct run *run, FILE *file);
 
 /* How many servers and overlays there are, and how many of them are refused where any is: "3 servers, 1 overlay, 1 refused". */

@@ -33,8 +33,8 @@ static void check(const struct request *request)
 
 	acted = true;
 	if (verb_asked == BUILD || verb_asked == COMMIT || verb_asked == DISCARD)
-		EXPECT(*request->name >= '1' && strspn(request->name, "0123456789") == length && length <= 19 &&
-		       !request->dry_run, "id '%s'", request->name);
+		EXPECT(((*request->name >= '1' && strspn(request->name, "0123456789") == length && length <= 19) ||
+			strcmp(request->name, "installation") == 0) && !request->dry_run, "id '%s'", request->name);
 	EXPECT(length >= 1 && length <= 64 && !strchr("_-", *request->name) &&
 	       strspn(request->name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == length, "name '%s'", request->name);
 	EXPECT(request->root[0] == '/' && request->root[1] && !strstr(request->root, "//"), "root '%s'", request->root);

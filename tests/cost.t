@@ -95,7 +95,8 @@ for units in 0 10 100 1000; do
 	elif counted=$(instructions "$units") && [ "$counted" = busy ]; then
 		skip "three times out of time under valgrind: the machine is too busy" "instructions at $units units"
 	else
-		at_most "$counted" $((2840000 + 16850 * units)) "instructions at $units units"
+		# Where the linker puts constants moves it by 70 a unit: memcpy(3) has another number for another alignment.
+		at_most "$counted" $((2840000 + 16950 * units)) "instructions at $units units"
 	fi
 	if command -v strace >/dev/null && run "$units" strace -qq -o /dev/null 2>/dev/null; then
 		at_most "$(system_calls "$units")" $((300 + 57 * units / 10)) "system calls at $units units"

@@ -8,8 +8,11 @@
 
 #define SYSTEMD "org.freedesktop.systemd1"
 
-/* The bus takes 128 calls of one client before their answers; dbus-daemon(1), max_replies_per_connection. */
+/* The bus takes 128 calls of one client before their answers: dbus-daemon(1), max_replies_per_connection. */
 enum { CALLS_MAX = 100 };
+
+/* Seconds for one answer, as is sd-bus(3)'s own default, which a variable of the caller's would change. */
+enum { PATIENCE = 25 };
 
 /* --- libsystemd ------------------------------------------------------------------------------------------ */
 
@@ -27,6 +30,7 @@ static struct {
 	int (*sd_bus_new)(sd_bus **ret);
 	int (*sd_bus_set_address)(sd_bus *bus, const char *address);
 	int (*sd_bus_set_bus_client)(sd_bus *bus, int b);
+	int (*sd_bus_set_method_call_timeout)(sd_bus *bus, uint64_t usec);
 	int (*sd_bus_start)(sd_bus *bus);
 	int (*sd_bus_message_new_method_call)(sd_bus *bus, sd_bus_message **m, const char *destination, const char *path,
 					      const char *interface, const char *member);
@@ -39,6 +43,7 @@ static struct {
 	int (*sd_bus_wait)(sd_bus *bus, uint64_t timeout_usec);
 	int (*sd_bus_message_enter_container)(sd_bus_message *m, char type, const char *contents);
 	int (*sd_bus_message_read)(sd_bus_message *m, const char *types, ...);
+	int (*sd_bus_message_get_errno)(sd_bus_message *m);
 	sd_bus_message *(*sd_bus_message_unref)(sd_bus_message *m);
 	sd_bus *(*sd_bus_close_unref)(sd_bus *bus);
 } lib;
@@ -50,11 +55,12 @@ static int load(void)
 		void *function;
 	} functions[] = {
 #define FUNCTION(name) { #name, &lib.name }
-		FUNCTION(sd_bus_new), FUNCTION(sd_bus_set_address), FUNCTION(sd_bus_set_bus_client), FUNCTION(sd_bus_start),
+		FUNCTION(sd_bus_new), FUNCTION(sd_bus_set_address), FUNCTION(sd_bus_set_bus_client),
+		FUNCTION(sd_bus_set_method_call_timeout), FUNCTION(sd_bus_start),
 		FUNCTION(sd_bus_message_new_method_call), FUNCTION(sd_bus_message_append_strv), FUNCTION(sd_bus_call),
 		FUNCTION(sd_bus_call_method_async), FUNCTION(sd_bus_process), FUNCTION(sd_bus_wait),
-		FUNCTION(sd_bus_message_enter_container), FUNCTION(sd_bus_message_read), FUNCTION(sd_bus_message_unref),
-		FUNCTION(sd_bus_close_unref),
+		FUNCTION(sd_bus_message_enter_container), FUNCTION(sd_bus_message_read), FUNCTION(sd_bus_message_get_errno),
+		FUNCTION(sd_bus_message_unref), FUNCTION(sd_bus_close_unref),
 #undef FUNCTION
 	};
 	void *library = dlopen("libsystemd.so.0", RTLD_NOW | RTLD_LOCAL);
@@ -86,20 +92,27 @@ static void drop_message(sd_bus_message **message)
 		(void) lib.sd_bus_message_unref(*message);
 }
 
-/* As systemctl does it: root asks systemd itself. */
-static int open_bus(sd_bus **ret_bus)
+static int open_address(const char *address, bool is_bus, sd_bus **ret_bus)
 {
-	bool direct = geteuid() == 0;
 	cleanup(close_bus) sd_bus *bus = NULL;
 	int r;
 
 	if ((r = lib.sd_bus_new(&bus)) < 0 ||
-	    (r = lib.sd_bus_set_address(bus, direct ? "unix:path=/run/systemd/private" : "unix:path=/run/dbus/system_bus_socket")) < 0 ||
-	    (r = lib.sd_bus_set_bus_client(bus, !direct)) < 0 ||
+	    (r = lib.sd_bus_set_address(bus, address)) < 0 ||
+	    (r = lib.sd_bus_set_bus_client(bus, is_bus)) < 0 ||
+	    (r = lib.sd_bus_set_method_call_timeout(bus, PATIENCE * UINT64_C(1000000))) < 0 ||
 	    (r = lib.sd_bus_start(bus)) < 0)
 		return r;
 	*ret_bus = take_ptr(&bus);
 	return 0;
+}
+
+/* As systemctl does it: root asks systemd itself, where its socket is there. No variable of the caller's says where. */
+static int open_bus(sd_bus **ret_bus)
+{
+	if (geteuid() == 0 && open_address("unix:path=/run/systemd/private", false, ret_bus) == 0)
+		return 0;
+	return open_address("unix:path=/run/dbus/system_bus_socket", true, ret_bus);
 }
 
 /* --- all calls at once ----------------------------------------------------------------------------------- */
@@ -147,17 +160,19 @@ static int read_value(sd_bus_message *answer, char type, struct bus_value *ret_v
 	}
 }
 
-/* An answer that is an error has no value to read. */
+/* 1: sd_bus_process() is to say that it has done something even where the answer is that time is over. */
 static int take_value(sd_bus_message *answer, void *userdata, sd_bus_error *ret_error)
 {
 	const struct call *call = userdata;
-	int r = read_value(answer, call->type, call->value);
+	int r = -lib.sd_bus_message_get_errno(answer);
 
 	(void) ret_error;
+	if (r == 0)
+		r = read_value(answer, call->type, call->value);
 	call->calls->waiting--;
 	if (r < 0 && call->calls->error == 0)
 		call->calls->error = r;
-	return 0;
+	return 1;
 }
 
 /* Until no more than `waiting` answers are missing, or something went wrong. */

@@ -35,8 +35,8 @@ struct bus_units {
 
 /*
  * Asks for `count` properties of all units that systemd has loaded, up or not, whose names match one of the patterns, a list that ends
- * with NULL. Root asks without a bus. 0, or -errno when systemd does not answer, -ENOSYS without libsystemd; the
- * units are the caller's to free.
+ * with NULL. A unit's state and its properties are not of one moment. Root asks without a bus. 0, or -errno when systemd does not
+ * answer, -ENOSYS without libsystemd; the units are the caller's to free.
  */
 int bus_ask(const char *const patterns[], const struct bus_property properties[], size_t count, struct bus_units *ret_units);
 

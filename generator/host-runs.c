@@ -12,7 +12,7 @@ enum { LEFT_BEHIND_NAMED = 10 };
 
 /* Servers and builds as systemd has them, and for each the port that it was started with, 0 where it is down or unknown. */
 struct runs {
-	struct units units;
+	const struct units *units;
 	unsigned *ports;
 };
 
@@ -22,23 +22,18 @@ static bool has_process(const struct unit *unit)
 	return unit_is_up(unit) && unit->state != UNIT_RESTARTING;
 }
 
-static int read_runs(struct runs *ret_runs)
+static struct runs read_runs(const struct units *units)
 {
-	struct runs runs = { .units = UNITS_NONE };
+	struct runs runs = { units, xcalloc(units->count + 1, sizeof(*runs.ports)) };
 
-	if (units_ask(&runs.units) < 0)
-		return -1;
-	runs.ports = xcalloc(runs.units.count + 1, sizeof(*runs.ports));
-	for (size_t i = 0; i < runs.units.count; i++)
-		if (runs.units.units[i].kind == UNIT_SERVER && has_process(&runs.units.units[i]))
-			runs.ports[i] = started_recorded_port(STARTED_RECORDS, runs.units.units[i].name);
-	*ret_runs = runs;
-	return 0;
+	for (size_t i = 0; i < units->count; i++)
+		if (units->units[i].kind == UNIT_SERVER && has_process(&units->units[i]))
+			runs.ports[i] = started_recorded_port(STARTED_RECORDS, units->units[i].name);
+	return runs;
 }
 
 static void runs_done(struct runs *runs)
 {
-	units_done(&runs->units);
 	free(runs->ports);
 }
 
@@ -77,16 +72,16 @@ static void check_crashes(const struct unit *unit, const struct instance *row, s
 /* The server that was started with that port and is no server of it any more, or NULL. */
 static const struct unit *squatter(const struct runs *runs, const struct instance *owner)
 {
-	for (size_t i = 0; i < runs->units.count; i++)
-		if (runs->ports[i] == owner->port && strcmp(runs->units.units[i].name, owner->name) != 0)
-			return &runs->units.units[i];
+	for (size_t i = 0; i < runs->units->count; i++)
+		if (runs->ports[i] == owner->port && strcmp(runs->units->units[i].name, owner->name) != 0)
+			return &runs->units->units[i];
 	return NULL;
 }
 
 static bool has_its_port(const struct runs *runs, const struct instance *row)
 {
-	const struct unit *unit = units_find(&runs->units, UNIT_SERVER, row->name);
-	unsigned port = unit ? runs->ports[unit - runs->units.units] : 0;
+	const struct unit *unit = units_find(runs->units, UNIT_SERVER, row->name);
+	unsigned port = unit ? runs->ports[unit - runs->units->units] : 0;
 
 	return has_process(unit) && (port == 0 || port == row->port);
 }
@@ -141,7 +136,7 @@ static void check_left_behind(const char *root, const struct model *model, const
 		const struct found *directory = &found->found[i];
 
 		if (directory->kind != FOUND_RUNTIME || has_row(model, directory->name) ||
-		    unit_is_up(units_find(&runs->units, UNIT_SERVER, directory->name)))
+		    unit_is_up(units_find(runs->units, UNIT_SERVER, directory->name)))
 			continue;
 		if (count++ < LEFT_BEHIND_NAMED)
 			text_join(&names, ", ", "%s", directory->name);
@@ -187,23 +182,19 @@ static void check_origin(const char *database, struct report *report)
 }
 
 void host_check_runs(enum rows_origin origin, const struct config *config, const struct model *model, const struct look *look,
-		     const struct sockets *sockets, struct report *report)
+		     const struct host_questions *questions, struct report *report)
 {
-	cleanup(runs_done) struct runs runs = { .ports = NULL };
+	const struct units *units = &questions->units;
+	cleanup(runs_done) struct runs runs = read_runs(units);
 
 	if (origin == ROWS_DATABASE)
 		check_origin(config->host.database, report);
-	if (read_runs(&runs) < 0) {
-		report->blind = true;
-		report_problem(report, "systemd", "%s", manager_silence());
-		return;
-	}
-	for (size_t i = 0; i < runs.units.count; i++)
-		if (runs.units.units[i].kind == UNIT_SERVER)
-			check_crashes(&runs.units.units[i], find_row(model, runs.units.units[i].name), report);
+	for (size_t i = 0; i < units->count; i++)
+		if (units->units[i].kind == UNIT_SERVER)
+			check_crashes(&units->units[i], find_row(model, units->units[i].name), report);
 	for (size_t i = 0; i < model->instance_count; i++)
 		if (!model->instances[i].refused)
-			check_port(&runs, model, &model->instances[i], sockets, report);
+			check_port(&runs, model, &model->instances[i], &questions->sockets, report);
 	if (origin == ROWS_DATABASE)
 		check_directories(config->host.root, model, &runs, look, report);
 }

@@ -194,6 +194,7 @@ void host_ask(const struct config *config, struct host_questions *ret_questions)
 
 	*ret_questions = HOST_QUESTIONS_NONE;
 	sockets_read(config->port_first, config->port_last, &ret_questions->sockets);
+	ret_questions->units_error = units_ask(&ret_questions->units);
 	manager_ask_show("Version,Features", (const char *const[]){ NULL }, &ret_questions->manager);
 	manager_ask_show("DropInPaths," EXPECTED_PROPERTIES, units, &ret_questions->loaded);
 	manager_ask((const char *const[]){ systemd_program, "--dump-configuration-items", NULL }, &ret_questions->settings);
@@ -207,6 +208,7 @@ void host_questions_done(struct host_questions *questions)
 	question_done(&questions->settings);
 	question_done(&questions->loaded);
 	question_done(&questions->calendar);
+	units_done(&questions->units);
 	sockets_done(&questions->sockets);
 }
 
@@ -223,11 +225,13 @@ char *host_settings(struct host_questions *questions, struct report *report)
 char *host_check_systemd(struct host_questions *questions, struct report *report)
 {
 	cleanup(shown_done) struct shown manager = SHOWN_EMPTY;
+	cleanup_free char *silence = NULL;
 	char *systemd;
 
-	if (manager_answer_show(&questions->manager, &manager) < 0 || manager.count != 1) {
+	if (manager_answer_show(&questions->manager, &manager) < 0 || manager.count != 1 || questions->units_error < 0) {
+		silence = manager_silence(-questions->units_error);
 		report->blind = true;
-		report_problem(report, "systemd", "%s", manager_silence());
+		report_problem(report, "systemd", "%s", silence);
 		return NULL;
 	}
 	if (!manager_has_bus())

@@ -13,6 +13,7 @@
 #include "model.h"
 #include "render.h"
 #include "sockets.h"
+#include "units.h"
 
 #define GENERATOR_DIRECTORY "/run/systemd/generator"
 
@@ -21,11 +22,13 @@ bool host_is_running(void);
 
 /*
  * What other programs are asked, all at once, since each takes its time: this one goes on meanwhile. The ports that processes have
- * are seen before: a server that starts in between is up by the time of the answer, and no stranger on its own port.
+ * are seen before the units, and right before: a server that starts in between is up by then, and no stranger on its own port.
  */
 struct host_questions {
 	struct question manager, settings, loaded, calendar;
 	struct sockets sockets;
+	struct units units;
+	int units_error;               /* -errno: systemd did not say which there are */
 };
 #define HOST_QUESTIONS_NONE ((struct host_questions){ .sockets = { NULL, 0 } })
 void host_ask(const struct config *config, struct host_questions *ret_questions);
@@ -33,7 +36,7 @@ void host_questions_done(struct host_questions *questions);
 
 /*
  * Reports what this systemd lacks whatever the units say. Its name with its version, owned by the caller; NULL, after a
- * report, where it does not answer.
+ * report, where one of the answers is missing.
  */
 char *host_check_systemd(struct host_questions *questions, struct report *report);
 
@@ -58,7 +61,7 @@ void host_check_stacks(const struct config *config, const struct model *model, c
  * have left behind.
  */
 void host_check_runs(enum rows_origin origin, const struct config *config, const struct model *model, const struct look *look,
-		     const struct sockets *sockets, struct report *report);
+		     const struct host_questions *questions, struct report *report);
 
 /* Reports what the kernel lacks that every server or build needs. */
 void host_check_kernel(const struct config *config, struct report *report);

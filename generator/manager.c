@@ -126,11 +126,15 @@ bool manager_has_bus(void)
 	       (errno != ENOENT && errno != ECONNREFUSED);
 }
 
-const char *manager_silence(void)
+char *manager_silence(int error)
 {
 	if (geteuid() != 0 && !manager_has_bus())
-		return "cannot be asked, since no system bus answers: " START_BUS;
-	return bus_has_library() ? "does not answer: systemctl show" : "cannot be asked without libsystemd.so.0 (package libsystemd0)";
+		return xstrdup("cannot be asked, since no system bus answers: " START_BUS);
+	if (!bus_has_library())
+		return xstrdup("cannot be asked without libsystemd.so.0 (package libsystemd0)");
+	if (error == 0)
+		return xstrdup("does not answer: systemctl show");
+	return xasprintf("does not answer (%s): systemctl show", strerror(error));
 }
 
 const char *shown_value(const struct shown *shown, size_t unit, const char *property)

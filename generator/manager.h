@@ -49,8 +49,8 @@ int manager_answer_show(struct question *question, struct shown *ret_shown);
 bool manager_has_bus(void);
 #define START_BUS "systemctl start dbus.socket (package dbus)"
 
-/* Why there was no answer, after "systemd". */
-const char *manager_silence(void);
+/* Why there was no answer, after "systemd"; an errno value, or 0 where nobody said one. The caller frees it. */
+char *manager_silence(int error);
 
 /* Borrowed; NULL where this systemd has no such property. */
 const char *shown_value(const struct shown *shown, size_t unit, const char *property);

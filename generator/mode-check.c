@@ -34,7 +34,7 @@ static void check_host(struct run *run, struct host_questions *questions)
 	if (systemd) {
 		check_settings(run, systemd, questions);
 		host_check_loaded(&run->config, systemd, questions, &run->report);
-		host_check_runs(run->origin, &run->config, &run->model, &found, &questions->sockets, &run->report);
+		host_check_runs(run->origin, &run->config, &run->model, &found, questions, &run->report);
 	}
 	compare_copies(run);
 	host_check_kernel(&run->config, &run->report);

@@ -76,7 +76,7 @@ static int compare(struct run *run, const struct options *options, const struct 
 {
 	cleanup_free char *directory = xasprintf("%s" GENERATOR_DIRECTORY, options->prefix);
 	cleanup_free char *records = xasprintf("%s" STARTED_RECORDS, options->prefix);
-	cleanup_free char *host_env = xasprintf("%s/etc/left4me/host.env", options->prefix);
+	cleanup_free char *host_env = xasprintf("%s/etc/left4me/host.env", options->prefix), *silence = NULL;
 	cleanup(collection_done) struct collection old = COLLECTION_EMPTY;
 	cleanup(units_done) struct units units = UNITS_NONE;
 	cleanup(look_done) struct look found = LOOK_EMPTY;
@@ -89,8 +89,10 @@ static int compare(struct run *run, const struct options *options, const struct 
 		report_problem(&run->report, directory, "%s", strerror(-r));
 		return EXIT_NOTHING;
 	}
-	if (on_host && units_ask(&units) < 0) {
-		report_problem(&run->report, "systemd", "%s", manager_silence());
+	r = on_host ? units_ask(&units) : 0;
+	if (r < 0) {
+		silence = manager_silence(-r);
+		report_problem(&run->report, "systemd", "%s", silence);
 		return EXIT_NOTHING;
 	}
 	if (on_host)

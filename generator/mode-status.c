@@ -119,15 +119,19 @@ int mode_status(const struct options *options)
 	struct status_sources sources = {
 		.prefix = "", .units = &units, .look = &found, .only = options->words, .only_count = options->word_count,
 	};
-	cleanup_free char *unknown = NULL;
+	cleanup_free char *unknown = NULL, *silence = NULL;
+	int r;
 
 	run_read_config(&run, options, true);
 	unknown = read_rows(&run, options);
 	sources.model = unknown ? NULL : &run.model;
 	sources.next = !unknown && render_rows_of_now(&run, &next) ? &next : NULL;
 	sources.drop_ins_unseen = run.drop_ins.unseen;
-	if (units_ask(&units) < 0)
-		return give_up("systemd %s", manager_silence());
+	r = units_ask(&units);
+	if (r < 0) {
+		silence = manager_silence(-r);
+		return give_up("systemd %s", silence);
+	}
 	look_below_root(&run, &units, options->sizes, &found);
 	status_build(&sources, &status);
 	for (size_t i = 0; i < options->word_count; i++)

@@ -106,9 +106,10 @@ int units_ask(struct units *ret_units)
 		"left4me-[!u]*.service", UPDATE_UNIT ".service", "left4me-*.timer", BUILD_UNIT "*.service", NULL,
 	};
 	struct bus_units shown;
+	int r = bus_ask(patterns, properties, PROPERTIES, &shown);
 
-	if (bus_ask(patterns, properties, PROPERTIES, &shown) < 0)
-		return -1;
+	if (r < 0)
+		return r;
 	*ret_units = UNITS_NONE;
 	for (size_t i = 0; i < shown.count; i++)
 		add_unit(ret_units, unit_of(&shown.units[i]));

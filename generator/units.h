@@ -42,7 +42,7 @@ struct units {
 };
 #define UNITS_NONE ((struct units){ NULL, 0 })
 
-/* 0, or -1 when systemd does not answer. */
+/* 0, or -errno when systemd does not answer: manager_silence(). */
 int units_ask(struct units *ret_units);
 
 /* The one of that kind and name, or NULL. */

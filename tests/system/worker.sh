@@ -71,7 +71,8 @@ unlike "$OUT" "^${first:0:8}" "and not that of the run before"
 # --- a server on which people play ----------------------------------------------------------------------------------------
 
 insert_overlay 11
-put 755 "$STATE/overlays/11/srcds_run" <a2s-server
+# Not in place of srcds_run: systemd 257 may take a unit's only process for nobody's child and then kills it at once on a stop.
+put 755 "$STATE/overlays/11/srcds_linux" <a2s-server
 insert_server busy 27040 0 11
 step "reload with a server on which people play" reload
 step "start busy" start busy
@@ -91,10 +92,7 @@ step "status of busy" status busy
 is "$OUT" "busy running " "and restarted, so that nothing waits any more"
 step "stop busy" stop busy
 ! worker drain busy
-stopped="left4me-worker: busy is stopped: there is nothing to drain"
-is "$ERR" "$stopped" "a server that does not run"
-# Seen once on a busy machine: it had failed.
-[ "$ERR" = "$stopped" ] || diag "$(systemctl --no-pager status left4me-server@busy)"
+is "$ERR" "left4me-worker: busy is stopped: there is nothing to drain" "a server that does not run"
 delete_server busy
 
 # --- a row that goes -------------------------------------------------------------------------------------------------------

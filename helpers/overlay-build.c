@@ -155,6 +155,8 @@ static void mount_build(const char *root, const struct generations *generations,
 	upper = make_part(generations, "upper");
 	work = make_part(generations, "work");
 	copy_attributes(present, upper, generations->path);
+	if (fsetxattr(upper, BUILD_UNFINISHED, "1", 1, 0) < 0)
+		die(EXIT_FAILED, errno, "cannot set the attribute " BUILD_UNFINISHED " of '%s/upper'", generations->own_path);
 	if (symlinkat(base, generations->own, BASE) < 0)
 		die(EXIT_FAILED, errno, "cannot make '%s/" BASE "'", generations->own_path);
 	use_own_rights();
@@ -210,10 +212,10 @@ static bool is_unchanged(int upper, int lower)
 	return is_empty(upper) && same_attributes(upper, lower);
 }
 
-/* A script that sets it itself only spoils what it makes. It goes with the upper directory (copy_attributes()). */
+/* A script that takes it away itself only spoils what it makes. */
 static void check_success(int upper, const char *name)
 {
-	if (fgetxattr(upper, BUILD_SUCCEEDED, NULL, 0) < 0)
+	if (fgetxattr(upper, BUILD_UNFINISHED, NULL, 0) >= 0 || errno != ENODATA)
 		die(EXIT_FAILED, 0, "the build of %s is not known to have succeeded: systemd took the end of another process for it, or "
 		    "something of the unit has run without left4me-overlay enter; build it again", name);
 }

@@ -7,13 +7,16 @@
 
 #include "overlay-verbs.h"
 
+/* Attributes of the overlay's top directory that begin so are ours, and no generation has them. */
+#define OWN_ATTRIBUTES "user.left4me."
+
 /*
- * What `enter` sets on the overlay once the script has succeeded. That PID 1 goes on to commit is not enough. With
- * PrivatePIDs= systemd 257 starts a process that forks the script's, tells PID 1 which that is, and exits with 0; PID 1 reaps
- * whatever child has ended before it looks for messages that came in the meantime, so that once in a while it takes
- * the end of that process for the script's.
+ * What `build` sets on the overlay and `enter` takes away once the script has succeeded; there it could set none. That PID 1
+ * goes on to commit is not enough. With PrivatePIDs= systemd 257 starts a process that forks the script's, tells PID 1 which
+ * that is, and exits with 0; PID 1 reaps whatever child has ended before it looks for messages that came in the meantime, so
+ * that once in a while it takes the end of that process for the script's.
  */
-#define BUILD_SUCCEEDED "user.left4me.succeeded"
+#define BUILD_UNFINISHED OWN_ATTRIBUTES "unfinished"
 
 /* Mounts it on the build's anchor, over a fresh upper directory, and notes what the unit is to see. */
 void verb_build(const struct request *request);

@@ -100,8 +100,8 @@ _Noreturn static void run_build(char **command)
 		die(EXIT_FAILED, errno, "cannot execute '%s'", command[0]);
 	}
 	status = wait_for(script);
-	if (status == 0 && setxattr("/overlay", BUILD_SUCCEEDED, "1", 1, 0) < 0)
-		die(EXIT_FAILED, errno, "cannot set the attribute " BUILD_SUCCEEDED " of '/overlay'");
+	if (status == 0 && removexattr("/overlay", BUILD_UNFINISHED) < 0 && errno != ENODATA)
+		die(EXIT_FAILED, errno, "cannot remove the attribute " BUILD_UNFINISHED " of '/overlay'");
 	_exit(status);
 }
 

@@ -13,7 +13,7 @@ bool is_enter(int argc, char **argv);
  * in force; then executes the command on the command line. That inherits everything as it was: environment,
  * descriptors, umask, signals, limits, working directory, and for a server the process itself. Dies if anything is wrong.
  *
- * A build's command runs in a child, whose end this process waits for: once it has succeeded, /overlay gets the attribute
- * BUILD_SUCCEEDED, without which nothing is committed.
+ * A build's command runs in a child, whose end this process waits for: once it has succeeded, /overlay loses the attribute
+ * BUILD_UNFINISHED, with which nothing is committed.
  */
 _Noreturn void verb_enter(int argc, char **argv);

@@ -91,7 +91,7 @@ static void read_names(const struct walk *walk, int fd, struct names *names)
 /* Those that a user may set and see; overlayfs keeps its own under the user's names in a user namespace. */
 static bool is_users(const char *attribute)
 {
-	if (strcmp(attribute, BUILD_SUCCEEDED) == 0)
+	if (strncmp(attribute, OWN_ATTRIBUTES, strlen(OWN_ATTRIBUTES)) == 0)
 		return false;
 	return (strncmp(attribute, "user.", 5) == 0 && strncmp(attribute, "user.overlay.", 13) != 0) ||
 	       strncmp(attribute, "system.posix_acl_", 17) == 0;

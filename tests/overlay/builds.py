@@ -116,7 +116,7 @@ def build():
 
 def leave(succeeded=True):
     if succeeded:
-        os.setxattr(SEEN, "user.left4me.succeeded", b"1")       # as `enter` does
+        os.removexattr(SEEN, "user.left4me.unfinished")         # as `enter` does
     subprocess.run(["umount", SEEN], check=True)
 
 

@@ -65,6 +65,7 @@ ok "exposure of the loaded refresh: $(score left4me-workshop-refresh.service), a
 is "$(get /status)" "NoNewPrivs 0,CapBnd 00000000000000c0,Umask 0027" "it can gain by sudo no capability but CAP_SETUID and CAP_SETGID"
 is "$(get /rows)" "alpha bad beta gamma off" "it reads and writes its database"
 tried="a setuid file: Operation not permitted
+a setgid program: Operation not supported
 a file in the state directory: done
 a file in the virtual environment: Read-only file system
 another virtual environment: Device or resource busy
@@ -72,7 +73,7 @@ io_uring: Operation not permitted
 memory to write and execute: Permission denied
 a network interface's name: Address family not supported by protocol
 a device: No such file or directory"
-is "$(get /try)" "$tried" "it makes no setuid file, leaves its programs as they are, and has no io_uring"
+is "$(get /try)" "$tried" "it makes no setuid file and no setgid program, leaves its programs as they are, and has no io_uring"
 
 # Python runs a line of a .pth file that begins with "import", when it looks for packages there.
 site=$STATE/.local/lib/$(python3 -c 'import sys; print("python%d.%d" % sys.version_info[:2])')/site-packages

@@ -1,4 +1,5 @@
 """System calls: those of the kernel's own attack surface, namespaces, bits and pages that a sandbox takes away."""
+import contextlib
 import ctypes
 import errno
 import mmap
@@ -176,6 +177,38 @@ def setuid_bits(_facts):
                     os.unlink(top + "/" + entry)
             syscall(90, raw(path.encode()), 0o644)
         os.close(fd)
+    return answers
+
+
+# An access list of three entries is a mode: rwxr-xr-x.
+ACCESS_LIST = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", tag, bits, 0xFFFFFFFF) for tag, bits in ((1, 7), (4, 5), (32, 5)))
+
+
+@probe("a setgid program by an access list", "build", "server")
+def setgid_program(_facts):
+    """The file is made setgid while nobody may execute it; then no write takes the bit away."""
+    name = ctypes.c_char_p(b"system.posix_acl_access")
+    value = ctypes.create_string_buffer(ACCESS_LIST)
+    described = (ctypes.c_uint64 * 2)(ctypes.addressof(value), len(ACCESS_LIST))
+    tries = {
+        "by setxattr": lambda path, _: os.setxattr(path, name.value, ACCESS_LIST),
+        "by lsetxattr": lambda path, _: os.setxattr(path, name.value, ACCESS_LIST, follow_symlinks=False),
+        "by fsetxattr": lambda _, fd: os.setxattr(fd, name.value, ACCESS_LIST),
+        "by setxattrat": lambda path, _: syscall(463, -100, ctypes.c_char_p(path.encode()), 0, name, ctypes.byref(described), 16),
+    }
+    answers = {}
+    for call, attempt in tries.items():
+        with tempfile.TemporaryDirectory() as top:
+            fd = os.open(top, os.O_TMPFILE | os.O_RDWR, 0o2644)
+            os.write(fd, b"#!")
+            link = syscall(265, -100, ctypes.c_char_p(b"/proc/self/fd/%d" % fd), -100, ctypes.c_char_p(top.encode() + b"/program"), 0x400)
+            if link < 0:
+                raise Skip(f"linkat: {code(link)}")
+            with contextlib.suppress(OSError):
+                attempt(top + "/program", fd)
+            mode = stat.S_IMODE(os.fstat(fd).st_mode)
+            os.close(fd)
+        answers[call] = f"can be left, with the mode {mode:04o}" if mode & 0o2010 == 0o2010 else None
     return answers
 
 

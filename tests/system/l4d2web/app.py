@@ -1,12 +1,14 @@
 """A web application for web.sh, in Flask: what it answers shows what its unit leaves it. SUDO comes with each request."""
 import contextlib
 import ctypes
+import errno
 import mmap
 import os
 import pty
 import socket
 import sqlite3
 import subprocess
+import sys
 
 from flask import Flask, Response, request
 
@@ -53,6 +55,13 @@ def setuid_file():
         os.unlink(path)
 
 
+def setgid_program():
+    sys.path.append("/usr/local/libexec/left4me/selftest.d")
+    from probes.kernel import setgid_program as try_calls       # pylint: disable=import-error,import-outside-toplevel
+    if not any(try_calls(None).values()):
+        raise OSError(errno.EOPNOTSUPP, "by no call")
+
+
 def write(path):
     with open(path, "ab"):
         pass
@@ -75,6 +84,7 @@ def move(path):
 
 ACTIONS = {
     "a setuid file": setuid_file,
+    "a setgid program": setgid_program,
     "a file in the state directory": lambda: write(STATE + "/written"),
     "a file in the virtual environment": lambda: write(STATE + "/.venv/bin/gunicorn"),
     "another virtual environment": lambda: move(STATE + "/.venv"),

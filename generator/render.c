@@ -78,6 +78,7 @@ static const struct output {
 } outputs[] = {
 	{ OF_HOST, put_host, &template_left4me_target, "", "left4me.target", always, "multi-user.target.wants", NULL },
 	{ OF_HOST, put_host, &template_stop_service, "", "left4me-stop.service", always, NULL, NULL },
+	{ OF_HOST, put_host, &template_resume_service, "", "left4me-resume.service", always, NULL, NULL },
 	{ OF_HOST, put_fallback, &template_server_service, "", SERVER_UNIT ".service", always, NULL,
 	  "Left 4 Dead 2 server %i, not in the database" },
 	{ OF_HOST, put_host, &template_server_hardening_conf, SERVER_UNIT ".service.d", "10-hardening.conf", always, NULL, NULL },

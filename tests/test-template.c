@@ -35,6 +35,7 @@ static const struct {
 	{ "server-hardening.conf", &template_server_hardening_conf },
 	{ "server.service", &template_server_service },
 	{ "stop.service", &template_stop_service },
+	{ "resume.service", &template_resume_service },
 	{ "unmount.service", &template_unmount_service },
 	{ "queue.service", &template_queue_service },
 	{ "queue.target", &template_queue_target },

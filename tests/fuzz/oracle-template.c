@@ -23,6 +23,7 @@ const char *oracle_template(const char *path)
 		{ "left4me-activate.timer", "activate.timer" },
 		{ "left4me-reload.service", "reload.service" },
 		{ "left4me-stop.service", "stop.service" },
+		{ "left4me-resume.service", "resume.service" },
 		{ "left4me-check.service", "check.service" },
 		{ "left4me-check.timer", "check.timer" },
 		{ "left4me-workshop-refresh.service", "workshop-refresh.service" },

@@ -22,7 +22,7 @@ static const char usage[] =
 	"       left4me-overlay [--root=DIR] [--dry-run] umount NAME\n"
 	"       left4me-overlay [--root=DIR] build|commit|discard ID|installation\n"
 	"       left4me-overlay [--root=DIR] collect\n"
-	"       left4me-overlay enter UNIT -- COMMAND [ARGUMENT...]\n"
+	"       left4me-overlay enter [--chdir=DIR] UNIT -- COMMAND [ARGUMENT...]\n"
 	"\n"
 	"LAYER is the id of an overlay, topmost first; the last one is the word\n"
 	"installation.\n"
@@ -31,6 +31,7 @@ static const char usage[] =
 	"  --dry-run   print what would be done, change nothing\n"
 	"  --started=KEY=VALUE[,KEY=VALUE...]\n"
 	"              what else to record in /run/left4me/mounted/NAME\n"
+	"  --chdir=DIR  where the command begins, if that is there\n"
 	"  --help, --version\n";
 
 /* There is a descriptor for each layer, and the soft limit may be lower than 500. */

@@ -122,9 +122,27 @@ bool is_enter(int argc, char **argv)
 	return verb < argc && strcmp(argv[verb], "enter") == 0;
 }
 
+/* Takes the option of enter, the first of the words, if it is there; returns its value or NULL. */
+static const char *take_directory(char ***words)
+{
+	static const char option[] = "--chdir=";
+
+	if (!**words || strncmp(**words, option, strlen(option)) != 0)
+		return NULL;
+	return *(*words)++ + strlen(option);
+}
+
+/* As WorkingDirectory=-DIRECTORY, systemd.exec(5): what is not there is not missed. */
+static void change_directory(const char *directory)
+{
+	if (directory && chdir(directory) < 0 && errno != ENOENT)
+		die(EXIT_FAILED, errno, "cannot change to '%s'", directory);
+}
+
 _Noreturn void verb_enter(int argc, char **argv)
 {
 	char **words = argv + verb_index(argc, argv) + 1;
+	const char *directory = take_directory(&words);
 
 	if (!words[0] || !words[1] || strcmp(words[1], "--") != 0 || !words[2])
 		die(EXIT_USAGE, 0, "enter needs a unit, -- and a command; see --help");
@@ -135,6 +153,7 @@ _Noreturn void verb_enter(int argc, char **argv)
 		check_sandbox();
 	if (is_build(words[0]))
 		check_address_filter();
+	change_directory(directory);
 	if (!is_server(words[0]))
 		run_build(words + 2);
 	(void) execv(words[2], words + 2);

@@ -12,6 +12,7 @@ bool is_enter(int argc, char **argv);
  * Checks that what the unit sees is what it is to see (overlay-view.h) and, in a build's unit, that the sandbox is
  * in force; then executes the command on the command line. That inherits everything as it was: environment,
  * descriptors, umask, signals, limits, working directory, and for a server the process itself. Dies if anything is wrong.
+ * With --chdir=DIR the working directory is DIR, if that is there.
  *
  * A build's command runs in a child, whose end this process waits for: once it has succeeded, /overlay loses the attribute
  * BUILD_UNFINISHED, with which nothing is committed.

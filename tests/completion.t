@@ -45,7 +45,7 @@ for verb in build commit discard; do
 	is "$(overlay --root = "$SCRATCH" "$verb" 1 '')" "" "and no more"
 done
 is "$(overlay --root = "$SCRATCH" collect '')" "" "nothing after collect"
-is "$(overlay -)" "--dry-run --help --root= --started= --version" "options"
+is "$(overlay -)" "--chdir= --dry-run --help --root= --started= --version" "options"
 is "$(fetch -)" "--database= --gid= --help --remove --root= --uid= --version" "options of left4me-fetch-script"
 is "$(fetch --root = "$SCRATCH" '')" "1 12" "and overlays"
 is "$(fetch --root = "$SCRATCH" --database = "$SCRATCH/ru")" "$SCRATCH/runtime" "a path"

@@ -34,8 +34,8 @@ start()
 # --- command line
 
 fresh
-for arguments in "enter" "enter $unit" "enter $unit --" "enter $unit true" "enter -- true" "enter left4me-server@A -- true" \
-	"enter build-overlay@x -- true" "enter a -- true" "enter ../x -- true" "enter left4me-server@ -- true"; do
+for arguments in "enter" "enter --chdir=/" "enter --chdir= -- true" "enter $unit" "enter $unit --" "enter $unit true" "enter -- true" \
+	"enter left4me-server@A -- true" "enter build-overlay@x -- true" "enter a -- true" "enter ../x -- true" "enter left4me-server@ -- true"; do
 	# shellcheck disable=SC2086
 	"$overlay" $arguments 2>"$err"
 	status=$?
@@ -239,6 +239,10 @@ is "$(python3 "$here/surroundings.py" "$overlay" enter "$unit" -- 2>"$err")" "$p
 	"environment, descriptors, umask, signals, limits, directory and PID are as without it"
 [ "$(echo "$plain" | wc -l)" -gt 20 ]
 ok "... which are looked at"
+elsewhere=$(python3 "$here/surroundings.py" "$overlay" enter --chdir=/usr/bin "$unit" -- 2>"$err")
+is "$(printf '%s\n' "$elsewhere" | sed 's|^/usr/bin |/usr |')" "$plain" "with --chdir=DIR nothing changes but the directory"
+is "$(printf '%s\n' "$elsewhere" | grep -c '^/usr/bin ')" 1 "... which does (S31)"
+is "$(python3 "$here/surroundings.py" "$overlay" enter --chdir=/nonexistent "$unit" -- 2>"$err")" "$plain" "... and where it is not there, nothing"
 umount "$R/runtime/a/merged"
 run umount a
 finish

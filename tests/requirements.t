@@ -64,8 +64,9 @@ ok "S22, S24, S40: mounts the row's layers as root" grep -Exq 'ExecStartPre=\+/u
 line S25 $server 'ExecStopPost=+/usr/local/libexec/left4me/left4me-overlay umount %i'
 forbid S25 $server ExecStop=
 pin S27 $server TimeoutStopSec=15s
-pin S31 $server WorkingDirectory=-/var/lib/left4me/runtime/%i/merged/left4dead2
-line S32 $server 'ExecStart=:/usr/local/libexec/left4me/left4me-overlay enter %N -- /var/lib/left4me/runtime/%i/merged/srcds_run -game left4dead2 +ip 0.0.0.0 +hostport 27015 +map c1m1_hotel'
+# Three mount units for each server, made and announced at each reload.
+forbid S31 $server WorkingDirectory=
+line S32 $server 'ExecStart=:/usr/local/libexec/left4me/left4me-overlay enter --chdir=/var/lib/left4me/runtime/%i/merged/left4dead2 %N -- /var/lib/left4me/runtime/%i/merged/srcds_run -game left4dead2 +ip 0.0.0.0 +hostport 27015 +map c1m1_hotel'
 pin S54 $server Restart=on-failure
 for unit in "$server" "$web"; do
 	pin S54 "$unit" StartLimitBurst=10
@@ -80,7 +81,7 @@ pin S57 l4d2-game.slice CPUWeight=1000
 pin S57 l4d2-build.slice CPUWeight=10
 pin S57 l4d2-game.slice IOWeight=1000
 pin S57 l4d2-build.slice IOWeight=10
-line F6 $server 'ExecStart=:/usr/local/libexec/left4me/left4me-overlay enter %N -- /var/lib/left4me/runtime/%i/merged/srcds_run -game left4dead2 +ip 0.0.0.0 +hostport 27015 +map c1m1_hotel'
+line F6 $server 'ExecStart=:/usr/local/libexec/left4me/left4me-overlay enter --chdir=/var/lib/left4me/runtime/%i/merged/left4dead2 %N -- /var/lib/left4me/runtime/%i/merged/srcds_run -game left4dead2 +ip 0.0.0.0 +hostport 27015 +map c1m1_hotel'
 forbid F6 $server sv_lan
 for setting in MemoryHigh=1.5G MemoryMax=2G TasksMax=256 LimitNOFILE=65536 Nice=-5 IOSchedulingClass=best-effort \
 	IOSchedulingPriority=4 KillSignal=SIGINT LogRateLimitIntervalSec=5min LogRateLimitBurst=5000; do

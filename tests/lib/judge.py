@@ -80,8 +80,8 @@ def server_problems(parsed, name, port, arguments, layers):
     groups = re.search(",unit=[0-9a-f]{16},hardening=[0-9a-f]{16}(?= )", values(parsed[path], "ExecStartPre")[0])
     started = "--started=port=%d,arguments=%s%s" % (port, fnv(arguments), groups and groups.group())
     meant = {
-        "ExecStart": [helper, "enter", unit.removesuffix(".service"), "--", merged + "/srcds_run", "-game", "left4dead2", "+ip", "0.0.0.0",
-                      "+hostport", str(port), *arguments.split(" ")],
+        "ExecStart": [helper, "enter", "--chdir=" + merged + "/left4dead2", unit.removesuffix(".service"), "--", merged + "/srcds_run",
+                      "-game", "left4dead2", "+ip", "0.0.0.0", "+hostport", str(port), *arguments.split(" ")],
         "ExecStartPre": [helper, "mount", started, name, *map(str, layers), "installation"],
         "ExecStopPost": [helper, "umount", name],
     }

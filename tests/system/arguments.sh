@@ -9,8 +9,8 @@ chmod 777 /run/dump
 cat >dump.pl <<'END'
 #!/usr/bin/perl
 my $name = shift;
-# As left4me-overlay, which is given the unit and what to become.
-splice @ARGV, 0, 8 if $name eq 'enter' and $ARGV[0] =~ /^left4me-server@(.*)/ and $name = $1;
+# As left4me-overlay, which is given a directory, the unit and what to become.
+splice @ARGV, 0, 9 if $name eq 'enter' and $ARGV[1] =~ /^left4me-server@(.*)/ and $name = $1;
 open my $file, '>', "/run/dump/$name" or die;
 print $file join("\0", defined $ENV{X} ? "=$ENV{X}" : '-', @ARGV), "\0";
 END

@@ -162,8 +162,8 @@ def row_problems(kind, name, row, properties, want):
     merged = "/var/lib/left4me/runtime/%s/merged" % name
     got = description, start[1:], flags, mount[3:]
     meant_ = ("Left 4 Dead 2 server %s" % name,
-              ["enter", unit.removesuffix(".service"), "--", merged + "/srcds_run", "-game", "left4dead2", "+ip", "0.0.0.0",
-               "+hostport", str(row[0]), *(word for word in row[1].split(" ") if word)], ["no-env-expand"],
+              ["enter", "--chdir=" + merged + "/left4dead2", unit.removesuffix(".service"), "--", merged + "/srcds_run",
+               "-game", "left4dead2", "+ip", "0.0.0.0", "+hostport", str(row[0]), *(word for word in row[1].split(" ") if word)], ["no-env-expand"],
               [name, *map(str, row[2]), "installation"])
     return [] if got == meant_ else ["%s: loaded is %r, meant %r" % (unit, got, meant_)]
 

@@ -153,7 +153,10 @@ static void note_mount(struct server_status *server, const struct starts *starts
 {
 	if (!starts->recorded || unit_is_up(server->unit))
 		return;
-	text_join(notes, "; ", "still mounted: systemctl start left4me-unmount@%s", server->name);
+	if (started_value(&starts->then, STARTED_UNIT))
+		text_join(notes, "; ", "still mounted: systemctl start left4me-unmount");
+	else
+		text_join(notes, "; ", "mounted by hand: left4me-overlay umount %s", server->name);
 	server->waits = true;
 }
 

@@ -99,11 +99,10 @@ static int compare_units(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-/* Not those that unmount: there is one for each server, which says nothing of it. */
 int units_ask(struct units *ret_units)
 {
 	static const char *const patterns[] = {
-		"left4me-[!u]*.service", UPDATE_UNIT ".service", "left4me-*.timer", BUILD_UNIT "*.service", NULL,
+		"left4me-*.service", UPDATE_UNIT ".service", "left4me-*.timer", BUILD_UNIT "*.service", NULL,
 	};
 	struct bus_units shown;
 	int r = bus_ask(patterns, properties, PROPERTIES, &shown);

@@ -21,7 +21,7 @@ static const char usage[] =
 	"                       LAYER...\n"
 	"       left4me-overlay [--root=DIR] [--dry-run] umount NAME\n"
 	"       left4me-overlay [--root=DIR] build|commit|discard ID|installation\n"
-	"       left4me-overlay [--root=DIR] collect\n"
+	"       left4me-overlay [--root=DIR] collect|umount-stopped\n"
 	"       left4me-overlay enter [--chdir=DIR] UNIT -- COMMAND [ARGUMENT...]\n"
 	"\n"
 	"LAYER is the id of an overlay, topmost first; the last one is the word\n"
@@ -106,6 +106,7 @@ static const struct verb {
 } verbs[] = {
 	{ "mount", INSTANCE, verb_mount, EXIT_FAILED },
 	{ "umount", INSTANCE, verb_umount, EXIT_FAILED },
+	{ "umount-stopped", NOTHING, verb_umount_stopped, EXIT_FAILED },
 	{ "build", OVERLAY, verb_build, EXIT_BUILD },
 	{ "commit", OVERLAY, verb_commit, EXIT_COMMIT },
 	{ "discard", OVERLAY, verb_discard, EXIT_DISCARD },

@@ -8,8 +8,8 @@
  *   setfsuid, setfsgid,  Missing directories below ROOT are made with the rights of the owner of ROOT/runtime and no
  *   mkdirat              more. They belong to that owner from the start, so there is no chown that could hit
  *                        something else.
- *   fsetxattr            In overlay-tree.c: the mark that a large upper directory was walked through, on its
- *                        descriptor.
+ *   fsetxattr            In overlay-tree.c and overlay-build.c: the marks that a large upper directory was walked through,
+ *                        and that a build has not succeeded yet, on their descriptors.
  *   fsopen, fsconfig     The new mount API (fsopen(2)). Layers, upper and work are given as /proc/self/fd/N, which is
  *                        the directory that was opened and checked, whatever its name means by now. Each is a string
  *                        of its own without a name from the file system, so there is nothing to quote.
@@ -34,6 +34,8 @@
  *                        /sbin/umount.overlay. A descriptor of the mount itself would make it busy.
  *   unlinkat             In overlay-tree.c: removes work/work by descriptors, after the unmount. In overlay-anchor.c:
  *                        removes the anchor.
+ *   faccessat2, fork,    In overlay-verbs.c: which servers run, by links of systemd's that are only looked for, and a
+ *   waitpid              process for each that has stopped.
  */
 #include "overlay-mount.h"
 

@@ -1,10 +1,17 @@
 #include "overlay-record.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "name.h"
+#include "overlay-anchor.h"
+#include "overlay-directory.h"
 #include "overlay-say.h"
 #include "overlay-state.h"
+#include "privileged.h"
 #include "started.h"
 
 #define HOST_ENV "/etc/left4me/host.env"
@@ -66,6 +73,36 @@ void renew_record(const char *name, const char *started)
 		(void) fclose(old);
 	add_host_env(&record);
 	write_state(STARTED_DIRECTORY, name, &record);
+}
+
+/* Whether it says which unit has started. */
+static bool names_unit(int records, const char *name)
+{
+	cleanup_close int fd = openat(records, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_text struct text text = TEXT_EMPTY;
+	int r = fd < 0 ? -errno : text_read(&text, fd);
+	const char *found;
+
+	if (r < 0 && r != -ENOENT)      /* its server has stopped meanwhile */
+		die(EXIT_FAILED, -r, "cannot read '" STARTED_RECORDS "/%s'", name);
+	found = r < 0 || !text.data ? NULL : strstr(text.data, STARTED_UNIT "=");
+	return found && (found == text.data || found[-1] == '\n');
+}
+
+struct text recorded_instances(void)
+{
+	cleanup_close int run = open_run_directory();
+	cleanup_close int records = open_own_directory(run, RUN_DIRECTORY, STARTED_DIRECTORY, 0755);
+	cleanup(closedirp) DIR *directory = directory_open(records);
+	struct text names = TEXT_EMPTY;
+	const struct dirent *entry;
+
+	while (directory && (entry = directory_next(directory)))
+		if (valid_name(entry->d_name) && names_unit(records, entry->d_name))
+			text_append(&names, entry->d_name, strlen(entry->d_name) + 1);
+	if (!directory || errno)
+		die(EXIT_FAILED, errno, "cannot read '" STARTED_RECORDS "'");
+	return names;
 }
 
 void remove_record(const char *name)

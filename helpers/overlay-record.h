@@ -16,5 +16,11 @@ void write_record(const char *name, const char *started, char *const *layers, co
 /* The same for an instance that is mounted already, whose layers are those of the record that is there. */
 void renew_record(const char *name, const char *started);
 
+/*
+ * The names of the instances that their units have mounted, and nobody by hand, each ended by a NUL; the caller frees them. Dies
+ * of an error.
+ */
+struct text recorded_instances(void);
+
 /* Removes it, if there is one. Dies of an error. */
 void remove_record(const char *name);

@@ -35,7 +35,7 @@ is "$(generator status --json b)" "beta" "a server by its beginning"
 is "$(generator render --format =)" "bundlewrap tree" "formats"
 is "$(generator render --format = t)" "tree" "a format by its beginning"
 is "$(generator render --output = "$SCRATCH/ru")" "$SCRATCH/runtime" "a path"
-is "$(overlay '')" "build collect commit discard enter mount umount" "verbs"
+is "$(overlay '')" "build collect commit discard enter mount umount umount-stopped" "verbs"
 is "$(overlay --root = "$SCRATCH" umount '')" "alpha beta" "instances"
 is "$(overlay --root = "$SCRATCH" mount alpha '')" "1 12 installation" "layers"
 is "$(overlay --root = "$SCRATCH" mount alpha 1)" "1 12" "layers by their beginning"
@@ -44,7 +44,9 @@ for verb in build commit discard; do
 	is "$(overlay --root = "$SCRATCH" "$verb" '')" "1 12 installation" "what to $verb"
 	is "$(overlay --root = "$SCRATCH" "$verb" 1 '')" "" "and no more"
 done
-is "$(overlay --root = "$SCRATCH" collect '')" "" "nothing after collect"
+for verb in collect umount-stopped; do
+	is "$(overlay --root = "$SCRATCH" $verb '')" "" "nothing after $verb"
+done
 is "$(overlay -)" "--chdir= --dry-run --help --root= --started= --version" "options"
 is "$(fetch -)" "--database= --gid= --help --remove --root= --uid= --version" "options of left4me-fetch-script"
 is "$(fetch --root = "$SCRATCH" '')" "1 12" "and overlays"
@@ -59,7 +61,7 @@ if [ -x "$build/left4me-generator" ]; then
 		sort -u | xargs)" "$(options left4me-generator)" "every option of left4me-generator, in one mode or another"
 	is "$(overlay -- | tr -d =)" "$(options left4me-overlay)" "every option of left4me-overlay"
 	is "$(fetch -- | tr -d =)" "$(options left4me-fetch-script)" "every option of left4me-fetch-script"
-	is "$(overlay '')" "$("$build/left4me-overlay" --help | sed -n 's/^.*left4me-overlay//p' | tr '|' ' ' | grep -oE '(^| )[a-z]+\b' | sort -u | grep -v installation | xargs)" \
+	is "$(overlay '')" "$("$build/left4me-overlay" --help | sed -n 's/^.*left4me-overlay//p' | tr '|' ' ' | grep -oE '(^| )[a-z][a-z-]+\b' | sort -u | grep -v installation | xargs)" \
 		"every verb of left4me-overlay"
 else
 	skip "left4me-generator is not built" "as the programs have it"

@@ -85,11 +85,16 @@ void verb_commit(const struct request *request)
 	check(request);
 }
 
-/* It has no argument. */
+/* These have no argument. */
 void verb_collect(const struct request *request)
 {
 	acted = true;
-	EXPECT(!request->name && request->count == 0 && !request->dry_run && !request->started, "collect of %s", request->name);
+	EXPECT(!request->name && request->count == 0 && !request->dry_run && !request->started, "no argument, but %s", request->name);
+}
+
+void verb_umount_stopped(const struct request *request)
+{
+	verb_collect(request);
 }
 
 void verb_discard(const struct request *request)

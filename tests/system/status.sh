@@ -174,9 +174,12 @@ like "$(line gamma)" "^gamma running [0-9a-z]+ 27017\? .* started without a reco
 is "$(json "by['gamma']['port_source']")" process "JSON says so, too"
 like "$(COLUMNS=250 as nobody gamma | tr -s ' ')" "gamma running [0-9a-z]+ 27017\? " "to everybody"
 mv record /run/left4me/mounted/gamma
-echo port=27030 >/run/left4me/mounted/ghost
-like "$(line ghost)" "^ghost stopped - - - - still mounted: systemctl start left4me-unmount@ghost$" "a record without a server"
-systemctl start left4me-unmount@ghost
+echo port=27030 >/run/left4me/mounted/hand
+like "$(line hand)" "^hand stopped - - - - mounted by hand: left4me-overlay umount hand$" "a record of no unit's"
+rm /run/left4me/mounted/hand
+printf 'port=27030\nunit=0123456789abcdef\n' >/run/left4me/mounted/ghost
+like "$(line ghost)" "^ghost stopped - - - - still mounted: systemctl start left4me-unmount$" "a record without a server"
+systemctl start left4me-unmount
 is "$(line ghost)" "" "and what it says helps"
 
 # --- marks ------------------------------------------------------------------------------------------------------------

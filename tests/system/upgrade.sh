@@ -126,7 +126,7 @@ is "$(places busy)" "$(old_place busy)" "a mount that is in use stays"
 like "$(journal "$(unit busy)")" "'$(old_place busy)', which cannot be unmounted" "the log says where"
 kill "$stands"
 wait "$stands" 2>/dev/null
-systemctl reset-failed "$(unit busy)" left4me-unmount@busy 2>/dev/null
+systemctl reset-failed "$(unit busy)" left4me-unmount 2>/dev/null
 starts_anew busy "no longer in use"
 
 runuser -u left4me -- touch "$STATE/overlays/5/go"

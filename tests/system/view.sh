@@ -9,6 +9,9 @@ helper=/usr/local/libexec/left4me/left4me-overlay
 if [ "${1-}" = prepare ]; then
 	set -e
 	make_host
+	for i in 1 2 3; do
+		insert_server "crowd$i" "2703$i" 0
+	done
 	insert_overlay 10 'ls /overlay; echo built'
 	insert_overlay 11 'echo built; echo built >built-by-11'
 	echo 'SECRET_KEY=verysecret' >/etc/left4me/web.env
@@ -193,6 +196,24 @@ for name in steam overlays; do
 		as_left4me "rm -f $name; mv kept $name"
 	done
 done
+# Nor between a crash and the restart; and of several at once none is forgotten.
+for name in crowd1 crowd2 crowd3; do
+	systemctl reset-failed "left4me-server@$name" 2>/dev/null
+	systemctl start "left4me-server@$name"
+done
+for name in crowd1 crowd2 crowd3; do
+	wait_for 10 is_ready "$name"
+done
+as_left4me "mv steam kept && ln -s steam steam"
+systemctl kill --signal=KILL left4me-server@crowd{1,2,3}
+ok "three servers crash at once: no overlay is left" wait_for 5 eval '! mounts | grep crowd'
+is "$(systemctl show -p ActiveState --value left4me-server@crowd{1,2,3} | sort -u | xargs)" activating "while they wait for a restart"
+is "$(mounts | paste -sd' ')" "alpha beta gamma" "what runs stays mounted"
+as_left4me "rm -f steam; mv kept steam"
+for name in crowd1 crowd2 crowd3; do
+	ok "with its directory back $name restarts" wait_for 20 is_ready "$name"
+done
+systemctl stop left4me-server@crowd{1,2,3}
 systemctl reset-failed left4me-server@off 2>/dev/null
 for _ in 1 2 3; do
 	systemctl restart left4me-server@off

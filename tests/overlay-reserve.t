@@ -17,9 +17,21 @@ free_for_all() { stat -f -c %a "$disk"; }
 free() { stat -f -c %f "$disk"; }
 
 fresh
+mkdir "$R/installation/copied"
+for i in 1 2 3 4 5; do
+	head -c 1500000 /dev/urandom >"$R/installation/copied/$i"
+	chmod 666 "$R/installation/copied/$i"
+done
 run mount a 2 1 installation
 is "$status" 0 "an overlay on ext4"
-as_owner 'cat /dev/zero >"$seen/full"' 2>/dev/null
+export here
+is "$(as_owner 'python3 "$here/fill.py" "$seen"')" "write_all: ENOSPC
+allocate: ENOSPC
+map_holes: ENOSPC
+make_directories: ENOSPC
+make_small_files: ENOSPC
+set_attributes: ENOSPC
+copy_up: ENOSPC" "a server finds an end, in each way that it fills the disk"
 sync
 [ "$(free_for_all)" -lt 500 ]
 ok "a server fills what is there for it"
@@ -28,10 +40,21 @@ ok "... and root's reserve is still there, $(free) blocks"
 dd if=/dev/zero of="$disk/roots" bs=1M count=5 2>"$stage/out"
 ok "... root can write"
 rm "$disk/roots"
-as_owner 'rm "$seen/full"'
 run umount a
 [ "$status" = 0 ] && ! mounted && [ ! -e "$R/runtime/a/work/work" ]
 ok "it is unmounted"
+
+# The reserve is there to be had, and fill.py takes it where it can.
+rm -rf "$R/runtime/a"
+mkdir -p "$R/control/upper" "$R/control/work" "$stage/control"
+chown 980:981 "$R/control/upper"
+mount -t overlay -o "lowerdir=$R/installation,upperdir=$R/control/upper,workdir=$R/control/work" control "$stage/control"
+setpriv --reuid 980 --regid 981 --clear-groups sh -c 'exec python3 "$0/fill.py" "$1"' "$here" "$stage/control" >"$stage/out"
+sync
+[ "$(free)" -lt 5000 ]
+ok "through an overlay that root mounts it is used up, $(free) blocks"
+umount "$stage/control"
+rm -rf "$R/control"
 
 # What copy-up takes: the layers' files belong to others, or have modes that keep their owner out.
 fresh

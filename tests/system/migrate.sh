@@ -195,7 +195,24 @@ fails "and at another mount" bash -euc "$step"
 umount "$STATE/runtime/old/merged"
 ok "no mount is nothing to do" bash -euc "$step"
 is "$(findmnt --noheadings --output SOURCE /mnt/backup)/$(source_of gone)" backup/overlay "each is still mounted"
-as_left4me 'rm -r old && mv gone old'
+# While one changes places with the other, the script finds now this and now that.
+as_left4me 'mkdir link && ln -s /mnt/backup link/merged && rm -r old && mv gone old'
+setpriv --reuid=left4me --regid=left4me --clear-groups python3 -c 'import ctypes, os, sys
+os.chdir(sys.argv[1])
+while True:
+    ctypes.CDLL(None).renameat2(-100, b"old", -100, b"link", 2)' "$STATE/runtime" &
+swapper=$!
+followed=0 refused=0
+for _ in {1..60}; do
+	bash -euc "$step" >/dev/null 2>&1 || refused=$((refused + 1))
+	mountpoint -q /mnt/backup || followed=$((followed + 1))
+done
+kill $swapper
+wait $swapper 2>/dev/null
+is "$followed" 0 "a link that comes and goes is not followed ($refused of 60 times refused)"
+ok "and was met" test "$refused" -gt 0
+as_left4me '[ ! -L old/merged ] || { mv old swapped && mv link old && mv swapped link; }; rm -r link'
+[ "$(source_of old)" = overlay ] || "$helpers/left4me-overlay" mount old
 ok "the overlay in its place is unmounted" bash -euc "$step"
 is "$(source_of old)" "" "indeed"
 umount /mnt/backup

@@ -70,6 +70,19 @@ like "$(cat metadata.json)" 'left4me-web' "render has bundlewrap's metadata"
 unlike "$(cat metadata.json)" 'user@' "but not as metadata for bundlewrap, which cannot say it"
 is "$(property user@1000.service LoadState)" loaded "another user's is as it was"
 
+# Not even for as long as the database cannot be read, or has more rows than there may be.
+as_left4me "mv left4me.db keep && head -c 3000000 /dev/urandom >left4me.db"
+reload
+is "$(readlink /run/systemd/generator/user@980.service) $(property user@980.service LoadState)" "/dev/null masked" "so it is with a broken database"
+as_left4me "cp keep left4me.db"
+sql "WITH RECURSIVE number(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM number WHERE n < 20000)
+	INSERT INTO servers (name, title, port, arguments, enabled) SELECT 'many' || n, 'Many', 30000 + n, '+map c1m1_hotel', 0 FROM number"
+reload
+like "$(cat /run/left4me/report)" "has 2000[0-9] rows" "with 20 000 rows"
+is "$(readlink /run/systemd/generator/user@980.service) $(property user@980.service LoadState)" "/dev/null masked" "and then"
+as_left4me "rm -f left4me.db-* && mv keep left4me.db"
+reload
+
 # polkit lets a user linger.
 like "$(tries | paste -sd,)" "lingers" "it may ask for its user manager at every boot"
 is "$(manager)/$(payload)" inactive/ "but gets none, and no unit of its own runs"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # In a guest: left4me-reload.service. Success means that the caller's rows are in, calls at once share a reload, a second lies
 # between two, nobody waits without end, and no failed unit is left.
-# shellcheck disable=SC2317 # functions that ok and wait_for call
+# shellcheck disable=SC2016,SC2317 # functions that ok and wait_for call; wait_for evaluates
 # shellcheck source=tests/system/guest.sh
 . ./guest.sh
 UNIT=left4me-reload.service
@@ -40,6 +40,27 @@ read -r begin end < <(reloads)
 [ "$state" = active ] || [ $((end - begin)) -gt 800 ]
 tap_result $? "who calls alone does not wait for the pause" || diag "it is $state after a reload of $((end - begin)) ms"
 ok "the unit ends by itself" wait_for 10 is_inactive
+
+# --- what systemd makes of it ---------------------------------------------------------------------------------------------
+
+# Each unit that it reads for a server costs each reload time, and once more for each client that waits, who is told of it.
+told() { # PATTERN: what its clients are told of
+	systemd-run --quiet --unit=told --service-type=exec --property=StandardOutput=truncate:/run/told busctl --json=short \
+		--match="type='signal',interface='org.freedesktop.systemd1.Manager',member='UnitNew'" monitor
+	# systemd says nothing before somebody asks to be told.
+	SYSTEMCTL_FORCE_BUS=1 systemd-run --quiet --wait --unit=waits sleep 1000 &
+	wait_for 10 eval '[ "$(property waits ActiveState)" = active ]'
+	systemctl daemon-reload
+	wait_for 10 grep -q left4me.target /run/told
+	systemctl stop told waits
+	wait
+	python3 -c 'import json, sys
+print(*sorted({json.loads(line)["payload"]["data"][0] for line in open("/run/told")}), sep="\n")' | grep -E "$1"
+}
+ok "alpha is ready" wait_for 20 is_ready alpha
+# It looks for a mount on the directory of each mount, too.
+is "$(told alpha | xargs)" "left4me-server@alpha.service run-left4me-server-alpha-merged.mount run-left4me-server-alpha.mount" \
+	"of a server systemd reads its unit and its mount, no more"
 
 # --- success means that the row is in -----------------------------------------------------------------------------------
 

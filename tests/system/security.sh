@@ -83,8 +83,10 @@ as_left4me "exec python3 -c '$SWAP'" &
 swap=$!
 python3 -c "$WATCH" >seen &
 watch=$!
-for _ in {1..6}; do
+# Each finds now the one, now the other.
+for i in {1..60}; do
 	systemctl daemon-reload
+	[ "$i" -lt 6 ] || [ ! -s seen ] || break
 done
 kill "$watch" "$swap"
 pkill -u left4me -f renameat2

@@ -156,7 +156,8 @@ static void mount_build(const char *root, const struct generations *generations,
 	work = make_part(generations, "work");
 	copy_attributes(present, upper, generations->path);
 	if (fsetxattr(upper, BUILD_UNFINISHED, "1", 1, 0) < 0)
-		die(EXIT_FAILED, errno, "cannot set the attribute " BUILD_UNFINISHED " of '%s/upper'", generations->own_path);
+		die(EXIT_FAILED, errno, "cannot mark the build of '%s', whose owner must be allowed to write there, as unfinished",
+		    generations->path);
 	if (symlinkat(base, generations->own, BASE) < 0)
 		die(EXIT_FAILED, errno, "cannot make '%s/" BASE "'", generations->own_path);
 	use_own_rights();
@@ -215,7 +216,11 @@ static bool is_unchanged(int upper, int lower)
 /* A script that takes it away itself only spoils what it makes. */
 static void check_success(int upper, const char *name)
 {
-	if (fgetxattr(upper, BUILD_UNFINISHED, NULL, 0) >= 0 || errno != ENODATA)
+	ssize_t length = fgetxattr(upper, BUILD_UNFINISHED, NULL, 0);
+
+	if (length < 0 && errno != ENODATA)
+		die(EXIT_FAILED, errno, "cannot read the attribute " BUILD_UNFINISHED " of %s", name);
+	if (length >= 0)
 		die(EXIT_FAILED, 0, "the build of %s is not known to have succeeded: systemd took the end of another process for it, or "
 		    "something of the unit has run without left4me-overlay enter; build it again", name);
 }

@@ -101,7 +101,7 @@ _Noreturn static void run_build(char **command)
 	}
 	status = wait_for(script);
 	if (status == 0 && removexattr("/overlay", BUILD_UNFINISHED) < 0 && errno != ENODATA)
-		die(EXIT_FAILED, errno, "cannot remove the attribute " BUILD_UNFINISHED " of '/overlay'");
+		die(EXIT_FAILED, errno, "cannot say in '/overlay' that the command has succeeded: its owner must be allowed to write there");
 	_exit(status);
 }
 
@@ -132,7 +132,7 @@ static const char *take_directory(char ***words)
 	return *(*words)++ + strlen(option);
 }
 
-/* As WorkingDirectory=-DIRECTORY, systemd.exec(5): what is not there is not missed. */
+/* What is not there is not missed, as by WorkingDirectory=-DIRECTORY, systemd.exec(5). */
 static void change_directory(const char *directory)
 {
 	if (directory && chdir(directory) < 0 && errno != ENOENT)

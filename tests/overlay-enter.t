@@ -169,7 +169,7 @@ built()
 	status=$?
 	return $status
 }
-succeeded() { getfattr --absolute-names -d -m user.left4me "/run/left4me/overlay/$1/merged" | grep -q 'unfinished="1"'; echo $?; } # ID
+succeeded() { getfattr --absolute-names -d -m . "/run/left4me/overlay/$1/merged" >"$stage/attributes" && ! grep -q 'unfinished="1"' "$stage/attributes" && echo 1 || echo 0; } # ID
 mount --bind /run/left4me/overlay/2/merged "$jail/overlay"
 built chroot
 said 1 "the sandbox is not in force: .*PrivatePIDs= needs systemd 257" "without a PID namespace of its own nothing is built"
@@ -242,6 +242,9 @@ ok "... which are looked at"
 elsewhere=$(python3 "$here/surroundings.py" "$overlay" enter --chdir=/usr/bin "$unit" -- 2>"$err")
 is "$(printf '%s\n' "$elsewhere" | sed 's|^/usr/bin |/usr |')" "$plain" "with --chdir=DIR nothing changes but the directory"
 is "$(printf '%s\n' "$elsewhere" | grep -c '^/usr/bin ')" 1 "... which does (S31)"
+python3 "$here/surroundings.py" "$overlay" enter --chdir=/etc/passwd "$unit" -- >/dev/null 2>"$err"
+grep -q "cannot change to '/etc/passwd': Not a directory" "$err"
+ok "... to a directory"
 is "$(python3 "$here/surroundings.py" "$overlay" enter --chdir=/nonexistent "$unit" -- 2>"$err")" "$plain" "... and where it is not there, nothing"
 umount "$R/runtime/a/merged"
 run umount a

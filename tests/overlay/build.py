@@ -305,7 +305,6 @@ def unchanged():
         found = os.getxattr(PRESENT, "user.a").decode() if "user.a" in os.listxattr(PRESENT) else None
         ok(found == expected, f"nor its attributes: {script}", found)
 
-
 make_first()
 os.makedirs(PLAIN, exist_ok=True)
 for description, text in SCRIPTS.items():

@@ -1,7 +1,6 @@
 """A web application for web.sh, in Flask: what it answers shows what its unit leaves it. SUDO comes with each request."""
 import contextlib
 import ctypes
-import errno
 import mmap
 import os
 import pty
@@ -59,7 +58,7 @@ def setgid_program():
     sys.path.append("/usr/local/libexec/left4me/selftest.d")
     from probes.kernel import setgid_program as try_calls       # pylint: disable=import-error,import-outside-toplevel
     if not any(try_calls(None).values()):
-        raise OSError(errno.EOPNOTSUPP, "by no call")
+        os.setxattr(DATABASE, "user.try", b"")
 
 
 def write(path):

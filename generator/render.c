@@ -86,6 +86,7 @@ static const struct output {
 	{ OF_HOST, put_host, &template_queue_target, "", "left4me-queue.target", always, NULL, NULL },
 	{ OF_HOST, put_host, &template_turn_service, "", QUEUE_UNIT ".service", always, NULL, NULL },
 	{ OF_HOST, put_host, &template_unmount_service, "", "left4me-unmount.service", always, NULL, NULL },
+	{ OF_HOST, put_host, &template_unmount_target, "", "left4me-unmount.target", always, NULL, NULL },
 	{ OF_HOST, put_host, &template_collect_service, "", "left4me-collect.service", always, NULL, NULL },
 	{ OF_HOST, put_fallback, &template_build_service, "", BUILD_UNIT ".service", always, NULL,
 	  "Build of overlay %i, not in the database" },

@@ -102,7 +102,7 @@ static int compare_units(const void *a, const void *b)
 int units_ask(struct units *ret_units)
 {
 	static const char *const patterns[] = {
-		"left4me-*.service", UPDATE_UNIT ".service", "left4me-*.timer", BUILD_UNIT "*.service", NULL,
+		"left4me-*.service", "left4me-*.timer", BUILD_UNIT "*.service", NULL,
 	};
 	struct bus_units shown;
 	int r = bus_ask(patterns, properties, PROPERTIES, &shown);

@@ -180,16 +180,34 @@ static void mount_instance(const struct request *request, const struct instance_
 }
 
 /* The mount of an instance has one anchor, so there is one of each name on a host, below whatever root. */
-static void keep_mount(const struct request *request, int root, int overlay)
+static void check_root(const struct request *request)
 {
 	cleanup_free char *unit = xasprintf(SERVER_UNIT "%s", request->name), *merged = merged_in_unit(request);
 	cleanup_free char *path = merged_path(ANCHOR_SERVER, request->name);
 
 	if (!view_may_have(unit, merged))
 		die(EXIT_FAILED, 0, "'%s' is mounted already, for another root than '%s'", path, request->root);
+}
+
+/* Who mounts by hand what its unit has mounted changes nothing of the record. */
+static void keep_mount(const struct request *request, int root, int overlay)
+{
+	cleanup_free char *path = merged_path(ANCHOR_SERVER, request->name);
+
 	note_view(request, root, overlay);
-	renew_record(request->name, request->started);
+	if (request->started)
+		renew_record(request->name, request->started);
 	say(MESSAGE_UNCHANGED, "'%s' is mounted already", path);
+}
+
+/* What a unit's start finds is left of a stop. It goes, unless somebody uses it. */
+static void unmount_leftover(const struct request *request, int anchor)
+{
+	if (!is_mounted(request, anchor, open_merged(anchor, false)))
+		return;
+	check_root(request);
+	while (request->started && is_mounted(request, anchor, open_merged(anchor, false)) && unmount_in(anchor, MERGED) == 0)
+		;
 }
 
 void verb_mount(const struct request *request)
@@ -210,6 +228,7 @@ void verb_mount(const struct request *request)
 		return;
 	}
 	unmount_elsewhere(request->name);
+	unmount_leftover(request, anchor);
 	merged = open_merged(anchor, false);
 	if (merged >= 0 && mounted_by_us(OVERLAY_SOURCE, request->name, anchor, merged))
 		keep_mount(request, instance.root, merged);
@@ -288,11 +307,12 @@ void verb_umount(const struct request *request)
 #define UNITS "/run/systemd/units"
 #define UNIT_LINK "invocation:%s.service"
 
+/* Where that cannot be told, it does. */
 static bool unit_runs(int units, const char *unit)
 {
 	cleanup_free char *link = xasprintf(UNIT_LINK, unit);
 
-	return faccessat(units, link, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return faccessat(units, link, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
 static bool server_runs(int units, const char *name)
@@ -334,31 +354,33 @@ static bool unmount_stopped(const struct request *request, int units)
 	return status == 0;
 }
 
-/* Returns how many there were. */
-static int unmount_all_stopped(const struct request *request, int units)
+/* Returns whether any was unmounted. *ret_failed is how many could not be. */
+static bool unmount_all_stopped(const struct request *request, int units, int *ret_failed)
 {
 	cleanup_text struct text names = recorded_instances();
-	bool failed = false;
-	int count = 0;
+	bool any = false;
 
+	*ret_failed = 0;
 	for (char *name = names.data; name && name < names.data + names.length; name += strlen(name) + 1) {
 		if (server_runs(units, name))
 			continue;
-		if (!unmount_stopped(&(struct request){ .root = request->root, .name = name }, units))
-			failed = true;
-		count++;
+		if (unmount_stopped(&(struct request){ .root = request->root, .name = name }, units))
+			any = true;
+		else
+			(*ret_failed)++;
 	}
-	if (failed)
-		exit(EXIT_FAILED);
-	return count;
+	return any;
 }
 
-/* systemd does not start once more what runs already: so a server that fails meanwhile is looked for in the end. */
+/* systemd does not start once more what runs already: so whoever fails meanwhile is looked for in the end. */
 void verb_umount_stopped(const struct request *request)
 {
 	cleanup_close int units = open_units();
+	int failed;
 
 	say_to_journal();
-	while (unmount_all_stopped(request, units) > 0)
+	while (unmount_all_stopped(request, units, &failed))
 		;
+	if (failed > 0)
+		exit(EXIT_FAILED);
 }

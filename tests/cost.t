@@ -99,7 +99,7 @@ for units in 0 10 100 1000; do
 		at_most "$counted" $((2840000 + 16950 * units)) "instructions at $units units"
 	fi
 	if command -v strace >/dev/null && run "$units" strace -qq -o /dev/null 2>/dev/null; then
-		at_most "$(system_calls "$units")" $((300 + 57 * units / 10)) "system calls at $units units"
+		at_most "$(system_calls "$units")" $((308 + 57 * units / 10)) "system calls at $units units"
 	else
 		skip "no strace, or it may not trace" "system calls at $units units"
 	fi

@@ -116,9 +116,19 @@ ok "... and goes with the mount"
 run mount --started=port=27015,arguments=0f,50-x.conf=1 a 2 1 installation
 is "$(head -n4 /run/left4me/mounted/a | cut -d' ' -f1 | paste -sd' ')" "port=27015 arguments=0f 50-x.conf=1 layer=2" \
 	"the record has what the unit says"
+record() { grep -v host_env /run/left4me/mounted/a | cut -d' ' -f1 | paste -sd' '; }
+run mount a 1 installation
+is "$(record)" "port=27015 arguments=0f 50-x.conf=1 layer=2 layer=1 layer=installation" "mounted by hand once more: the record stays"
+(cd "$M" && exec sleep 1000) &
+holder=$!
+while [ "$(readlink /proc/$holder/cwd)" != "$M" ]; do sleep 0.01; done
 run mount --started=port=27016 a 1 installation
-is "$(grep -v host_env /run/left4me/mounted/a | cut -d' ' -f1 | paste -sd' ')" "port=27016 layer=2 layer=1 layer=installation" \
-	"mounted already: started anew with the old layers"
+is "$(record)" "port=27016 layer=2 layer=1 layer=installation" "mounted already, and in use: started anew with the old layers"
+kill $holder
+wait $holder
+# A stop that could not unmount it has left it.
+run mount --started=port=27016 a 1 installation
+is "$(record) $(grep -c left4me:a /proc/self/mountinfo)" "port=27016 layer=1 layer=installation 1" "... and not in use: with its own"
 for list in "" "," a a=1,b =1 "a=1 b=2" "a=1
 b=2" "a=é"; do
 	"$overlay" --root="$R" mount "--started=$list" b installation 2>"$err"
@@ -687,30 +697,35 @@ untold() {      # PATTERN DESCRIPTION
 }
 all_mounted() { sed -n 's|.* - overlay left4me:\([^ ]*\) .*|\1|p' /proc/self/mountinfo | sort | xargs; }
 fresh
-for name in busy gone runs; do
+for name in busy gone late runs; do
 	run mount --started=port=27015,unit=0123456789abcdef $name 1 installation
 done
 run mount hand 1 installation
 run umount-stopped
 untold "'/run/systemd/units' does not say which servers run" "without systemd's word no server has stopped"
 mkdir -p /run/systemd/units
-ln -s 0123456789abcdef /run/systemd/units/invocation:left4me-server@runs.service
+for name in late runs; do
+	ln -s 0123456789abcdef /run/systemd/units/invocation:left4me-server@$name.service
+done
 run umount-stopped
 untold "'/run/systemd/units' does not say which servers run" "... nor where journald does not run by it"
-is "$(all_mounted)" "busy gone hand runs" "... and all stay"
+is "$(all_mounted)" "busy gone hand late runs" "... and all stay"
 ln -s 0123456789abcdef /run/systemd/units/invocation:systemd-journald.service
 (cd /run/left4me/server/busy/merged && exec sleep 1000) &
 holder=$!
 while [ "$(readlink /proc/$holder/cwd)" != /run/left4me/server/busy/merged ]; do sleep 0.01; done
+# Of gone it hears only once another has begun to look, who is kept by a lock: and late stops meanwhile.
+flock /run/left4me/server/gone sh -c 'sleep 2; rm /run/systemd/units/invocation:left4me-server@late.service' &
+sleep 0.5
 run umount-stopped
 is "$status" 1 "one that is in use is a failure"
 grep -q "cannot unmount '/run/left4me/server/busy/merged'" "$err"
 ok "... which names it"
-is "$(all_mounted)" "busy hand runs" "... and does not keep another; what runs stays, and what was mounted by hand"
+is "$(all_mounted)" "busy hand runs" "... and keeps neither another nor one that stops meanwhile; what runs stays, and what was mounted by hand"
 is "$(ls /run/left4me/mounted | xargs) $(ls /run/left4me/view | xargs)" "busy hand runs left4me-server@busy left4me-server@hand left4me-server@runs" \
 	"record and note go with the mount"
 kill $holder
-wait $holder
+wait
 run umount-stopped
 is "$status $(all_mounted)" "0 hand runs" "later it is unmounted"
 echo unit=0123456789abcdef >/run/left4me/mounted/ghost

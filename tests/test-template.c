@@ -37,6 +37,7 @@ static const struct {
 	{ "stop.service", &template_stop_service },
 	{ "resume.service", &template_resume_service },
 	{ "unmount.service", &template_unmount_service },
+	{ "unmount.target", &template_unmount_target },
 	{ "queue.service", &template_queue_service },
 	{ "queue.target", &template_queue_target },
 	{ "turn.service", &template_turn_service },

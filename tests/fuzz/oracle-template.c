@@ -11,6 +11,7 @@ const char *oracle_template(const char *path)
 		{ "left4me-queue.service", "queue.service" },
 		{ "left4me-queue.target", "queue.target" },
 		{ "left4me-unmount.service", "unmount.service" },
+		{ "left4me-unmount.target", "unmount.target" },
 		{ "left4me-collect.service", "collect.service" },
 		{ "build-overlay@.service", "build.service" },
 		{ "build-overlay@.service.d/10-hardening.conf", "build-hardening.conf" },

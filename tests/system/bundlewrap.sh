@@ -72,7 +72,7 @@ is "$(property left4me-server@alpha FragmentPath)" /run/systemd/generator/left4m
 	"a server is the generator's"
 is "$(property l4d2-game.slice AllowedCPUs)" 1 "games have the other CPU"
 is "$(check)" "" "check finds no difference between $directory and the generator"
-is "$(find $directory -type f | wc -l)" 27 "the host's units are in $directory"
+is "$(find $directory -type f | wc -l)" 28 "the host's units are in $directory"
 is "$(failed_units)" "" "no failed unit"
 ok "a server runs with the target" wait_for 20 is_ready alpha
 pid=$(property left4me-server@alpha MainPID)

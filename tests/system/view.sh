@@ -13,6 +13,7 @@ if [ "${1-}" = prepare ]; then
 		insert_server "crowd$i" "2703$i" 0
 	done
 	insert_overlay 10 'ls /overlay; echo built'
+	insert_overlay 12
 	insert_overlay 11 'echo built; echo built >built-by-11'
 	echo 'SECRET_KEY=verysecret' >/etc/left4me/web.env
 	# A server that says all that it finds of what it must not see.
@@ -213,6 +214,26 @@ as_left4me "rm -f steam; mv kept steam"
 for name in crowd1 crowd2 crowd3; do
 	ok "with its directory back $name restarts" wait_for 20 is_ready "$name"
 done
+# One that takes its time to stop holds up nobody else's start, a crash beside it or not.
+put 755 "$STATE/overlays/12/srcds_run" <<<'#!/bin/sh
+cd "$(dirname "$0")" && exec ./srcds_linux -stubborn "$@"'
+insert_server slow 27034 0 12
+reload
+systemctl start left4me-server@slow
+ok "slow is ready" wait_for 20 is_ready slow
+systemctl daemon-reload
+systemctl stop --no-block left4me-server@slow
+wait_for 5 eval '[ "$(property left4me-server@slow ActiveState)" = deactivating ]'
+systemctl stop left4me-server@crowd2
+systemctl kill --signal=KILL left4me-server@crowd1
+wait_for 5 eval '[ "$(property left4me-server@crowd1 ActiveState)" = activating ]'
+begin=${EPOCHREALTIME/./}
+systemctl start left4me-server@crowd2
+ok "beside a crash and a stop that takes its time another server starts at once" test $(((${EPOCHREALTIME/./} - begin) / 1000)) -lt 3000
+ok "and the one that crashed after its five seconds" wait_for 9 is_ready crowd1
+is "$(property left4me-server@slow ActiveState)" deactivating "while the one still stops"
+unlike "$(journalctl --no-pager -b -o cat _PID=1)" "multiple trigger source" "nor does systemd warn of who has failed"
+systemctl kill --signal=KILL left4me-server@slow
 systemctl stop left4me-server@crowd{1,2,3}
 systemctl reset-failed left4me-server@off 2>/dev/null
 for _ in 1 2 3; do

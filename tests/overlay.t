@@ -722,7 +722,7 @@ is "$status" 1 "one that is in use is a failure"
 grep -q "cannot unmount '/run/left4me/server/busy/merged'" "$err"
 ok "... which names it"
 is "$(all_mounted)" "busy hand runs" "... and keeps neither another nor one that stops meanwhile; what runs stays, and what was mounted by hand"
-is "$(ls /run/left4me/mounted | xargs) $(ls /run/left4me/view | xargs)" "busy hand runs left4me-server@busy left4me-server@hand left4me-server@runs" \
+is "$(ls /run/left4me/mounted /run/left4me/view | sed '/:$/d; /^$/d' | paste -sd' ')" "busy hand runs left4me-server@busy left4me-server@hand left4me-server@runs" \
 	"record and note go with the mount"
 kill $holder
 wait

@@ -1,7 +1,6 @@
 #include "overlay-record.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -75,18 +74,13 @@ void renew_record(const char *name, const char *started)
 	write_state(STARTED_DIRECTORY, name, &record);
 }
 
-/* Whether it says which unit has started. */
-static bool names_unit(int records, const char *name)
+/* Whether its record says which unit has started. */
+static bool names_unit(const char *name)
 {
-	cleanup_close int fd = openat(records, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	cleanup_text struct text text = TEXT_EMPTY;
-	int r = fd < 0 ? -errno : text_read(&text, fd);
-	const char *found;
+	cleanup_free char *path = xasprintf(STARTED_RECORDS "/%s", name);
+	cleanup(started_done) struct started started = STARTED_EMPTY;
 
-	if (r < 0 && r != -ENOENT)      /* its server has stopped meanwhile */
-		die(EXIT_FAILED, -r, "cannot read '" STARTED_RECORDS "/%s'", name);
-	found = r < 0 || !text.data ? NULL : strstr(text.data, STARTED_UNIT "=");
-	return found && (found == text.data || found[-1] == '\n');
+	return started_read_record(path, &started) && started_value(&started, STARTED_UNIT);
 }
 
 struct text recorded_instances(void)
@@ -98,7 +92,7 @@ struct text recorded_instances(void)
 	const struct dirent *entry;
 
 	while (directory && (entry = directory_next(directory)))
-		if (valid_name(entry->d_name) && names_unit(records, entry->d_name))
+		if (valid_name(entry->d_name) && names_unit(entry->d_name))
 			text_append(&names, entry->d_name, strlen(entry->d_name) + 1);
 	if (!directory || errno)
 		die(EXIT_FAILED, errno, "cannot read '" STARTED_RECORDS "'");

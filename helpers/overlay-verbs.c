@@ -200,14 +200,28 @@ static void keep_mount(const struct request *request, int root, int overlay)
 	say(MESSAGE_UNCHANGED, "'%s' is mounted already", path);
 }
 
+/* Returns 0, also where nothing is mounted, or -errno. */
+static int unmount_from(const struct request *request, int anchor)
+{
+	cleanup_free char *path = merged_path(ANCHOR_SERVER, request->name);
+	int r = 0;
+
+	while (r == 0 && is_mounted(request, anchor, open_merged(anchor, false))) {
+		r = unmount_in(anchor, MERGED);
+		if (r == 0)
+			say(MESSAGE_UNMOUNTED, "unmounted '%s'", path);
+	}
+	return r;
+}
+
 /* What a unit's start finds is left of a stop. It goes, unless somebody uses it. */
 static void unmount_leftover(const struct request *request, int anchor)
 {
 	if (!is_mounted(request, anchor, open_merged(anchor, false)))
 		return;
 	check_root(request);
-	while (request->started && is_mounted(request, anchor, open_merged(anchor, false)) && unmount_in(anchor, MERGED) == 0)
-		;
+	if (request->started)
+		(void) unmount_from(request, anchor);
 }
 
 void verb_mount(const struct request *request)
@@ -259,19 +273,15 @@ _Noreturn static void die_busy(const char *path)
 static void unmount_anchor(const struct request *request, int anchor)
 {
 	cleanup_free char *path = merged_path(ANCHOR_SERVER, request->name);
-	bool mounted = is_mounted(request, anchor, open_merged(anchor, false));
+	int r;
 
-	if (!mounted)
+	if (!is_mounted(request, anchor, open_merged(anchor, false)))
 		say(MESSAGE_UNCHANGED, "nothing is mounted on '%s'", path);
-	for (; mounted; mounted = is_mounted(request, anchor, open_merged(anchor, false))) {
-		int r = unmount_in(anchor, MERGED);
-
-		if (r == -EBUSY)
-			die_busy(path);
-		if (r < 0)
-			die(EXIT_FAILED, -r, "cannot unmount '%s'", path);
-		say(MESSAGE_UNMOUNTED, "unmounted '%s'", path);
-	}
+	r = unmount_from(request, anchor);
+	if (r == -EBUSY)
+		die_busy(path);
+	if (r < 0)
+		die(EXIT_FAILED, -r, "cannot unmount '%s'", path);
 }
 
 /* The mount comes first: whatever its owner has done to ROOT, nothing stays mounted. */

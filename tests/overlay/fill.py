@@ -1,4 +1,4 @@
-"""fill.py DIRECTORY...: as a server's user, fills the file system in each way there is, by copy-up of `copied` last.
+"""fill.py DIRECTORY: as a server's user, fills the file system in each way there is, by copy-up of `copied` last.
 Prints how each way ended, one a line."""
 import errno
 import mmap
@@ -58,13 +58,12 @@ def copy_up(top):
 
 
 def main():
-    for top in sys.argv[1:]:
-        for way in (write_all, allocate, map_holes, make_directories, make_small_files, set_attributes, copy_up):
-            try:
-                way(top)
-                print(f"{way.__name__}: does not end")
-            except OSError as error:
-                print(f"{way.__name__}: {errno.errorcode[error.errno]}")
+    for way in (write_all, allocate, map_holes, make_directories, make_small_files, set_attributes, copy_up):
+        try:
+            way(sys.argv[1])
+            print(f"{way.__name__}: does not end")
+        except OSError as error:
+            print(f"{way.__name__}: {errno.errorcode[error.errno]}")
 
 
 main()

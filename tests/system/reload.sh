@@ -52,6 +52,7 @@ told() { # PATTERN: what its clients are told of
 	wait_for 10 eval '[ "$(property waits ActiveState)" = active ]'
 	systemctl daemon-reload
 	wait_for 10 grep -q left4me.target /run/told
+	sleep 1         # they come in no order, and all of them count
 	systemctl stop told waits
 	wait
 	python3 -c 'import json, sys

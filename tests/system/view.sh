@@ -215,8 +215,7 @@ for name in crowd1 crowd2 crowd3; do
 	ok "with its directory back $name restarts" wait_for 20 is_ready "$name"
 done
 # One that takes its time to stop holds up nobody else's start, a crash beside it or not.
-put 755 "$STATE/overlays/12/srcds_run" <<<'#!/bin/sh
-cd "$(dirname "$0")" && exec ./srcds_linux -stubborn "$@"'
+put 755 "$STATE/overlays/12/srcds_run" </opt/system-test/srcds/srcds_run-stubborn
 insert_server slow 27034 0 12
 reload
 systemctl start left4me-server@slow

@@ -300,12 +300,6 @@ static void set_started(struct rendering *rendering, const struct instance *inst
 	set(rendering, VAR_STARTED, out->data);
 }
 
-/* Whether left4me.target starts it. */
-static bool is_wanted(const struct instance *instance)
-{
-	return instance->enabled && !instance->refused;
-}
-
 static int put_server(struct rendering *rendering, const struct output *output, const struct instance *instance)
 {
 	set_unit(rendering);
@@ -315,7 +309,7 @@ static int put_server(struct rendering *rendering, const struct output *output, 
 		set_started(rendering, instance);
 	}
 	set(rendering, VAR_DESCRIPTION, rendering->description.data);
-	return put_unit(rendering, output, unit_name(rendering, output->name, instance->name), is_wanted(instance));
+	return put_unit(rendering, output, unit_name(rendering, output->name, instance->name), instance_is_to_start(instance));
 }
 
 static int put_servers(struct rendering *rendering, const struct output *output)
@@ -342,7 +336,7 @@ static int put_turns(struct rendering *rendering, const struct output *output)
 		struct file turn = { .tree = TREE_UNITS, .directory = output->directory, .target = QUEUE_UNIT ".service" };
 
 		turn.name = unit_name(rendering, output->name, instance->name);
-		if (is_wanted(instance))
+		if (instance_is_to_start(instance))
 			r = sink->link(sink, &turn, output->wanted_by);
 	}
 	return r;

@@ -405,7 +405,7 @@ static int put_directory(struct rendering *rendering, const struct output *outpu
 static const struct template *template_of(const char *path)
 {
 	for (size_t i = 0; i < ELEMENTS(outputs); i++) {
-		cleanup_free char *own = xasprintf("%s%s%s", outputs[i].directory, *outputs[i].directory ? "/" : "", outputs[i].name);
+		cleanup_free char *own = sink_path(outputs[i].directory, outputs[i].name);
 
 		if (outputs[i].template && strcmp(own, path) == 0)
 			return outputs[i].template;

@@ -10,9 +10,7 @@ struct collect_sink {
 void collection_add(struct collection *collection, const char *directory, const char *name, char *text)
 {
 	collection->files = grow_array(collection->files, collection->count, sizeof(*collection->files));
-	collection->files[collection->count++] = (struct collected){
-		xasprintf("%s%s%s", directory, *directory ? "/" : "", name), text,
-	};
+	collection->files[collection->count++] = (struct collected){ sink_path(directory, name), text };
 }
 
 static int by_path(const void *a, const void *b)

@@ -79,10 +79,10 @@ static bool read_file(const char *path, struct text *text)
 static int compare_close(struct sink *sink, const struct file *file)
 {
 	struct compare_sink *compare = (struct compare_sink *) sink;
+	cleanup_free char *unit = sink_path(file->directory, file->name);
 
 	for (const char *const *directory = compare->directories; *directory && file->tree == TREE_UNITS; directory++) {
-		cleanup_free char *path = xasprintf("%s/%s%s%s", *directory, file->directory,
-						    *file->directory ? "/" : "", file->name);
+		cleanup_free char *path = xconcat(*directory, "/", unit);
 
 		if (read_file(path, &compare->theirs) && !same_settings(&compare->sink.text, &compare->theirs))
 			report_problem(compare->report, path, "differs from the generator's %s", file->name);

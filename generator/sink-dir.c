@@ -183,7 +183,7 @@ static int count_bytes(struct directory_sink *sink, size_t bytes)
 
 static bool is_kept(const struct directory_sink *sink, const struct file *file)
 {
-	cleanup_free char *path = xconcat(file->directory, *file->directory ? "/" : "", file->name);
+	cleanup_free char *path = sink_path(file->directory, file->name);
 
 	return faccessat(sink->base[file->tree], path, F_OK, 0) == 0;
 }

@@ -69,7 +69,7 @@ static int split_line(sqlite3_stmt *statement, const char *unit, char *line, cha
 static int json_close(struct sink *sink, const struct file *file)
 {
 	struct json_sink *json = (struct json_sink *) sink;
-	cleanup_free char *unit = xasprintf("%s%s%s", file->directory, *file->directory ? "/" : "", file->name);
+	cleanup_free char *unit = sink_path(file->directory, file->name);
 	cleanup_free char *lines = xstrdup(text_string(&json->sink.text));
 	char section[40] = "";
 	char *rest = NULL;

@@ -25,7 +25,7 @@ static bool is_known(const char *items, const char *section, const char *key, si
 static void report_once(struct known_sink *known, const struct file *file, const char *key, size_t length)
 {
 	cleanup_free char *entry = xasprintf("\n%.*s\n", (int) length, key);
-	cleanup_free char *where = xasprintf("%s%s%s", file->directory, *file->directory ? "/" : "", file->name);
+	cleanup_free char *where = sink_path(file->directory, file->name);
 
 	if (strstr(text_string(&known->named), entry))
 		return;

@@ -1,5 +1,10 @@
 #include "sink.h"
 
+char *sink_path(const char *directory, const char *name)
+{
+	return xconcat(directory, *directory ? "/" : "", name);
+}
+
 struct text *sink_open_text(struct sink *sink, const struct file *file)
 {
 	(void) file;

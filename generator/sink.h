@@ -46,6 +46,9 @@ struct sink {
 	struct text text;              /* of sink_open_text() */
 };
 
+/* "DIRECTORY/NAME", or "NAME" where the directory is "": a path below the tree, owned by the caller. */
+char *sink_path(const char *directory, const char *name);
+
 /* For a sink that looks at a text when it is whole, in close(); and for one to which no link matters. */
 struct text *sink_open_text(struct sink *sink, const struct file *file);
 int sink_ignore_link(struct sink *sink, const struct file *unit, const char *directory);

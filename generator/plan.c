@@ -165,6 +165,14 @@ static bool plan_presence(struct planning *planning, const struct server *server
 	return true;
 }
 
+/* In words what its next start would change. Returns whether that is anything. */
+static bool put_differences(const struct server *server, struct text *words)
+{
+	if (server->runs && !server->has_record)
+		text_puts(words, "no record of its start");
+	return started_compare(&server->then, &server->now, words) || words->length > 0;
+}
+
 /* A server that stays: what is new in it. */
 static bool plan_difference(struct planning *planning, struct server *server)
 {
@@ -175,24 +183,17 @@ static bool plan_difference(struct planning *planning, struct server *server)
 
 	if (server->refused)
 		return false;
-	if (server->runs && !server->has_record)
-		text_puts(&words, "no record of its start");
-	differs = started_compare(&server->then, &server->now, &words) || words.length > 0;
-	all = differs;
+	all = differs = put_differences(server, &words);
 	if (planning->common_is_said) {
 		text_clear(&words);
 		forget(&server->then, STARTED_UNIT);
 		forget(&server->then, STARTED_HARDENING);
-		if (server->runs && !server->has_record)
-			text_puts(&words, "no record of its start");
-		differs = started_compare(&server->then, &server->now, &words) || words.length > 0;
+		differs = put_differences(server, &words);
 	}
 	if (was_refused && !server->runs)
-		text_puts(&words, "accepted again");
-	if (server->was_wanted != server->is_wanted) {
-		text_puts(&words, words.length ? ", " : "");
-		text_puts(&words, server->is_wanted ? "enabled" : "no longer enabled");
-	}
+		text_join(&words, ", ", "accepted again");
+	if (server->was_wanted != server->is_wanted)
+		text_join(&words, ", ", server->is_wanted ? "enabled" : "no longer enabled");
 	if (!all && words.length == 0)
 		return false;
 	change = add_change(planning->plan, PLAN_SERVER, '~', server->name, server->unit);

@@ -274,20 +274,6 @@ void started_done(struct started *started)
 
 /* --- comparing ------------------------------------------------------------------------------------------- */
 
-static void PRINTF_LIKE(3, 4) say(struct text *out, bool *said, const char *format, ...)
-{
-	va_list arguments;
-	cleanup_free char *words = NULL;
-
-	va_start(arguments, format);
-	words = xvasprintf(format, arguments);
-	va_end(arguments);
-	if (*said)
-		text_puts(out, ", ");
-	text_puts(out, words);
-	*said = true;
-}
-
 static bool differ(const struct started *then, const struct started *now, const char *key)
 {
 	const char *old = started_value(then, key), *new = started_value(now, key);
@@ -310,7 +296,7 @@ void started_forget_drop_ins(struct started *started)
 }
 
 /* Drop-ins tell something only if both sides come from a generator. */
-static void compare_drop_ins(const struct started *then, const struct started *now, struct text *out, bool *said)
+static void compare_drop_ins(const struct started *then, const struct started *now, struct text *out)
 {
 	if (!started_value(then, STARTED_ARGUMENTS) || !started_value(now, STARTED_ARGUMENTS))
 		return;
@@ -318,11 +304,11 @@ static void compare_drop_ins(const struct started *then, const struct started *n
 		const char *key = now->items[i].key, *old = started_value(then, key);
 
 		if (drop_in_value(now, key) && (!old || strcmp(old, now->items[i].value) != 0))
-			say(out, said, "%s %s", key, old ? "changed" : "added");
+			text_join(out, ", ", "%s %s", key, old ? "changed" : "added");
 	}
 	for (size_t i = 0; i < then->count; i++)
 		if (drop_in_value(then, then->items[i].key) && !started_value(now, then->items[i].key))
-			say(out, said, "%s removed", then->items[i].key);
+			text_join(out, ", ", "%s removed", then->items[i].key);
 }
 
 /* The next layer from `i` on, or NULL; *i stands behind it then. */
@@ -354,7 +340,7 @@ static bool same_stack(const struct started *then, const struct started *now)
 }
 
 /* A layer that was rebuilt is another directory now. */
-static void compare_layers(const struct started *then, const struct started *now, struct text *out, bool *said)
+static void compare_layers(const struct started *then, const struct started *now, struct text *out)
 {
 	size_t i = 0, j = 0;
 	const char *old, *new;
@@ -362,7 +348,7 @@ static void compare_layers(const struct started *then, const struct started *now
 	if (!started_value(then, STARTED_LAYER) || !started_value(now, STARTED_LAYER))
 		return;
 	if (!same_stack(then, now)) {
-		say(out, said, "layers");
+		text_join(out, ", ", "layers");
 		return;
 	}
 	while ((old = next_layer(then, &i)) && (new = next_layer(now, &j))) {
@@ -371,9 +357,9 @@ static void compare_layers(const struct started *then, const struct started *now
 		if (!strchr(new, ' ') || strcmp(old, new) == 0)
 			continue;
 		if (strncmp(old, INSTALLATION, (size_t) id) == 0)
-			say(out, said, "installation replaced");
+			text_join(out, ", ", "installation replaced");
 		else
-			say(out, said, "layer %.*s rebuilt", id, old);
+			text_join(out, ", ", "layer %.*s rebuilt", id, old);
 	}
 }
 
@@ -385,14 +371,14 @@ bool started_compare(const struct started *then, const struct started *now, stru
 		{ STARTED_ARGUMENTS, "arguments" }, { STARTED_UNIT, "unit" }, { STARTED_HARDENING, "hardening" },
 		{ STARTED_HOST_ENV, "host.env" },
 	};
-	bool said = false;
+	size_t before = out->length;
 
 	if (differ(then, now, STARTED_PORT))
-		say(out, &said, "port %s -> %s", started_value(then, STARTED_PORT), started_value(now, STARTED_PORT));
+		text_join(out, ", ", "port %s -> %s", started_value(then, STARTED_PORT), started_value(now, STARTED_PORT));
 	for (size_t i = 0; i < ELEMENTS(groups); i++)
 		if (differ(then, now, groups[i].key))
-			say(out, &said, "%s", groups[i].word);
-	compare_drop_ins(then, now, out, &said);
-	compare_layers(then, now, out, &said);
-	return said;
+			text_join(out, ", ", "%s", groups[i].word);
+	compare_drop_ins(then, now, out);
+	compare_layers(then, now, out);
+	return out->length > before;
 }

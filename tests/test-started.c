@@ -56,6 +56,18 @@ static const struct {
 	{ "no line of ours\n=\n\n", "" },
 };
 
+static void test_join(const struct started *now)
+{
+	cleanup_text struct text words = TEXT_EMPTY;
+	cleanup(started_done) struct started then;
+
+	started_of_record("port=27016\n", &then);
+	text_puts(&words, "no record");
+	ok(started_compare(&then, now, &words), "a difference behind other words");
+	is_str(text_string(&words), "no record, port 27016 -> 27115", "is set apart from them");
+	ok(!started_compare(now, now, &words), "and words of others are none");
+}
+
 static void test_compare(void)
 {
 	const struct stat four = { .st_dev = 1, .st_ino = 44 }, nine = { .st_dev = 1, .st_ino = 9 };
@@ -77,6 +89,7 @@ static void test_compare(void)
 		ok(started_compare(&then, &now, &words) == (*differences[i].words != '\0'), "difference %zu", i);
 		is_str(text_string(&words), differences[i].words, "in words");
 	}
+	test_join(&now);
 	started_done(&now);
 	started_of_unit("[Service]\nExecStartPre=:/bin/echo \"--started=port=3\"\nExecStart=:/x +hostport 0\n", &now);
 	is_int((long) now.count, 0, "a refused unit says nothing");

@@ -73,13 +73,6 @@ static void server_done(struct server *server)
 	started_done(&server->now);
 }
 
-static bool read_record(const char *directory, const char *name, struct started *ret_record)
-{
-	cleanup_free char *path = xasprintf("%s/%s", directory, name);
-
-	return started_read_record(path, ret_record);
-}
-
 static void look_at_server(const struct planning *planning, const char *name, struct server *ret_server)
 {
 	const struct plan_sources *sources = planning->sources;
@@ -95,7 +88,7 @@ static void look_at_server(const struct planning *planning, const char *name, st
 	started_of_unit(server.new ? server.new : "", &server.now);
 	started_see_host_env(&server.now, &planning->host_env);
 	server.then = STARTED_EMPTY;
-	server.has_record = server.runs && read_record(sources->records, name, &server.then);
+	server.has_record = server.runs && started_read_record(sources->records, name, &server.then);
 	if (server.has_record)
 		look_see_layers(sources->look, &server.now);
 	else

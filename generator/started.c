@@ -173,8 +173,9 @@ void started_of_record(const char *text, struct started *ret_started)
 	add_all(ret_started, text, strlen(text), '\n');
 }
 
-bool started_read_record(const char *path, struct started *ret_started)
+bool started_read_record(const char *directory, const char *name, struct started *ret_started)
 {
+	cleanup_free char *path = xconcat(directory, "/", name);
 	cleanup_free char *text = text_of_file(AT_FDCWD, path);
 
 	*ret_started = STARTED_EMPTY;
@@ -185,9 +186,8 @@ bool started_read_record(const char *path, struct started *ret_started)
 
 unsigned started_recorded_port(const char *directory, const char *name)
 {
-	cleanup_free char *path = xasprintf("%s/%s", directory, name);
 	cleanup(started_done) struct started started = STARTED_EMPTY;
-	const char *port = started_read_record(path, &started) ? started_value(&started, STARTED_PORT) : NULL;
+	const char *port = started_read_record(directory, name, &started) ? started_value(&started, STARTED_PORT) : NULL;
 	int64_t number;
 
 	return port && parse_decimal(port, 1, 65535, &number) ? (unsigned) number : 0;

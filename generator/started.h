@@ -72,11 +72,11 @@ void started_add(struct started *started, const char *key, const char *value);
 /* The first value of a key, borrowed, or NULL. */
 const char *started_value(const struct started *started, const char *key);
 
-/* From the text of a record, and from the record itself: false, and nothing, where there is none. */
+/* From the text of a record, and from the server's record in `directory`: false, and nothing, where there is none. */
 void started_of_record(const char *text, struct started *ret_started);
-bool started_read_record(const char *path, struct started *ret_started);
+bool started_read_record(const char *directory, const char *name, struct started *ret_started);
 
-/* The port of the server NAME's record in `directory`; 0 where there is none. */
+/* The port of the server's record; 0 where there is none. */
 unsigned started_recorded_port(const char *directory, const char *name);
 
 /*

@@ -101,9 +101,9 @@ static void starts_done(struct starts *starts)
 static void read_starts(const struct status_sources *sources, const char *name, const char *unit,
 			struct starts *ret_starts)
 {
-	cleanup_free char *record = xasprintf("%s" STARTED_RECORDS "/%s", sources->prefix, name);
+	cleanup_free char *records = xconcat(sources->prefix, STARTED_RECORDS, "");
 
-	ret_starts->recorded = started_read_record(record, &ret_starts->then);
+	ret_starts->recorded = started_read_record(records, name, &ret_starts->then);
 	started_of_unit(unit ? unit : "", &ret_starts->next);
 	look_see_layers(sources->look, &ret_starts->next);
 	see_host_env(&ret_starts->next, sources->prefix);

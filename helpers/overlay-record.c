@@ -77,10 +77,9 @@ void renew_record(const char *name, const char *started)
 /* Whether its record says which unit has started. */
 static bool names_unit(const char *name)
 {
-	cleanup_free char *path = xasprintf(STARTED_RECORDS "/%s", name);
 	cleanup(started_done) struct started started = STARTED_EMPTY;
 
-	return started_read_record(path, &started) && started_value(&started, STARTED_UNIT);
+	return started_read_record(STARTED_RECORDS, name, &started) && started_value(&started, STARTED_UNIT);
 }
 
 struct text recorded_instances(void)

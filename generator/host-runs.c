@@ -6,7 +6,6 @@
 #include "host.h"
 #include "name.h"
 #include "started.h"
-#include "status-server.h"
 
 enum { LEFT_BEHIND_NAMED = 10 };
 
@@ -55,14 +54,14 @@ static const struct instance *find_row(const struct model *model, const char *na
 static void check_crashes(const struct unit *unit, const struct instance *row, struct report *report)
 {
 	cleanup_free char *name = xasprintf(SERVER_UNIT "%s.service", unit->name);
-	cleanup_free char *end = status_end(unit);
+	cleanup_free char *end = unit_end(unit);
 	struct timespec now;
 
 	(void) clock_gettime(CLOCK_MONOTONIC, &now);
 	if (unit->state == UNIT_FAILED && row && row->enabled)
 		report_problem(report, name, "is down since it failed (%s)%s%s: journalctl -u %s", unit->result,
 			       end ? ", the last time with " : "", end ? end : "", name);
-	else if (unit->state != UNIT_FAILED && unit_crashes(unit, now.tv_sec * INT64_C(1000000)))
+	else if (unit->state != UNIT_FAILED && unit_crashes(unit, now.tv_sec * USEC_PER_SEC))
 		report_problem(report, name, "has restarted %" PRId64 " times%s%s: journalctl -u %s", unit->restarts,
 			       end ? ", the last after " : "", end ? end : "", name);
 }

@@ -15,8 +15,6 @@
 #include "sockets.h"
 #include "units.h"
 
-#define GENERATOR_DIRECTORY "/run/systemd/generator"
-
 /* Whether systemd runs here; without it there is nothing to ask. */
 bool host_is_running(void);
 

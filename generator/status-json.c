@@ -1,4 +1,5 @@
 /* The JSON of `left4me-generator status`, whose names left4me-generator(8) documents: status.h. */
+#include <signal.h>
 #include <sqlite3.h>
 
 #include "report.h"
@@ -80,15 +81,15 @@ static int end_row(struct row *row)
 /* Seconds of the time of day, of a moment of the monotonic clock; 0 is none. */
 static int64_t seconds_of_day(const struct status *status, int64_t moment)
 {
-	return moment > 0 ? (moment + status->epoch) / 1000000 : UNIT_UNKNOWN;
+	return moment > 0 ? (moment + status->epoch) / USEC_PER_SEC : UNIT_UNKNOWN;
 }
 
-/* What ended the main process last: kind, number and, for a server, seconds. */
+/* What ended the main process last: kind and number. */
 static void put_end(struct row *row, const struct unit *unit)
 {
 	bool ended = unit && unit->end_code > 0;
 
-	put_string(row, !ended ? NULL : unit->end_code == 1 ? "status" : "signal");
+	put_string(row, !ended ? NULL : unit->end_code == CLD_EXITED ? "status" : "signal");
 	put_number(row, ended ? unit->end_status : UNIT_UNKNOWN);
 }
 
@@ -109,7 +110,7 @@ static int put_server(sqlite3 *db, const struct status *status, const struct ser
 	put_number(&row, unit ? unit->memory : UNIT_UNKNOWN);
 	put_number(&row, unit ? unit->restarts : UNIT_UNKNOWN);
 	put_end(&row, unit);
-	put_number(&row, unit && unit->end_code > 0 ? unit->end_after / 1000000 : UNIT_UNKNOWN);
+	put_number(&row, unit && unit->end_code > 0 ? unit->end_after / USEC_PER_SEC : UNIT_UNKNOWN);
 	put_number(&row, server->size);
 	put_number(&row, server->has_unit);
 	put_number(&row, server->enabled);

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <sys/stat.h>
 
-#include "host.h"
 #include "started.h"
 
 /* --- words ----------------------------------------------------------------------------------------------- */
@@ -19,50 +18,6 @@ const char *status_word(const struct server_status *server)
 	bool is_down = server->state == UNIT_STOPPED || server->state == UNIT_FAILED;
 
 	return server->refused && is_down ? "refused" : words[server->state];
-}
-
-char *status_duration(int64_t microseconds, bool is_short)
-{
-	static const struct {
-		int64_t below, seconds;        /* so many of this unit are said in the next one */
-		const char *one, *word;
-	} units[] = {
-		{ 60, 1, "s", "s" }, { 60, 60, "m", "min" }, { 48, 3600, "h", "h" }, { INT64_MAX, 86400, "d", "d" },
-	};
-	int64_t seconds = microseconds > 0 ? microseconds / STATUS_SECOND : 0;
-	size_t i = 0;
-
-	while (seconds / units[i].seconds >= units[i].below)
-		i++;
-	return xasprintf("%" PRId64 "%s%s", seconds / units[i].seconds, is_short ? "" : " ",
-			 is_short ? units[i].one : units[i].word);
-}
-
-/* A command before the main process has failed, and of its exit status systemd says no more than that there was one. */
-static char *failed_start(const char *result)
-{
-	bool has_status = strcmp(result, "exit-code") == 0;
-
-	if (strcmp(result, "success") == 0)
-		return NULL;
-	return xasprintf("its start failed%s%s", has_status ? "" : ": ", has_status ? "" : result);
-}
-
-char *status_end(const struct unit *unit)
-{
-	static const char *const words[] = { "oom-kill", "timeout", "watchdog" };
-	cleanup_free char *after = status_duration(unit->end_after, false);
-	cleanup_free char *how = NULL;
-
-	for (size_t i = 0; i < ELEMENTS(words); i++)
-		if (strcmp(unit->result, words[i]) == 0)
-			how = xstrdup(words[i]);
-	if (unit->end_code == 0)
-		return failed_start(unit->result);
-	if (!how)
-		how = xasprintf("%s %" PRId64 "%s", unit->end_code == 1 ? "exit status" : "signal", unit->end_status,
-				unit->end_code == 3 ? " with a core" : "");
-	return xasprintf("%s after %s", how, after);
 }
 
 /* --- one server ------------------------------------------------------------------------------------------ */
@@ -165,7 +120,7 @@ static void note_end(struct server_status *server, int64_t now, struct text *not
 	const struct unit *unit = server->unit;
 	bool is_over = server->state == UNIT_RESTARTING || server->state == UNIT_FAILED;
 	bool is_loop = unit && unit_crashes(unit, now);
-	cleanup_free char *end = unit && is_over ? status_end(unit) : NULL;
+	cleanup_free char *end = unit && is_over ? unit_end(unit) : NULL;
 	cleanup_free char *restarts = NULL;
 
 	if (!unit || server->refused)

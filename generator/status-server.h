@@ -48,13 +48,5 @@ struct status_sources {
 /* One server by its name, as far as it can be told without the others. `now` is of the monotonic clock. */
 void status_judge(const struct status_sources *sources, struct server_status *server, int64_t now);
 
-#define STATUS_SECOND INT64_C(1000000)
-
 /* "running", or "refused" for a server that does not run. */
 const char *status_word(const struct server_status *server);
-
-/* "exit status 1 after 9 s": how the main process of a unit ended last; owned by the caller, NULL if it did not. */
-char *status_end(const struct unit *unit);
-
-/* "9 s": a time in microseconds in words; and "9s" for a table. Both owned by the caller. */
-char *status_duration(int64_t microseconds, bool is_short);

@@ -1,5 +1,6 @@
 /* The screen of `left4me-generator status`: status.h. */
 #include <inttypes.h>
+#include <signal.h>
 
 #include "screen.h"
 #include "status.h"
@@ -71,7 +72,7 @@ static char *since_of(const struct server_status *server, int64_t now)
 	if (!unit || unit->since == 0 || server->state == UNIT_RESTARTING || server->state == UNIT_WAITING ||
 	    strcmp(status_word(server), "refused") == 0)
 		return xstrdup("-");
-	return status_duration(now - unit->since, true);
+	return duration_in_words(now - unit->since, true);
 }
 
 static struct row make_row(const struct server_status *server, int64_t now)
@@ -187,10 +188,10 @@ static void put_servers(const struct status *status, const struct status_screen 
 
 static void put_build(struct text *out, const struct unit *build, int64_t now)
 {
-	cleanup_free char *since = status_duration(now - build->since, false), *end = status_end(build);
+	cleanup_free char *since = duration_in_words(now - build->since, false), *end = unit_end(build);
 	const char *name = unit_is_update(build) ? "update of the game" : build->name;
 
-	if (build->state == UNIT_FAILED && build->end_code == 1)
+	if (build->state == UNIT_FAILED && build->end_code == CLD_EXITED)
 		text_join(out, ", ", "%s failed %s ago (exit status %" PRId64 ")", name, since, build->end_status);
 	else if (build->state == UNIT_FAILED)
 		text_join(out, ", ", "%s failed %s ago (%s)", name, since, build->end_code == 0 && end ? end : build->result);
@@ -214,7 +215,7 @@ static char *builds_line(const struct status *status)
 
 static char *reload_line(const struct status *status)
 {
-	cleanup_free char *ago = status_duration(status->now - status->reloaded, false);
+	cleanup_free char *ago = duration_in_words(status->now - status->reloaded, false);
 
 	if (status->reloaded == UNIT_UNKNOWN)
 		return xstrdup("last reload unknown");

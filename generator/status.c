@@ -6,7 +6,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "host.h"
 #include "name.h"
 #include "started.h"
 
@@ -151,7 +150,7 @@ static void read_report(const char *prefix, struct status *status)
 	status->reloaded = UNIT_UNKNOWN;
 	if (!report || stat(path, &st) < 0)
 		return;
-	status->reloaded = (int64_t) st.st_mtim.tv_sec * STATUS_SECOND + st.st_mtim.tv_nsec / 1000 - status->epoch;
+	status->reloaded = (int64_t) st.st_mtim.tv_sec * USEC_PER_SEC + st.st_mtim.tv_nsec / 1000 - status->epoch;
 	for (const char *line = report; *line; line += strcspn(line, "\n"), line += *line == '\n')
 		status->problems += strncmp(line, warning, sizeof(warning) - 1) != 0;
 }
@@ -208,7 +207,7 @@ static int64_t clock_now(clockid_t clock)
 	struct timespec now;
 
 	(void) clock_gettime(clock, &now);
-	return (int64_t) now.tv_sec * STATUS_SECOND + now.tv_nsec / 1000;
+	return (int64_t) now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000;
 }
 
 void status_build(const struct status_sources *sources, struct status *ret_status)

@@ -1,5 +1,7 @@
 #include "units.h"
 
+#include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 
 #include "bus.h"
@@ -139,7 +141,53 @@ bool unit_is_update(const struct unit *unit)
 bool unit_crashes(const struct unit *unit, int64_t now)
 {
 	return unit->state != UNIT_STOPPED && unit->state != UNIT_WAITING && unit->restarts >= CRASHES_RESTARTS &&
-	       now - unit->since < CRASHES_SECONDS * INT64_C(1000000);
+	       now - unit->since < CRASHES_SECONDS * USEC_PER_SEC;
+}
+
+/* --- in words -------------------------------------------------------------------------------------------- */
+
+char *duration_in_words(int64_t microseconds, bool is_short)
+{
+	static const struct {
+		int64_t below, seconds;        /* so many of this unit are said in the next one */
+		const char *one, *word;
+	} units[] = {
+		{ 60, 1, "s", "s" }, { 60, 60, "m", "min" }, { 48, 3600, "h", "h" }, { INT64_MAX, 86400, "d", "d" },
+	};
+	int64_t seconds = microseconds > 0 ? microseconds / USEC_PER_SEC : 0;
+	size_t i = 0;
+
+	while (seconds / units[i].seconds >= units[i].below)
+		i++;
+	return xasprintf("%" PRId64 "%s%s", seconds / units[i].seconds, is_short ? "" : " ",
+			 is_short ? units[i].one : units[i].word);
+}
+
+/* A command before the main process has failed, and of its exit status systemd says no more than that there was one. */
+static char *failed_start(const char *result)
+{
+	bool has_status = strcmp(result, "exit-code") == 0;
+
+	if (strcmp(result, "success") == 0)
+		return NULL;
+	return xasprintf("its start failed%s%s", has_status ? "" : ": ", has_status ? "" : result);
+}
+
+char *unit_end(const struct unit *unit)
+{
+	static const char *const words[] = { "oom-kill", "timeout", "watchdog" };
+	cleanup_free char *after = duration_in_words(unit->end_after, false);
+	cleanup_free char *how = NULL;
+
+	for (size_t i = 0; i < ELEMENTS(words); i++)
+		if (strcmp(unit->result, words[i]) == 0)
+			how = xstrdup(words[i]);
+	if (unit->end_code == 0)
+		return failed_start(unit->result);
+	if (!how)
+		how = xasprintf("%s %" PRId64 "%s", unit->end_code == CLD_EXITED ? "exit status" : "signal", unit->end_status,
+				unit->end_code == CLD_DUMPED ? " with a core" : "");
+	return xasprintf("%s after %s", how, after);
 }
 
 void units_done(struct units *units)

@@ -22,6 +22,11 @@ enum unit_state {
 
 enum { UNIT_UNKNOWN = -1 };
 
+#define USEC_PER_SEC INT64_C(1000000)
+
+/* Where systemd has the units of its last reload from. */
+#define GENERATOR_DIRECTORY "/run/systemd/generator"
+
 struct unit {
 	char *name;                    /* of the instance: valid_name(), or valid_id() of a build; the host's own have all of it */
 	enum unit_kind kind;
@@ -32,7 +37,7 @@ struct unit {
 	int64_t restarts;
 	pid_t pid;                     /* of the main process; 0: none */
 	char *result;                  /* systemd's word for how it ended: "success", "oom-kill" */
-	int64_t end_code, end_status;  /* of the last main process, as in waitid(2); code 0: not ended, or none */
+	int64_t end_code, end_status;  /* of the last main process, CLD_EXITED and so on (waitid(2)); code 0: not ended, or none */
 	int64_t end_after;             /* how long it had run then, in microseconds */
 };
 
@@ -56,5 +61,11 @@ bool unit_is_update(const struct unit *unit);
 
 /* Whether systemd starts it again and again: often already, and not long ago. `now` is of the monotonic clock. */
 bool unit_crashes(const struct unit *unit, int64_t now);
+
+/* "exit status 1 after 9 s": how the main process of a unit ended last; owned by the caller, NULL if it did not. */
+char *unit_end(const struct unit *unit);
+
+/* "9 s": a time in microseconds; and "9s" for a table. Both owned by the caller. */
+char *duration_in_words(int64_t microseconds, bool is_short);
 
 void units_done(struct units *units);

@@ -216,11 +216,11 @@ static void test_words(void)
 		{ 172799, "47 h", "47h" }, { 172800, "2 d", "2d" }, { 86400 * 400, "400 d", "400d" },
 	};
 	struct unit unit = { .result = "exit-code" };
-	cleanup_free char *end = status_end(&unit);
+	cleanup_free char *end = unit_end(&unit);
 
 	for (size_t i = 0; i < ELEMENTS(times); i++) {
-		cleanup_free char *word = status_duration(times[i].seconds * SECOND, false);
-		cleanup_free char *cell = status_duration(times[i].seconds * SECOND, true);
+		cleanup_free char *word = duration_in_words(times[i].seconds * SECOND, false);
+		cleanup_free char *cell = duration_in_words(times[i].seconds * SECOND, true);
 
 		is_str(word, times[i].word, "%s", times[i].word);
 		is_str(cell, times[i].cell, "%s in the table", times[i].cell);
@@ -228,11 +228,11 @@ static void test_words(void)
 	is_str(end, "its start failed", "a command before the main process failed");
 	freep(&end);
 	unit.result = "timeout";
-	end = status_end(&unit);
+	end = unit_end(&unit);
 	is_str(end, "its start failed: timeout", "it took too long");
 	freep(&end);
 	unit = (struct unit){ .result = "core-dump", .end_code = 3, .end_status = 11, .end_after = 30 * SECOND };
-	end = status_end(&unit);
+	end = unit_end(&unit);
 	is_str(end, "signal 11 with a core after 30 s", "a crash");
 }
 

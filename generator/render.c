@@ -9,7 +9,7 @@
 
 /* A rendering under way; texts of one unit are used again for the next. */
 struct rendering {
-	const struct picture *picture;
+	const struct render_sources *sources;
 	struct sink *sink;
 	struct variables variables;
 	struct text name, description, reason, arguments, layers;
@@ -18,35 +18,35 @@ struct rendering {
 
 /* --- the table of outputs -------------------------------------------------------------------------------- */
 
-static bool always(const struct picture *picture)
+static bool always(const struct render_sources *sources)
 {
-	(void) picture;
+	(void) sources;
 	return true;
 }
 
-static bool has_web(const struct picture *picture)
+static bool has_web(const struct render_sources *sources)
 {
-	return picture->config->web_enabled;
+	return sources->config->web_enabled;
 }
 
-static bool has_refresh(const struct picture *picture)
+static bool has_refresh(const struct render_sources *sources)
 {
-	return *picture->config->workshop.refresh;
+	return *sources->config->workshop.refresh;
 }
 
-static bool has_update(const struct picture *picture)
+static bool has_update(const struct render_sources *sources)
 {
-	return *picture->config->update.command;
+	return *sources->config->update.command;
 }
 
-static bool has_pinning(const struct picture *picture)
+static bool has_pinning(const struct render_sources *sources)
 {
-	return picture->config->reserved_cpus;
+	return sources->config->reserved_cpus;
 }
 
-static bool has_rules(const struct picture *picture)
+static bool has_rules(const struct render_sources *sources)
 {
-	return picture->origin != ROWS_OMITTED;
+	return sources->origin != ROWS_OMITTED;
 }
 
 enum part { OF_HOST, OF_ORIGIN, OF_ROWS };
@@ -72,7 +72,7 @@ static const struct output {
 	int (*put)(struct rendering *rendering, const struct output *output);
 	const struct template *template;
 	const char *directory, *name;
-	bool (*when)(const struct picture *picture);
+	bool (*when)(const struct render_sources *sources);
 	const char *wanted_by;
 	const char *fallback;
 } outputs[] = {
@@ -170,7 +170,7 @@ static int put_host(struct rendering *rendering, const struct output *output)
 /* Wanted where the database was out of reach: it is looked for again and again. */
 static int want_activate(struct rendering *rendering, const struct output *output)
 {
-	enum rows_origin origin = rendering->picture->origin;
+	enum rows_origin origin = rendering->sources->origin;
 	struct sink *sink = rendering->sink;
 	const struct file unit = { .tree = TREE_UNITS, .directory = output->directory, .name = output->name };
 
@@ -186,7 +186,7 @@ static int put_user_mask(struct rendering *rendering, const struct output *outpu
 	struct sink *sink = rendering->sink;
 	const struct file unit = {
 		.tree = TREE_UNITS, .directory = output->directory,
-		.name = unit_name(rendering, output->name, rendering->picture->config->host.uid),
+		.name = unit_name(rendering, output->name, rendering->sources->config->host.uid),
 	};
 
 	return sink->mask ? sink->mask(sink, &unit) : 0;
@@ -260,7 +260,7 @@ static void set_words(struct rendering *rendering, const struct instance *instan
 	text_puts(&rendering->arguments, "");
 	escape_arguments(&rendering->arguments, instance->arguments);
 	text_clear(&rendering->layers);
-	put_layers(&rendering->layers, rendering->picture->model, instance);
+	put_layers(&rendering->layers, rendering->sources->model, instance);
 	set(rendering, VAR_PORT, instance->port_text);
 	set(rendering, VAR_ARGUMENTS, rendering->arguments.data);
 	set(rendering, VAR_LAYERS, rendering->layers.data);
@@ -296,7 +296,7 @@ static void set_started(struct rendering *rendering, const struct instance *inst
 	text_puts(out, "," STARTED_ARGUMENTS "=");
 	started_put_hash(out, started_hash(instance->arguments, strlen(instance->arguments)));
 	text_append(out, rendering->groups.data, rendering->groups.length);
-	drop_ins_put(rendering->picture->drop_ins, instance->name, out);
+	drop_ins_put(rendering->sources->drop_ins, instance->name, out);
 	set(rendering, VAR_STARTED, out->data);
 }
 
@@ -314,7 +314,7 @@ static int put_server(struct rendering *rendering, const struct output *output, 
 
 static int put_servers(struct rendering *rendering, const struct output *output)
 {
-	const struct model *model = rendering->picture->model;
+	const struct model *model = rendering->sources->model;
 	int r = 0;
 
 	if (model->instance_count > 0)
@@ -327,7 +327,7 @@ static int put_servers(struct rendering *rendering, const struct output *output)
 /* Who is wanted takes a turn: an instance of the template. */
 static int put_turns(struct rendering *rendering, const struct output *output)
 {
-	const struct model *model = rendering->picture->model;
+	const struct model *model = rendering->sources->model;
 	struct sink *sink = rendering->sink;
 	int r = 0;
 
@@ -358,7 +358,7 @@ static int put_build(struct rendering *rendering, const struct output *output, c
 
 static int put_builds(struct rendering *rendering, const struct output *output)
 {
-	const struct model *model = rendering->picture->model;
+	const struct model *model = rendering->sources->model;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < model->overlay_count; i++)
@@ -377,14 +377,14 @@ static void set_names(struct rendering *rendering, unsigned variable, const stru
 /* Without rows, the rules of an earlier run stay: what runs must stay stoppable. */
 static int put_rules(struct rendering *rendering, const struct output *output)
 {
-	const struct picture *picture = rendering->picture;
+	const struct render_sources *sources = rendering->sources;
 	const struct file file = {
 		.tree = TREE_STATE, .directory = output->directory, .name = output->name, .mode = 0440,
-		.keep = picture->origin == ROWS_NONE,
+		.keep = sources->origin == ROWS_NONE,
 	};
 	cleanup(rules_done) struct rules rules;
 
-	rules_list(picture->model, picture->running, &rules);
+	rules_list(sources->model, sources->running, &rules);
 	set_names(rendering, VAR_SERVERS, &rules.servers);
 	set_names(rendering, VAR_BUILDS, &rules.builds);
 	set_names(rendering, VAR_STOPPABLE_SERVERS, &rules.stoppable_servers);
@@ -446,33 +446,33 @@ static void rendering_done(struct rendering *rendering)
 	text_done(&rendering->groups);
 }
 
-static int render(const struct picture *picture, enum part part, struct sink *sink)
+static int render(const struct render_sources *sources, enum part part, struct sink *sink)
 {
 	cleanup(rendering_done) struct rendering rendering = {
-		.picture = picture, .sink = sink,
+		.sources = sources, .sink = sink,
 		.name = TEXT_EMPTY, .description = TEXT_EMPTY, .reason = TEXT_EMPTY, .arguments = TEXT_EMPTY, .layers = TEXT_EMPTY,
 		.started = TEXT_EMPTY, .groups = TEXT_EMPTY,
 	};
 	int r = 0;
 
-	variables_set(picture->config, &rendering.variables);
+	variables_set(sources->config, &rendering.variables);
 	for (size_t i = 0; r == 0 && i < ELEMENTS(outputs); i++)
-		if (outputs[i].part == part && outputs[i].when(picture))
+		if (outputs[i].part == part && outputs[i].when(sources))
 			r = outputs[i].put(&rendering, &outputs[i]);
 	return r;
 }
 
-int render_host(const struct picture *picture, struct sink *sink)
+int render_host(const struct render_sources *sources, struct sink *sink)
 {
-	return render(picture, OF_HOST, sink);
+	return render(sources, OF_HOST, sink);
 }
 
-int render_origin(const struct picture *picture, struct sink *sink)
+int render_origin(const struct render_sources *sources, struct sink *sink)
 {
-	return render(picture, OF_ORIGIN, sink);
+	return render(sources, OF_ORIGIN, sink);
 }
 
-int render_rows(const struct picture *picture, struct sink *sink)
+int render_rows(const struct render_sources *sources, struct sink *sink)
 {
-	return render(picture, OF_ROWS, sink);
+	return render(sources, OF_ROWS, sink);
 }

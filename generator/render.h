@@ -19,14 +19,11 @@ enum rows_origin {
 	ROWS_OMITTED,          /* nobody asked for any: units of the host only, and no sudo rules */
 };
 
-/*
- * What runs is named by the sudo rules alone. render_host() looks at the configuration alone, render_origin() at the
- * origin, too.
- */
-struct picture {
+/* What units are made from. render_host() looks at the configuration alone, render_origin() at the origin, too. */
+struct render_sources {
 	const struct config *config;
 	const struct model *model;
-	const struct running *running;
+	const struct running *running;         /* for the sudo rules */
 	enum rows_origin origin;
 	const struct drop_ins *drop_ins;       /* NULL: none */
 };
@@ -41,6 +38,6 @@ const char *render_key_of(const char *path, const char *setting);
  * What the configuration alone says, the same for any rows; what depends on where the rows came from; instances, builds
  * and sudo rules. 0, or -1 as soon as the sink fails, which has reported it.
  */
-int render_host(const struct picture *picture, struct sink *sink);
-int render_origin(const struct picture *picture, struct sink *sink);
-int render_rows(const struct picture *picture, struct sink *sink);
+int render_host(const struct render_sources *sources, struct sink *sink);
+int render_origin(const struct render_sources *sources, struct sink *sink);
+int render_rows(const struct render_sources *sources, struct sink *sink);

@@ -92,23 +92,23 @@ void run_build_model(struct run *run)
 
 int run_render_host(const struct run *run, struct sink *sink)
 {
-	const struct picture picture = { .config = &run->config };
+	const struct render_sources sources = { .config = &run->config };
 
-	return render_host(&picture, sink);
+	return render_host(&sources, sink);
 }
 
 int run_render_origin(const struct run *run, struct sink *sink)
 {
-	const struct picture picture = { .config = &run->config, .origin = run->origin };
+	const struct render_sources sources = { .config = &run->config, .origin = run->origin };
 
-	return render_origin(&picture, sink);
+	return render_origin(&sources, sink);
 }
 
 int run_render_rows(const struct run *run, struct sink *sink)
 {
-	const struct picture picture = { &run->config, &run->model, &run->running, run->origin, &run->drop_ins };
+	const struct render_sources sources = { &run->config, &run->model, &run->running, run->origin, &run->drop_ins };
 
-	return render_rows(&picture, sink);
+	return render_rows(&sources, sink);
 }
 
 char *run_counts(const struct run *run)

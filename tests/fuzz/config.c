@@ -128,7 +128,7 @@ static size_t find_lines(const struct json *document, const char *name, const st
 }
 
 /* As a document, through the program's own sink and a file. */
-static struct json *make_document(const struct picture *picture)
+static struct json *make_document(const struct render_sources *sources)
 {
 	cleanup_free char *path = xasprintf("%s/document", fuzz_folder());
 	cleanup_text struct text text = TEXT_EMPTY;
@@ -137,7 +137,7 @@ static struct json *make_document(const struct picture *picture)
 	struct json *document;
 	FILE *file;
 
-	EXPECT(sink && sink->finish(sink, render_host(picture, sink) == 0 && render_origin(picture, sink) == 0) == 0 &&
+	EXPECT(sink && sink->finish(sink, render_host(sources, sink) == 0 && render_origin(sources, sink) == 0) == 0 &&
 	       report.count == 0, "no document: %s", report.count ? report.lines[0] : "");
 	file = fopen(path, "r");
 	EXPECT(file, "no document");
@@ -154,14 +154,14 @@ static void check_units(const struct config *config, bool with_document)
 {
 	static const struct running running;
 	static const struct model model;
-	const struct picture picture = { config, &model, &running, ROWS_OMITTED, NULL };
-	struct json *document = with_document ? make_document(&picture) : NULL;
+	const struct render_sources sources = { config, &model, &running, ROWS_OMITTED, NULL };
+	struct json *document = with_document ? make_document(&sources) : NULL;
 	struct kept_sink kept;
 	size_t lines = 0;
 
 	kept_start(&kept);
-	EXPECT(kept.sink.finish(&kept.sink, render_host(&picture, &kept.sink) == 0 &&
-		       render_origin(&picture, &kept.sink) == 0) == 0, "the sink did not fail");
+	EXPECT(kept.sink.finish(&kept.sink, render_host(&sources, &kept.sink) == 0 &&
+		       render_origin(&sources, &kept.sink) == 0) == 0, "the sink did not fail");
 	for (size_t i = 0; i < kept.count; i++) {
 		const struct kept *item = &kept.all[i];
 		cleanup_free char *path = kept_path(item);

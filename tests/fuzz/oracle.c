@@ -33,12 +33,12 @@ struct rendered {
 	struct kept_sink kept;
 };
 
-static void push(const struct picture *picture, struct kept_sink *ret_kept)
+static void push(const struct render_sources *sources, struct kept_sink *ret_kept)
 {
 	kept_start(ret_kept);
-	EXPECT(ret_kept->sink.finish(&ret_kept->sink, render_host(picture, &ret_kept->sink) == 0 &&
-		       render_origin(picture, &ret_kept->sink) == 0 &&
-		       (picture->origin == ROWS_OMITTED || render_rows(picture, &ret_kept->sink) == 0)) == 0, "the sink did not fail");
+	EXPECT(ret_kept->sink.finish(&ret_kept->sink, render_host(sources, &ret_kept->sink) == 0 &&
+		       render_origin(sources, &ret_kept->sink) == 0 &&
+		       (sources->origin == ROWS_OMITTED || render_rows(sources, &ret_kept->sink) == 0)) == 0, "the sink did not fail");
 }
 
 static void show_rows(const struct host *host, const struct rows *rows, const struct running *running,
@@ -48,7 +48,7 @@ static void show_rows(const struct host *host, const struct rows *rows, const st
 
 	*r = (struct rendered){ .report = { 0 } };
 	model_build(&host->config, rows, &r->report, &r->model);
-	push(&(struct picture){ &host->config, &r->model, running, ROWS_DATABASE, NULL }, &r->kept);
+	push(&(struct render_sources){ &host->config, &r->model, running, ROWS_DATABASE, NULL }, &r->kept);
 }
 
 static void rendered_done(struct rendered *rendered)
@@ -134,7 +134,7 @@ static void render_own(struct host *host)
 	static const struct model no_rows;
 	static const struct running nothing_runs;
 
-	push(&(struct picture){ &host->config, &no_rows, &nothing_runs, ROWS_OMITTED, NULL }, &host->own);
+	push(&(struct render_sources){ &host->config, &no_rows, &nothing_runs, ROWS_OMITTED, NULL }, &host->own);
 	for (size_t i = 0; i < host->own.count; i++) {
 		const struct kept *item = &host->own.all[i];
 		cleanup_free char *unit = kept_path(item);

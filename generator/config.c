@@ -6,11 +6,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "config-cpus.h"
 #include "config-file.h"
 #include "env-file.h"
-#include "cpuset.h"
 #include "name.h"
-#include "platform.h"
 #include "value.h"
 
 #define KEY_ROW(section, name, type, fallback, ...) \
@@ -23,12 +22,12 @@ static const struct key {
 	const char *fallback;
 } keys[] = { KEYS(KEY_ROW) };
 
-/* A load under way: the configuration so far and where system_cpus was set, for the checks that come last. */
+/* A load under way: the configuration so far, and what the checks need that come last. */
 struct loader {
 	const struct config_source *source;
 	struct report *report;
 	struct config config;
-	char *cpus_place;
+	char *cpus_place;              /* where system_cpus was set, NULL where it was not */
 	bool refresh_is_set;           /* to a good value */
 	unsigned env_port_first, env_port_last;
 	char *env_ports_place;         /* of the later of the two, NULL when neither is set */
@@ -348,102 +347,6 @@ static void resolve_refresh(struct loader *loader)
 		*config->workshop.refresh = '\0';
 }
 
-/* A list of sysfs's: one line. */
-static bool read_cpus(const char *path, struct cpuset *ret_set)
-{
-	FILE *file = fopen(path, "re");
-	cleanup_free char *line = NULL;
-	ssize_t length;
-	size_t size = 0;
-
-	if (!file)
-		return false;
-	length = getline(&line, &size, file);
-	(void) fclose(file);
-	if (length <= 0)
-		return false;
-	line[strcspn(line, "\n")] = '\0';
-	return cpuset_parse(line, ret_set);
-}
-
-/* The threads of a core share its caches: to reserve one of them leaves the other beside a game. */
-static void warn_of_split_cores(struct loader *loader, const struct cpuset *reserved)
-{
-	for (int cpu = 0; cpu <= cpuset_highest(reserved); cpu++) {
-		cleanup_free char *path = xasprintf("%s/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list",
-						    loader->source->prefix, cpu);
-		struct cpuset siblings;
-
-		if (!cpuset_has(reserved, cpu) || !read_cpus(path, &siblings))
-			continue;
-		for (int other = 0; other <= cpuset_highest(&siblings); other++)
-			if (cpuset_has(&siblings, other) && !cpuset_has(reserved, other))
-				report_warning(loader->report, loader->cpus_place,
-					       "[host] system_cpus splits a core: CPU %d is a thread of the same core as CPU %d",
-					       other, cpu);
-	}
-}
-
-/*
- * With simultaneous multithreading off, or CPUs taken off line, these are not the first so many: 0,2,4,6. A prefix without
- * a sysfs still is on this machine.
- */
-static struct cpuset online_cpus(const char *prefix)
-{
-	static const char online[] = "/sys/devices/system/cpu/online";
-	cleanup_free char *prefixed = xasprintf("%s%s", prefix, online);
-	struct cpuset set;
-
-	if (read_cpus(prefixed, &set) || read_cpus(online, &set))
-		return set;
-	return cpuset_first(platform_online_cpus());
-}
-
-/* The CPUs that there are to share out; false where nobody can know, which is reported. */
-static bool find_cpus(struct loader *loader, struct cpuset *ret_all, const char **ret_whence)
-{
-	const char *given = loader->config.host.cpus;
-
-	*ret_whence = given ? "" : ", which are online";
-	if (given)
-		return cpuset_parse_host(given, ret_all);
-	if (!loader->source->on_target) {
-		report_problem(loader->report, loader->cpus_place, "[host] system_cpus needs [host] cpus, which is not given: "
-			       "the number of CPUs of the host, such as 8, or which they are, such as 0,2,4,6");
-		return false;
-	}
-	*ret_all = online_cpus(loader->source->prefix);
-	return true;
-}
-
-static void pin_cpus(struct loader *loader)
-{
-	struct config *config = &loader->config;
-	const char *system_cpus = config->host.system_cpus, *whence;
-	struct cpuset all, reserved, rest, missing;
-
-	if (!cpuset_parse(system_cpus, &reserved) || !find_cpus(loader, &all, &whence))
-		return;
-	rest = cpuset_without(&all, &reserved);
-	missing = cpuset_without(&reserved, &all);
-	if (cpuset_highest(&missing) >= 0) {
-		cleanup_free char *there = cpuset_format(&all);
-
-		report_problem(loader->report, loader->cpus_place, "[host] system_cpus '%s': CPU %d is not in %s%s",
-			       system_cpus, cpuset_highest(&missing), there, whence);
-	} else if (cpuset_is_single(&all))
-		report_warning(loader->report, loader->cpus_place, "[host] system_cpus is ignored: there is a single CPU");
-	else if (cpuset_highest(&rest) < 0)
-		report_problem(loader->report, loader->cpus_place, "[host] system_cpus '%s' leaves no CPU for the games",
-			       system_cpus);
-	else {
-		if (loader->source->on_target)
-			warn_of_split_cores(loader, &reserved);
-		config->reserved_cpus = cpuset_format(&reserved);
-		config->game_cpus = cpuset_format(&rest);
-	}
-}
-
 void config_load(const struct config_source *source, struct report *report, struct config *ret_config)
 {
 	struct loader loader = { .source = source, .report = report };
@@ -454,7 +357,7 @@ void config_load(const struct config_source *source, struct report *report, stru
 	load_files(&loader);
 	resolve_paths(config);
 	resolve_refresh(&loader);
-	pin_cpus(&loader);
+	config_pin_cpus(source, loader.cpus_place, report, config);
 	value_split_ports(config->game.ports, &config->port_first, &config->port_last);
 	config->server_limit = strtoul(config->host.servers, NULL, 10);
 	config->overlay_limit = strtoul(config->host.overlays, NULL, 10);

@@ -5,7 +5,7 @@
  *     KEY(section, name, grammar of value.h, default, placeholder, shown instead of a default, comment)
  *
  * A key without a comment stands under the comment of the one above it. The default is NULL where it follows from
- * other keys or from the host (resolve_paths() and pin_cpus() in config.c); an empty value fills no placeholder.
+ * other keys or from the host (resolve_paths() in config.c, config-cpus.c); an empty value fills no placeholder.
  */
 #pragma once
 

@@ -34,6 +34,21 @@ char *xasprintf(const char *format, ...) PRINTF_LIKE(1, 2);
 char *xconcat(const char *a, const char *b, const char *c);    /* the three in one string */
 char *xvasprintf(const char *format, va_list arguments) PRINTF_LIKE(1, 0);
 
+/* What follows `start` at the beginning of the text, and where `end` begins at its end; NULL where it is not there. */
+static inline const char *startswith(const char *text, const char *start)
+{
+	size_t length = strlen(start);
+
+	return strncmp(text, start, length) == 0 ? text + length : NULL;
+}
+
+static inline const char *endswith(const char *text, const char *end)
+{
+	size_t length = strlen(text), rest = strlen(end);
+
+	return length >= rest && strcmp(text + length - rest, end) == 0 ? text + length - rest : NULL;
+}
+
 /* Makes room for one more element in an array that has `count` of them; capacities are powers of two. */
 void *grow_array(void *array, size_t count, size_t size);
 

@@ -205,11 +205,11 @@ static char *next_line(char *buffer, int size, void *userdata)
 void config_file_parse_ini(const char *text, const char *label, const struct ini_handler *handler,
 			   struct report *report)
 {
+	const char *behind_mark = startswith(text, "\xef\xbb\xbf");     /* an editor's byte order mark */
 	struct ini_state state = {
-		.next = text, .label = label, .section_known = true, .handler = handler, .report = report,
+		.next = behind_mark ? behind_mark : text, .label = label, .section_known = true, .handler = handler,
+		.report = report,
 	};
 
-	if (strncmp(text, "\xef\xbb\xbf", 3) == 0)     /* an editor's byte order mark */
-		state.next += 3;
 	(void) ini_parse_stream(next_line, &state, on_key, &state);
 }

@@ -82,11 +82,6 @@ static void set_key(void *userdata, const char *section, const char *name, const
 		report_problem(loader->report, where, "'%s' stands before the first section", name);
 }
 
-static bool starts_with(const char *text, const char *start)
-{
-	return strncmp(text, start, strlen(start)) == 0;
-}
-
 /*
  * The path of an URL of SQLAlchemy's, whose options (?timeout=30) say how the application opens the file and not which, or
  * why it has none. SQLAlchemy decodes no %XX in it.
@@ -95,16 +90,16 @@ static const char *split_database_url(const char *url, char **ret_path)
 {
 	const char *slashes = strstr(url, "://"), *path = slashes ? slashes + strlen("://") : url;
 
-	if (starts_with(url, "sqlite+pysqlcipher:"))
+	if (startswith(url, "sqlite+pysqlcipher:"))
 		return "names an encrypted database, which cannot be read";
-	if (!starts_with(url, "sqlite:///") && !starts_with(url, "sqlite+pysqlite:///") && !starts_with(url, "sqlite+aiosqlite:///"))
-		return starts_with(url, "sqlite") && slashes && !*path ?
+	if (!startswith(url, "sqlite:///") && !startswith(url, "sqlite+pysqlite:///") && !startswith(url, "sqlite+aiosqlite:///"))
+		return startswith(url, "sqlite") && slashes && !*path ?
 			"names a database in memory: it must be a file, sqlite:////absolute/path" :
 			"is not of the form sqlite:////absolute/path";
 	path++;
-	if (strstr(path, "uri=") || starts_with(path, "file:"))
+	if (strstr(path, "uri=") || startswith(path, "file:"))
 		return "has a URI of SQLite's in it, of which only the application knows what it means: set [host] database";
-	if (!*path || *path == '?' || starts_with(path, ":memory:"))
+	if (!*path || *path == '?' || startswith(path, ":memory:"))
 		return "names a database in memory: it must be a file, sqlite:////absolute/path";
 	if (*path != '/')
 		return "has a relative path: an absolute one has four slashes, sqlite:////absolute/path";
@@ -179,21 +174,23 @@ static const struct variable {
 /* What stands before the name: NULL if nothing, or if it is another name. */
 static const char *prefix_of(const char *key, const char *name)
 {
-	size_t length = strlen(key), rest = strlen(name);
+	const char *end = endswith(key, name);
 
-	if (length <= rest || strcmp(key + length - rest, name) != 0)
+	if (!end || end == key)
 		return NULL;
-	if (starts_with(key, "\xef\xbb\xbf"))
+	if (startswith(key, "\xef\xbb\xbf"))
 		return "a byte order mark";
-	if (starts_with(key, "export") && strchr(" \t", key[6]))
+	if (startswith(key, "export") && strchr(" \t", key[6]))
 		return "'export'";
-	return strchr(" \t", key[length - rest - 1]) ? "what stands" : NULL;
+	return strchr(" \t", end[-1]) ? "what stands" : NULL;
 }
 
 /* Whether the line begins with the name and goes on with something else than an equals sign. */
 static bool lacks_equals(const char *key, const char *value, const char *name)
 {
-	return !value && starts_with(key, name) && (!key[strlen(name)] || strchr(" \t:", key[strlen(name)]));
+	const char *rest = startswith(key, name);
+
+	return !value && rest && (!*rest || strchr(" \t:", *rest));
 }
 
 /*
@@ -269,9 +266,7 @@ static int compare_strings(const void *a, const void *b)
 
 static bool is_fragment(const char *name)
 {
-	size_t length = strlen(name);
-
-	return name[0] != '.' && length > 5 && strcmp(name + length - 5, ".conf") == 0;
+	return *name != '.' && endswith(name, ".conf");
 }
 
 static void load_fragments(struct loader *loader, const char *directory)

@@ -45,23 +45,24 @@ char *database_explain(sqlite3 *db, const char *view)
 	cleanup_free char *missing = xasprintf("no such table: main.%s", view);
 	cleanup_free char *message = xstrdup(sqlite3_errmsg(db));
 	const char *ordered = strcmp(view, "generator_layers") == 0 ? "instance" : "name";     /* whose collation is asked for */
+	const char *unsafe = startswith(message, "unsafe use of ");
 
 	if (strcmp(message, missing) == 0)
 		return xasprintf("has no view %s; " VIEWS " creates it", view);
-	if (strncmp(message, "no such column: ", 16) == 0)
+	if (startswith(message, "no such column: "))
 		return explain_column(db, view, message);
-	if (strncmp(message, "no such collation", 17) == 0)
+	if (startswith(message, "no such collation"))
 		return xasprintf("view %s: %s, which only the application has; %s || '' in the view, in place of %s, cures it",
 				 view, message, ordered, ordered);
-	if (strncmp(message, "no such function", 16) == 0)
+	if (startswith(message, "no such function"))
 		return xasprintf("view %s: %s in SQLite %s: it is the application's own or a later version's, and the view must do "
 				 "without it", view, message, sqlite3_libversion());
-	if (strncmp(message, "no such module", 14) == 0)
+	if (startswith(message, "no such module"))
 		return xasprintf("view %s: %s: of virtual tables a view may use JSON's alone", view, message);
-	if (strncmp(message, "unsafe use of ", 14) == 0)
+	if (unsafe)
 		return xasprintf("view %s: %s, which SQLite %s takes for unsafe in a view: the view must do without it", view,
-				 message + 14, sqlite3_libversion());
-	if (strncmp(message, "Expression tree is too large", 28) == 0 || strcmp(message, "string or blob too big") == 0)
+				 unsafe, sqlite3_libversion());
+	if (startswith(message, "Expression tree is too large") || strcmp(message, "string or blob too big") == 0)
 		return xasprintf("view %s: %s; left4me-views(5) has the limits", view, message);
 	return xasprintf("view %s: %s", view, message);
 }

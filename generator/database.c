@@ -159,12 +159,13 @@ static int look_at_clock(void *userdata)
  */
 static int load_schema(sqlite3 *db, struct attempt *attempt)
 {
-	static const char query[] = "SELECT 1 FROM main.sqlite_schema LIMIT 1", complaint[] = "malformed database schema (";
+	static const char query[] = "SELECT 1 FROM main.sqlite_schema LIMIT 1";
 	int rc = sqlite3_exec(db, query, NULL, NULL, NULL);
+	const char *complaint = (rc & 0xff) == SQLITE_CORRUPT ? startswith(sqlite3_errmsg(db), "malformed database schema ") : NULL;
 
-	if ((rc & 0xff) != SQLITE_CORRUPT || strncmp(sqlite3_errmsg(db), complaint, sizeof(complaint) - 1) != 0)
+	if (!complaint || *complaint != '(')
 		return rc;
-	attempt->schema_error = xstrdup(sqlite3_errmsg(db) + sizeof(complaint) - 2);
+	attempt->schema_error = xstrdup(complaint);
 	(void) sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, NULL);
 	rc = sqlite3_exec(db, query, NULL, NULL, NULL);
 	(void) sqlite3_db_config(db, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 0, NULL);

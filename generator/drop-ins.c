@@ -29,21 +29,20 @@ enum { EVERY_SERVICE = 4, DISTANCES };
 static bool for_servers(const char *directory, char **ret_instance, unsigned *ret_distance)
 {
 	static const char *const units[] = { SERVER_UNIT, "left4me-@" };
-	size_t length = strlen(directory), suffix = strlen(SUFFIX);
+	const char *end = endswith(directory, SUFFIX);
 
 	*ret_instance = NULL;
 	*ret_distance = strcmp(directory, "service.d") == 0 ? EVERY_SERVICE : 3;
 	if (*ret_distance == EVERY_SERVICE || strcmp(directory, "left4me-" SUFFIX) == 0)
 		return true;
 	for (unsigned i = 0; i < ELEMENTS(units); i++) {
-		size_t prefix = strlen(units[i]);
+		const char *instance = startswith(directory, units[i]);
 
-		if (length < prefix + suffix || strncmp(directory, units[i], prefix) != 0 ||
-		    strcmp(directory + length - suffix, SUFFIX) != 0)
+		if (!instance || !end || end < instance)
 			continue;
 		*ret_distance = i + 1;
-		if (length > prefix + suffix) {
-			*ret_instance = xasprintf("%.*s", (int) (length - prefix - suffix), directory + prefix);
+		if (end > instance) {
+			*ret_instance = xasprintf("%.*s", (int) (end - instance), instance);
 			*ret_distance = i;
 		}
 		return true;
@@ -66,9 +65,7 @@ static uint64_t hash_file(int directory, const char *name, bool *unseen)
 
 static bool is_drop_in(const char *name)
 {
-	size_t length = strlen(name), suffix = strlen(".conf");
-
-	return *name != '.' && length > suffix && strcmp(name + length - suffix, ".conf") == 0;
+	return *name != '.' && endswith(name, ".conf");
 }
 
 static void read_directory(struct drop_ins *drop_ins, int parent, const char *name, const char *instance, unsigned rank)

@@ -36,11 +36,9 @@ static bool check_hardening(const struct kind *kind, const char *loaded, struct 
 	char *rest = NULL;
 
 	for (char *word = strtok_r(paths, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
-		size_t length = strlen(word);
-
 		if (strcmp(word, ours) == 0)
 			return true;
-		if (length >= sizeof(file) && strcmp(word + length - sizeof(file) + 1, file) == 0)
+		if (endswith(word, file))
 			other = word;
 	}
 	if (other)

@@ -137,16 +137,15 @@ char *unit_instance(const char *unit, enum unit_kind *ret_kind)
 		const char *prefix;
 		bool (*valid)(const char *name);
 	} kinds[] = { [UNIT_SERVER] = { SERVER_UNIT, valid_name }, [UNIT_BUILD] = { BUILD_UNIT, valid_id } };
-	static const char suffix[] = ".service";
-	size_t length = strlen(unit), end = sizeof(suffix) - 1;
+	const char *end = endswith(unit, ".service");
 
-	for (enum unit_kind kind = UNIT_SERVER; kind <= UNIT_BUILD; kind++) {
-		size_t start = strlen(kinds[kind].prefix);
+	for (enum unit_kind kind = UNIT_SERVER; end && kind <= UNIT_BUILD; kind++) {
+		const char *start = startswith(unit, kinds[kind].prefix);
 		cleanup_free char *name = NULL;
 
-		if (length <= start + end || strcmp(unit + length - end, suffix) != 0 || strncmp(unit, kinds[kind].prefix, start) != 0)
+		if (!start || start >= end)
 			continue;
-		name = xasprintf("%.*s", (int) (length - start - end), unit + start);
+		name = xasprintf("%.*s", (int) (end - start), start);
 		if (!kinds[kind].valid(name))
 			return NULL;
 		*ret_kind = kind;

@@ -13,12 +13,7 @@
 /* Other generators write into the same directory; the mask of user@UID.service is in no collection. */
 static bool is_ours(const char *name)
 {
-	static const char *const prefixes[] = { "left4me", BUILD_UNIT, "l4d2" };
-	bool ours = false;
-
-	for (size_t i = 0; i < ELEMENTS(prefixes); i++)
-		ours |= strncmp(name, prefixes[i], strlen(prefixes[i])) == 0;
-	return ours;
+	return startswith(name, "left4me") || startswith(name, BUILD_UNIT) || startswith(name, "l4d2");
 }
 
 /* The files of one directory, and those of the directories in it. */

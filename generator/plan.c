@@ -357,8 +357,7 @@ static void plan_all(struct planning *planning)
 /* What is of servers and builds in common has been said, and what wants a unit goes with it. */
 static bool is_said(const char *path)
 {
-	return strncmp(path, SERVER_UNIT, strlen(SERVER_UNIT)) == 0 || strncmp(path, BUILD_UNIT, strlen(BUILD_UNIT)) == 0 ||
-	       strstr(path, ".wants/");
+	return startswith(path, SERVER_UNIT) || startswith(path, BUILD_UNIT) || strstr(path, ".wants/");
 }
 
 static void plan_path(struct planning *planning, const char *path, const char *old, const char *new)

@@ -268,11 +268,11 @@ static char *explain_end(struct reader *reader)
 /* Takes the rows over and returns NULL, or returns why there are none. */
 static char *judge(struct reader *reader, struct text *answer, struct rows *ret_rows, bool *ret_denied)
 {
-	const size_t prefix = sizeof(FAILURE) - 1;
+	const char *failure = startswith(text_string(answer), FAILURE);
 
-	if (answer->length > prefix + 1 && strncmp(answer->data, FAILURE, prefix) == 0) {
-		*ret_denied = answer->data[prefix] == '+';
-		return xstrdup(answer->data + prefix + 1);
+	if (failure && *failure && failure[1]) {
+		*ret_denied = *failure == '+';
+		return xstrdup(failure + 1);
 	}
 	return rows_take(answer, ret_rows) ? NULL : explain_end(reader);
 }

@@ -15,9 +15,9 @@ static void add(char *name, char ***names, size_t *count)
 
 static void add_file(struct running *running, const char *file)
 {
-	static const char prefix[] = "invocation:";
+	const char *unit = startswith(file, "invocation:");
 	enum unit_kind kind;
-	char *name = strncmp(file, prefix, sizeof(prefix) - 1) == 0 ? unit_instance(file + sizeof(prefix) - 1, &kind) : NULL;
+	char *name = unit ? unit_instance(unit, &kind) : NULL;
 
 	if (name && kind == UNIT_SERVER)
 		add(name, &running->servers, &running->server_count);

@@ -210,7 +210,7 @@ static const char *find_in_line(const char *text, const char *start, const char 
 {
 	for (const char *line = text; line; line = strchr(line, '\n'), line += line != NULL) {
 		size_t length = strcspn(line, "\n");
-		const char *found = strncmp(line, start, strlen(start)) == 0 ? strstr(line, word) : NULL;
+		const char *found = startswith(line, start) ? strstr(line, word) : NULL;
 
 		if (found && found < line + length)
 			return found + strlen(word);
@@ -283,9 +283,7 @@ static bool differ(const struct started *then, const struct started *now, const 
 
 static const char *drop_in_value(const struct started *started, const char *key)
 {
-	size_t length = strlen(key), suffix = strlen(".conf");
-
-	return length >= suffix && strcmp(key + length - suffix, ".conf") == 0 ? started_value(started, key) : NULL;
+	return endswith(key, ".conf") ? started_value(started, key) : NULL;
 }
 
 void started_forget_drop_ins(struct started *started)

@@ -28,16 +28,14 @@ static void add_files(struct status *status, const char *prefix, const char *dir
 		      const char *after)
 {
 	cleanup_free char *path = xasprintf("%s%s", prefix, directory);
-	size_t start = strlen(before), end = strlen(after);
 	const struct dirent *entry;
 	DIR *dir = opendir(path);
 
 	while (dir && (entry = readdir(dir))) {
-		size_t length = strlen(entry->d_name);
+		const char *start = startswith(entry->d_name, before), *end = endswith(entry->d_name, after);
 
-		if (length > start + end && strncmp(entry->d_name, before, start) == 0 &&
-		    strcmp(entry->d_name + length - end, after) == 0)
-			add_name(status, entry->d_name + start, length - start - end);
+		if (start && end && start < end)
+			add_name(status, start, (size_t) (end - start));
 	}
 	if (dir)
 		(void) closedir(dir);
@@ -142,7 +140,6 @@ static void collect_builds(const struct units *units, struct status *status)
 /* Each reload writes the report anew: a line for each problem, and for warnings. */
 static void read_report(const char *prefix, struct status *status)
 {
-	static const char warning[] = "warning: ";
 	cleanup_free char *path = xasprintf("%s/run/left4me/report", prefix);
 	cleanup_free char *report = text_of_file(AT_FDCWD, path);
 	struct stat st;
@@ -152,7 +149,7 @@ static void read_report(const char *prefix, struct status *status)
 		return;
 	status->reloaded = (int64_t) st.st_mtim.tv_sec * USEC_PER_SEC + st.st_mtim.tv_nsec / 1000 - status->epoch;
 	for (const char *line = report; *line; line += strcspn(line, "\n"), line += *line == '\n')
-		status->problems += strncmp(line, warning, sizeof(warning) - 1) != 0;
+		status->problems += !startswith(line, "warning: ");
 }
 
 static bool has_overlay(const struct model *model, const char *id)

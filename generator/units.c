@@ -38,7 +38,7 @@ static enum unit_state state_of(const char *active, const char *sub, bool has_jo
 		{ "activating", UNIT_STARTING }, { "deactivating", UNIT_STOPPING }, { "failed", UNIT_FAILED },
 	};
 
-	if (strncmp(sub, "auto-restart", strlen("auto-restart")) == 0)
+	if (startswith(sub, "auto-restart"))
 		return UNIT_RESTARTING;
 	for (size_t i = 0; i < ELEMENTS(states); i++)
 		if (strcmp(active, states[i].active) == 0 && !(has_job && states[i].state == UNIT_FAILED))

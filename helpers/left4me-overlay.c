@@ -140,11 +140,9 @@ static bool valid_started(const char *started)
 /* Takes the option of mount, the first of the words, if it is there; returns how many words that is. */
 static int take_started(char **words, struct request *request)
 {
-	static const char option[] = "--started=";
-
-	if (!words[0] || strncmp(words[0], option, strlen(option)) != 0)
+	request->started = words[0] ? startswith(words[0], "--started=") : NULL;
+	if (!request->started)
 		return 0;
-	request->started = words[0] + strlen(option);
 	if (!valid_started(request->started))
 		die(EXIT_USAGE, 0, "'%s' is no list KEY=VALUE,KEY=VALUE", request->started);
 	return 1;

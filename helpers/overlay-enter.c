@@ -15,23 +15,16 @@
 #include "overlay-say.h"
 #include "overlay-view.h"
 
-static const char *without_prefix(const char *unit, const char *prefix)
-{
-	size_t length = strlen(prefix);
-
-	return strncmp(unit, prefix, length) == 0 ? unit + length : NULL;
-}
-
 static bool is_server(const char *unit)
 {
-	const char *name = without_prefix(unit, SERVER_UNIT);
+	const char *name = startswith(unit, SERVER_UNIT);
 
 	return name && valid_name(name);
 }
 
 static bool is_build(const char *unit)
 {
-	const char *id = without_prefix(unit, BUILD_UNIT);
+	const char *id = startswith(unit, BUILD_UNIT);
 
 	return id && valid_id(id);
 }
@@ -110,7 +103,7 @@ static int verb_index(int argc, char **argv)
 {
 	int i = 1;
 
-	while (i < argc && strncmp(argv[i], "--", 2) == 0)
+	while (i < argc && startswith(argv[i], "--"))
 		i++;
 	return i;
 }
@@ -125,11 +118,10 @@ bool is_enter(int argc, char **argv)
 /* Takes the option of enter, the first of the words, if it is there; returns its value or NULL. */
 static const char *take_directory(char ***words)
 {
-	static const char option[] = "--chdir=";
+	const char *directory = **words ? startswith(**words, "--chdir=") : NULL;
 
-	if (!**words || strncmp(**words, option, strlen(option)) != 0)
-		return NULL;
-	return *(*words)++ + strlen(option);
+	*words += directory != NULL;
+	return directory;
 }
 
 /* What is not there is not missed, as by WorkingDirectory=-DIRECTORY, systemd.exec(5). */

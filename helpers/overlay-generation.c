@@ -179,7 +179,7 @@ static void retire(const struct generations *generations)
 
 static bool is_old(const char *name)
 {
-	return strncmp(name, OLD, strlen(OLD)) == 0;
+	return startswith(name, OLD);
 }
 
 static bool may_go(const struct generations *generations, const struct pins *pins, const char *name, bool building)

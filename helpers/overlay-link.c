@@ -91,10 +91,9 @@ static void read_names(const struct walk *walk, int fd, struct names *names)
 /* Those that a user may set and see; overlayfs keeps its own under the user's names in a user namespace. */
 static bool is_users(const char *attribute)
 {
-	if (strncmp(attribute, OWN_ATTRIBUTES, strlen(OWN_ATTRIBUTES)) == 0)
+	if (startswith(attribute, OWN_ATTRIBUTES) || startswith(attribute, "user.overlay."))
 		return false;
-	return (strncmp(attribute, "user.", 5) == 0 && strncmp(attribute, "user.overlay.", 13) != 0) ||
-	       strncmp(attribute, "system.posix_acl_", 17) == 0;
+	return startswith(attribute, "user.") || startswith(attribute, "system.posix_acl_");
 }
 
 static void copy_extended(int from, int to, const char *path)

@@ -66,7 +66,7 @@ void renew_record(const char *name, const char *started)
 		die(EXIT_FAILED, errno, "cannot open '%s'", path);
 	add_given(&record, started);
 	while (old && getline(&line, &size, old) > 0)
-		if (strncmp(line, STARTED_LAYER "=", strlen(STARTED_LAYER "=")) == 0)
+		if (startswith(line, STARTED_LAYER "="))
 			text_puts(&record, line);
 	if (old)
 		(void) fclose(old);

@@ -110,17 +110,15 @@ char *find_elsewhere(const char *name, const char *merged, uint64_t *ret_id)
 struct text mounted_instances(void)
 {
 	cleanup(walk_done) struct walk walk = walk_table();
-	const size_t length = strlen(OVERLAY_SOURCE);
 	struct text names = TEXT_EMPTY;
 	struct libmnt_fs *fs;
 
 	while ((fs = next_mount(&walk))) {
 		const char *type = mnt_fs_get_fstype(fs), *from = mnt_fs_get_source(fs);
+		const char *name = from ? startswith(from, OVERLAY_SOURCE) : NULL;
 
-		if (!type || !from || strcmp(type, "overlay") != 0 || strncmp(from, OVERLAY_SOURCE, length) != 0)
-			continue;
-		if (valid_name(from + length))
-			text_append(&names, from + length, strlen(from + length) + 1);
+		if (type && strcmp(type, "overlay") == 0 && name && valid_name(name))
+			text_append(&names, name, strlen(name) + 1);
 	}
 	return names;
 }

@@ -59,7 +59,7 @@ static void refuse_tainted_file(int fd, const char *name, const char *path)
 	if (size < 0 && errno != ENOENT && errno != EOPNOTSUPP)
 		die(EXIT_FAILED, errno, "cannot list the attributes of '%s/%s'", path, name);
 	for (ssize_t i = 0; i < size; i += (ssize_t) strlen(list + i) + 1)
-		if (strncmp(list + i, TAINT, strlen(TAINT)) == 0)
+		if (startswith(list + i, TAINT))
 			die(EXIT_FAILED, 0, "'%s/%s' has the attribute %s: this upper directory was written by "
 			    "fuse-overlayfs, empty it first", path, name, list + i);
 }

@@ -37,6 +37,18 @@ void closep(const int *fd)
 	errno = saved;
 }
 
+void closedirp(DIR **directory)
+{
+	if (*directory)
+		(void) closedir(*directory);
+}
+
+void fclosep(FILE **file)
+{
+	if (*file)
+		(void) fclose(*file);
+}
+
 void *xrealloc(void *pointer, size_t count, size_t size)
 {
 	if (count > SIZE_MAX / size)
@@ -117,6 +129,16 @@ void sort_array(void *array, size_t count, size_t size, int (*compare)(const voi
 			qsort(array, count, size, compare);
 			return;
 		}
+}
+
+DIR *opendirat(int directory, const char *name, int flags)
+{
+	int fd = openat(directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags);
+	DIR *opened = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!opened)
+		closep(&fd);
+	return opened;
 }
 
 int write_all(int fd, const char *bytes, size_t length)

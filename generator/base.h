@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <dirent.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,10 +19,14 @@
 #define cleanup(f) __attribute__((cleanup(f)))
 #define cleanup_free cleanup(freep)
 #define cleanup_close cleanup(closep)
+#define cleanup_closedir cleanup(closedirp)
+#define cleanup_fclose cleanup(fclosep)
 #define cleanup_text cleanup(text_done)
 
 void freep(void *pointer_to_pointer);
 void closep(const int *fd);            /* closes fd unless it is negative; keeps errno */
+void closedirp(DIR **directory);
+void fclosep(FILE **file);
 
 /* Hands ownership on: returns what the pointer held and leaves NULL in it. */
 void *take_ptr(void *pointer_to_pointer);
@@ -123,6 +128,9 @@ int text_read(struct text *text, int fd);      /* appends what fd has to its end
 /* What a file says, owned by the caller; `directory` is that of openat(2). NULL where there is none, or a link. */
 char *text_of_file(int directory, const char *path);
 void text_done(struct text *text);
+
+/* opendir(3) below an open directory; `flags` is 0 or O_NOFOLLOW. NULL with errno set. */
+DIR *opendirat(int directory, const char *name, int flags);
 
 /* Writes all of it, however often write(2) is interrupted or stops short. 0 or -errno. */
 int write_all(int fd, const char *bytes, size_t length);

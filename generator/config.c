@@ -273,23 +273,19 @@ static void load_fragments(struct loader *loader, const char *directory)
 {
 	cleanup_free char *label = xasprintf("%s/left4me.conf.d", directory);
 	cleanup_free char *path = xasprintf("%s%s", loader->source->prefix, label);
-	DIR *dir = opendir(path);
-	int error = dir ? 0 : errno;
+	cleanup_closedir DIR *dir = opendir(path);
+	const struct dirent *entry;
 	char **names = NULL;
 	size_t count = 0;
 
-	for (struct dirent *entry; dir && (errno = 0, entry = readdir(dir)) != NULL; ) {
+	while (dir && (errno = 0, entry = readdir(dir)) != NULL) {
 		if (!is_fragment(entry->d_name))
 			continue;
 		names = grow_array(names, count, sizeof(*names));
 		names[count++] = xasprintf("%s/%s", label, entry->d_name);
 	}
-	if (dir) {
-		error = errno;
-		(void) closedir(dir);
-	}
-	if (error != 0 && error != ENOENT)
-		config_file_failed(label, error, loader->source->root_owned, loader->report);
+	if (errno != 0 && errno != ENOENT)
+		config_file_failed(label, errno, loader->source->root_owned, loader->report);
 	sort_array(names, count, sizeof(*names), compare_strings);
 	for (size_t i = 0; i < count; i++) {
 		load_ini(loader, names[i], false);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "name.h"
 #include "started.h"
@@ -70,24 +69,19 @@ static bool is_drop_in(const char *name)
 
 static void read_directory(struct drop_ins *drop_ins, int parent, const char *name, const char *instance, unsigned rank)
 {
-	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	cleanup_closedir DIR *dir = opendirat(parent, name, 0);
 	const struct dirent *entry;
 
-	drop_ins->unseen |= fd < 0 && errno == EACCES;
-	if (!dir && fd >= 0)
-		(void) close(fd);
+	drop_ins->unseen |= !dir && errno == EACCES;
 	while (dir && (entry = readdir(dir)) != NULL) {
 		if (!is_drop_in(entry->d_name))
 			continue;
 		drop_ins->drop_ins = grow_array(drop_ins->drop_ins, drop_ins->count, sizeof(*drop_ins->drop_ins));
 		drop_ins->drop_ins[drop_ins->count++] = (struct drop_in){
 			.name = xstrdup(entry->d_name), .instance = instance ? xstrdup(instance) : NULL,
-			.rank = rank, .hash = hash_file(fd, entry->d_name, &drop_ins->unseen),
+			.rank = rank, .hash = hash_file(dirfd(dir), entry->d_name, &drop_ins->unseen),
 		};
 	}
-	if (dir)
-		(void) closedir(dir);
 }
 
 static int by_name(const void *a, const void *b)
@@ -104,7 +98,7 @@ void drop_ins_read(const char *prefix, struct drop_ins *ret_drop_ins)
 
 	for (unsigned i = 0; i < ELEMENTS(directories); i++) {
 		cleanup_free char *path = xconcat(prefix, directories[i], "");
-		DIR *dir = opendir(path);
+		cleanup_closedir DIR *dir = opendir(path);
 		const struct dirent *entry;
 
 		while (dir && (entry = readdir(dir)) != NULL) {
@@ -115,8 +109,6 @@ void drop_ins_read(const char *prefix, struct drop_ins *ret_drop_ins)
 				read_directory(&drop_ins, dirfd(dir), entry->d_name, instance,
 					       distance == EVERY_SERVICE ? DISTANCES * ELEMENTS(directories) + i : DISTANCES * i + distance);
 		}
-		if (dir)
-			(void) closedir(dir);
 	}
 	if (drop_ins.count > 0)
 		qsort(drop_ins.drop_ins, drop_ins.count, sizeof(*drop_ins.drop_ins), by_name);

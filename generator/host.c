@@ -94,15 +94,13 @@ static bool check_library(const char *name, const char *package, const char *con
 /* systemd itself, which does not look again for what it has looked for in vain; true where only root may see that. */
 static bool has_loaded(const char *name)
 {
-	FILE *maps = fopen("/proc/1/maps", "re");
+	cleanup_fclose FILE *maps = fopen("/proc/1/maps", "re");
 	cleanup_free char *line = NULL;
 	size_t size = 0;
 	bool found = !maps;
 
 	while (!found && getline(&line, &size, maps) > 0)
 		found = strstr(line, name) != NULL;
-	if (maps)
-		(void) fclose(maps);
 	return found;
 }
 
@@ -156,7 +154,7 @@ static void judge_account(const struct config *config, const char *home, const c
 /* Reads passwd(5) itself: a name service would load plugins and might wait for the network. */
 static void check_account(const struct config *config, struct report *report)
 {
-	FILE *passwd = fopen("/etc/passwd", "re");
+	cleanup_fclose FILE *passwd = fopen("/etc/passwd", "re");
 	cleanup_free char *line = NULL;
 	size_t size = 0;
 
@@ -174,8 +172,6 @@ static void check_account(const struct config *config, struct report *report)
 		if (count == ELEMENTS(fields) && strcmp(fields[0], config->host.user) == 0)
 			judge_account(config, fields[5], fields[6], report);
 	}
-	if (passwd)
-		(void) fclose(passwd);
 }
 
 bool host_is_running(void)

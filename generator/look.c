@@ -49,7 +49,7 @@ static int open_directory(int parent, const char *name)
 /* What the tree takes on disk, within one file system; -1 when not all of it can be seen. Closes the descriptor. */
 static int64_t measure(int fd, dev_t device, int depth)
 {
-	DIR *dir = depth < DEPTH_MAX ? fdopendir(fd) : NULL;
+	cleanup_closedir DIR *dir = depth < DEPTH_MAX ? fdopendir(fd) : NULL;
 	const struct dirent *entry;
 	int64_t sum = 0;
 
@@ -70,7 +70,6 @@ static int64_t measure(int fd, dev_t device, int depth)
 			part = (int64_t) st.st_blocks * 512;
 		sum = part < 0 ? -1 : sum + part;
 	}
-	(void) closedir(dir);
 	return sum;
 }
 
@@ -90,35 +89,28 @@ static bool failed(int answers, int error)
 static bool list(const struct look_request *request, int root, const char *name, bool (*valid)(const char *),
 		 enum found_kind kind, int answers)
 {
+	cleanup_closedir DIR *dir = NULL;
 	const struct dirent *entry;
 	struct stat st;
-	int fd, error;
-	DIR *dir;
 
 	begin(answers, request->root, name);
-	fd = open_directory(root, name);
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		closep(&fd);
+	dir = opendirat(root, name, O_NOFOLLOW);
+	if (!dir)
 		return errno == ENOENT || failed(answers, errno);
-	}
 	while ((errno = 0, entry = readdir(dir)))
-		if (valid(entry->d_name) && fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		if (valid(entry->d_name) && fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    S_ISDIR(st.st_mode))
-			tell(answers, kind, entry->d_name, &st, platform_birth_time(fd, entry->d_name));
-	error = errno;
-	(void) closedir(dir);
-	return error == 0 || failed(answers, error);
+			tell(answers, kind, entry->d_name, &st, platform_birth_time(dirfd(dir), entry->d_name));
+	return errno == 0 || failed(answers, errno);
 }
 
 static void list_sizes(int root, const char *name, bool (*valid)(const char *), enum found_kind kind, int answers)
 {
-	int fd = open_directory(root, name);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	cleanup_closedir DIR *dir = opendirat(root, name, O_NOFOLLOW);
 	const struct dirent *entry;
 
 	while (dir && (entry = readdir(dir))) {
-		int below = valid(entry->d_name) ? open_directory(fd, entry->d_name) : -1;
+		int below = valid(entry->d_name) ? open_directory(dirfd(dir), entry->d_name) : -1;
 		struct stat st;
 		int64_t size;
 
@@ -130,8 +122,6 @@ static void list_sizes(int root, const char *name, bool (*valid)(const char *), 
 		if (size >= 0)
 			tell(answers, kind, entry->d_name, &st, size);
 	}
-	if (dir)
-		(void) closedir(dir);
 }
 
 /* What follows the word "+hostport", digits only: a process can write its command line as it likes. */
@@ -237,23 +227,17 @@ static bool tell_game(int parent, const char *directory, const char *name, int a
 
 static void look_for_game(const struct look_request *request, int root, int answers)
 {
+	cleanup_closedir DIR *dir = NULL;
 	const struct dirent *entry;
-	int fd = -1;
-	DIR *dir;
 
 	begin(answers, request->root, INSTALLATION "/srcds_run");
 	if (tell_game(root, INSTALLATION, INSTALLATION, answers))
 		return;
 	begin(answers, request->root, "overlays");
-	fd = open_directory(root, "overlays");
-	dir = fd < 0 ? NULL : fdopendir(fd);
+	dir = opendirat(root, "overlays", O_NOFOLLOW);
 	while (dir && (entry = readdir(dir)))
 		if (valid_id(entry->d_name))
-			(void) tell_game(fd, entry->d_name, entry->d_name, answers);
-	if (dir)
-		(void) closedir(dir);
-	else
-		closep(&fd);
+			(void) tell_game(dirfd(dir), entry->d_name, entry->d_name, answers);
 }
 
 /* False when not all of it can be seen. */

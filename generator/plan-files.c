@@ -19,33 +19,27 @@ static bool is_ours(const char *name)
 /* The files of one directory, and those of the directories in it. */
 static int read_directory(int parent, const char *name, const char *below, struct collection *collection)
 {
-	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	cleanup_closedir DIR *dir = opendirat(parent, name, 0);
 	const struct dirent *entry;
 	bool top = !*below;
 
-	if (!dir) {
-		int error = errno;
-
-		closep(&fd);
-		return -error;
-	}
+	if (!dir)
+		return -errno;
 	while ((entry = readdir(dir)) != NULL) {
 		const char *file = entry->d_name;
 		struct stat st;
 
-		if (*file == '.' || fstatat(fd, file, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		if (*file == '.' || fstatat(dirfd(dir), file, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		if (S_ISDIR(st.st_mode)) {
 			if (top)
-				(void) read_directory(fd, file, file, collection);
+				(void) read_directory(dirfd(dir), file, file, collection);
 		} else if (is_ours(file) || (!top && (is_ours(below) || strcmp(file, "10-left4me-cpuset.conf") == 0))) {
-			char *text = S_ISREG(st.st_mode) ? text_of_file(fd, file) : NULL;
+			char *text = S_ISREG(st.st_mode) ? text_of_file(dirfd(dir), file) : NULL;
 
 			collection_add(collection, below, file, text ? text : xstrdup(""));
 		}
 	}
-	(void) closedir(dir);
 	return 0;
 }
 

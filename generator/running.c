@@ -28,18 +28,13 @@ static void add_file(struct running *running, const char *file)
 void running_read(const char *directory, struct report *report, struct running *ret_running)
 {
 	struct running running = { NULL, 0, NULL, 0 };
-	DIR *dir = opendir(directory);
-	int error = dir ? 0 : errno;
+	cleanup_closedir DIR *dir = opendir(directory);
 	const struct dirent *entry;
 
 	while (dir && (errno = 0, entry = readdir(dir)) != NULL)
 		add_file(&running, entry->d_name);
-	if (dir) {
-		error = errno;
-		(void) closedir(dir);
-	}
-	if (error != 0 && error != ENOENT)
-		report_problem(report, directory, "%s; what runs without a row may lack its rule to stop it", strerror(error));
+	if (errno != 0 && errno != ENOENT)
+		report_problem(report, directory, "%s; what runs without a row may lack its rule to stop it", strerror(errno));
 	*ret_running = running;
 }
 

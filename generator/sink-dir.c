@@ -435,14 +435,12 @@ struct sink *sink_directories(const char *units, const char *state, const volati
 
 static bool is_empty_directory(const char *path)
 {
-	DIR *dir = opendir(path);
+	cleanup_closedir DIR *dir = opendir(path);
 	const struct dirent *entry;
 	bool empty = dir != NULL;
 
 	while (empty && (entry = readdir(dir)) != NULL)
 		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
-	if (dir)
-		(void) closedir(dir);
 	return empty;
 }
 

@@ -27,7 +27,7 @@ static bool is_in_the_way(const char *address)
 
 static void read_list(const char *path, bool tcp, unsigned first, unsigned last, struct sockets *sockets)
 {
-	FILE *list = fopen(path, "re");
+	cleanup_fclose FILE *list = fopen(path, "re");
 	cleanup_free char *text = NULL;
 	struct line line;
 	size_t size = 0;
@@ -42,8 +42,6 @@ static void read_list(const char *path, bool tcp, unsigned first, unsigned last,
 		sockets->of = grow_array(sockets->of, sockets->count, sizeof(*sockets->of));
 		sockets->of[sockets->count++] = (struct port_in_use){ line.port, tcp ? "TCP" : "UDP", line.uid };
 	}
-	if (list)
-		(void) fclose(list);
 }
 
 void sockets_read(unsigned first, unsigned last, struct sockets *ret_sockets)

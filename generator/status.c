@@ -29,7 +29,7 @@ static void add_files(struct status *status, const char *prefix, const char *dir
 {
 	cleanup_free char *path = xasprintf("%s%s", prefix, directory);
 	const struct dirent *entry;
-	DIR *dir = opendir(path);
+	cleanup_closedir DIR *dir = opendir(path);
 
 	while (dir && (entry = readdir(dir))) {
 		const char *start = startswith(entry->d_name, before), *end = endswith(entry->d_name, after);
@@ -37,8 +37,6 @@ static void add_files(struct status *status, const char *prefix, const char *dir
 		if (start && end && start < end)
 			add_name(status, start, (size_t) (end - start));
 	}
-	if (dir)
-		(void) closedir(dir);
 }
 
 static int compare_names(const void *a, const void *b)

@@ -92,7 +92,7 @@ static bool is_building(const char *id, int anchor)
 /* False also where it cannot be read: then whoever needs it says why. */
 static bool is_empty(int fd)
 {
-	cleanup(closedirp) DIR *directory = directory_open(fd);
+	cleanup_closedir DIR *directory = directory_open(fd);
 
 	return directory && !directory_next(directory) && errno == 0;
 }

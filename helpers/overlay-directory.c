@@ -1,26 +1,13 @@
 #include "overlay-directory.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base.h"
 
 DIR *directory_open(int fd)
 {
-	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *directory = copy < 0 ? NULL : fdopendir(copy);
-
-	if (!directory)
-		closep(&copy);
-	return directory;
-}
-
-void closedirp(DIR **directory)
-{
-	if (*directory)
-		(void) closedir(*directory);
+	return opendirat(fd, ".", 0);
 }
 
 static bool is_dot(const char *name)

@@ -5,9 +5,8 @@
 
 #include <dirent.h>
 
-/* Opens the open directory `fd` once more, from its first name on; `fd` stays open. NULL with errno set; ended by closedirp(). */
+/* Opens the open directory `fd` once more, from its first name on; `fd` stays open. NULL with errno set. */
 DIR *directory_open(int fd);
-void closedirp(DIR **directory);
 
 /* The next entry but "." and "..". NULL at the end, with errno 0, and of an error, with errno set. */
 const struct dirent *directory_next(DIR *directory);

@@ -125,7 +125,7 @@ void open_generations(const char *root, const char *id, bool create, struct gene
 struct text list_generations(const char *root)
 {
 	cleanup(generations_done) struct generations generations;
-	cleanup(closedirp) DIR *directory = NULL;
+	cleanup_closedir DIR *directory = NULL;
 	struct text list = TEXT_EMPTY;
 	const struct dirent *entry;
 
@@ -194,7 +194,7 @@ static bool may_go(const struct generations *generations, const struct pins *pin
 
 static char **list_garbage(const struct generations *generations, const struct pins *pins, bool building)
 {
-	cleanup(closedirp) DIR *directory = directory_open(generations->own);
+	cleanup_closedir DIR *directory = directory_open(generations->own);
 	const struct dirent *entry;
 	char **list = NULL;
 	size_t count = 0;

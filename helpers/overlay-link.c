@@ -72,7 +72,7 @@ static unsigned char type_of(int directory, const struct dirent *entry)
 /* The names in the directory `fd`, which stays open; none if it is negative. */
 static void read_names(const struct walk *walk, int fd, struct names *names)
 {
-	cleanup(closedirp) DIR *directory = fd < 0 ? NULL : directory_open(fd);
+	cleanup_closedir DIR *directory = fd < 0 ? NULL : directory_open(fd);
 	const struct dirent *entry;
 
 	if (fd < 0)

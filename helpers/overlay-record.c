@@ -59,7 +59,7 @@ void renew_record(const char *name, const char *started)
 {
 	cleanup_free char *path = xasprintf(STARTED_RECORDS "/%s", name), *line = NULL;
 	cleanup_text struct text record = TEXT_EMPTY;
-	FILE *old = fopen(path, "re");
+	cleanup_fclose FILE *old = fopen(path, "re");
 	size_t size = 0;
 
 	if (!old && errno != ENOENT)
@@ -68,8 +68,6 @@ void renew_record(const char *name, const char *started)
 	while (old && getline(&line, &size, old) > 0)
 		if (startswith(line, STARTED_LAYER "="))
 			text_puts(&record, line);
-	if (old)
-		(void) fclose(old);
 	add_host_env(&record);
 	write_state(STARTED_DIRECTORY, name, &record);
 }
@@ -86,7 +84,7 @@ struct text recorded_instances(void)
 {
 	cleanup_close int run = open_run_directory();
 	cleanup_close int records = open_own_directory(run, RUN_DIRECTORY, STARTED_DIRECTORY, 0755);
-	cleanup(closedirp) DIR *directory = directory_open(records);
+	cleanup_closedir DIR *directory = directory_open(records);
 	struct text names = TEXT_EMPTY;
 	const struct dirent *entry;
 

@@ -59,7 +59,7 @@ static int move_to_top(struct removal *removal, int from, const char *name)
  */
 static int empty(struct removal *removal, int fd)
 {
-	cleanup(closedirp) DIR *directory = directory_open(fd);
+	cleanup_closedir DIR *directory = directory_open(fd);
 	const struct dirent *entry;
 	int r = directory ? 0 : -errno;
 
@@ -89,7 +89,7 @@ static int remove_below_top(struct removal *removal, const char *name)
 /* Goes through the top once. Returns how many names there were, or -errno. */
 static int pass(struct removal *removal)
 {
-	cleanup(closedirp) DIR *directory = directory_open(removal->top);
+	cleanup_closedir DIR *directory = directory_open(removal->top);
 	const struct dirent *entry;
 	int count = 0, r = directory ? 0 : -errno;
 

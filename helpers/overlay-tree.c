@@ -111,7 +111,7 @@ static void walk_done(struct walk *walk)
 /* Checks the files in the directory that the walk has come to, and notes its subdirectories. False when late. */
 static bool look_around(struct walk *walk)
 {
-	cleanup(closedirp) DIR *directory = directory_of(walk->fd, walk->path.data);
+	cleanup_closedir DIR *directory = directory_of(walk->fd, walk->path.data);
 	struct level level = { .path_length = walk->path.length };
 	const struct dirent *entry;
 	struct stat state;
@@ -210,7 +210,7 @@ static int remove_at(int fd, const char *name, const char *path, int depth);
 
 static int empty_directory(int fd, const char *path, int depth)
 {
-	cleanup(closedirp) DIR *directory = directory_of(fd, path);
+	cleanup_closedir DIR *directory = directory_of(fd, path);
 	const struct dirent *entry;
 
 	while ((entry = next_entry(directory, path))) {

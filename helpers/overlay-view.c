@@ -73,7 +73,7 @@ static bool next_entry(FILE *view, const char *name, char **entry, dev_t *device
 bool view_may_have(const char *unit, const char *path)
 {
 	cleanup_free char *name = xasprintf(VIEWS "/%s", unit), *entry = NULL;
-	FILE *view = fopen(name, "re");
+	cleanup_fclose FILE *view = fopen(name, "re");
 	bool found = !view && errno == ENOENT;
 	const char *listed;
 	dev_t device;
@@ -83,15 +83,13 @@ bool view_may_have(const char *unit, const char *path)
 		die(EXIT_FAILED, errno, "cannot open '%s'", name);
 	while (view && next_entry(view, name, &entry, &device, &inode, &listed))
 		found |= strcmp(listed, path) == 0;
-	if (view)
-		(void) fclose(view);
 	return found;
 }
 
 void check_view(const char *unit)
 {
 	cleanup_free char *name = xasprintf(VIEWS "/%s", unit), *entry = NULL;
-	FILE *view = fopen(name, "re");
+	cleanup_fclose FILE *view = fopen(name, "re");
 	const char *path;
 	dev_t device;
 	ino_t inode;
@@ -100,5 +98,4 @@ void check_view(const char *unit)
 		die(EXIT_FAILED, errno, "cannot open '%s', which ExecStartPre= writes and BindReadOnlyPaths= shows", name);
 	while (next_entry(view, name, &entry, &device, &inode, &path))
 		check_directory(path, device, inode);
-	(void) fclose(view);
 }

@@ -7,36 +7,17 @@
 #include "kernel.h"
 #include "name.h"
 
-/* False where it cannot be read. */
-static bool read_file(const char *path, struct text *text)
-{
-	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	return fd >= 0 && text_read(text, fd) == 0;
-}
-
 /* PrivateUsers=: a unit that gets no namespace ends with status 217. */
 static void check_user_namespaces(struct report *report)
 {
 	static const char limit[] = "/proc/sys/user/max_user_namespaces";
-	cleanup_text struct text value = TEXT_EMPTY;
+	cleanup_free char *value = text_of_file(AT_FDCWD, limit);
 
 	if (access("/proc/self/ns/user", F_OK) < 0)
 		report_problem(report, "the kernel", "has no user namespaces: no server and no build starts (217/USER)");
-	else if (read_file(limit, &value) && strtol(text_string(&value), NULL, 10) == 0)
+	else if (value && strtol(value, NULL, 10) == 0)
 		report_problem(report, limit, "is 0: no server and no build starts (217/USER); take user.max_user_namespaces "
 			       "out of sysctl.d and reboot, or set it to 10000");
-}
-
-/* Whether its user ids are not the whole range: those of a container without privileges on its host. */
-static bool in_user_namespace(void)
-{
-	cleanup_text struct text map = TEXT_EMPTY;
-	unsigned inside, outside, count;
-
-	return read_file("/proc/self/uid_map", &map) &&
-	       sscanf(text_string(&map), "%u %u %u", &inside, &outside, &count) == 3 &&
-	       (inside != 0 || outside != 0 || count != UINT32_MAX);
 }
 
 /* The file is there where the call is. Only the host's own root may filter packets by it. */
@@ -55,20 +36,21 @@ static void check_bpf(struct report *report)
 static bool lists_overlayfs(const char *release)
 {
 	cleanup_free char *path = xasprintf("/lib/modules/%s/modules.dep", release);
-	cleanup_text struct text text = TEXT_EMPTY;
+	cleanup_free char *modules = text_of_file(AT_FDCWD, path);
 
-	return read_file(path, &text) && strstr(text_string(&text), "/overlayfs/overlay.ko");
+	return modules && strstr(modules, "/overlayfs/overlay.ko");
 }
 
 /* Its module is loaded at the first mount. What modules its host has a container cannot see. */
 static void check_overlayfs(struct report *report)
 {
-	cleanup_text struct text known = TEXT_EMPTY, disabled = TEXT_EMPTY;
+	cleanup_free char *known = text_of_file(AT_FDCWD, "/proc/filesystems");
+	cleanup_free char *disabled = text_of_file(AT_FDCWD, "/proc/sys/kernel/modules_disabled");
 	struct utsname kernel;
 
-	if (!read_file("/proc/filesystems", &known) || strstr(text_string(&known), "\toverlay\n") || uname(&kernel) < 0)
+	if (!known || strstr(known, "\toverlay\n") || uname(&kernel) < 0)
 		return;
-	if (read_file("/proc/sys/kernel/modules_disabled", &disabled) && *text_string(&disabled) == '1')
+	if (disabled && *disabled == '1')
 		report_problem(report, "overlayfs", "is not loaded and can no longer be (kernel.modules_disabled): no server "
 			       "starts; put overlay into /etc/modules-load.d and reboot");
 	else if (access("/run/systemd/container", F_OK) < 0 && !lists_overlayfs(kernel.release))
@@ -109,11 +91,11 @@ static void check_controllers(const struct config *config, struct report *report
 	static const char path[] = "/sys/fs/cgroup/cgroup.controllers";
 	static const char *const wanted[] = { "cpu", "memory", "pids", "cpuset" };
 	size_t count = ELEMENTS(wanted) - (config->reserved_cpus ? 0 : 1);
-	cleanup_text struct text there = TEXT_EMPTY, missing = TEXT_EMPTY;
+	cleanup_text struct text missing = TEXT_EMPTY;
+	cleanup_free char *there = text_of_file(AT_FDCWD, path);
 
-	(void) read_file(path, &there);
 	for (size_t i = 0; i < count; i++)
-		if (!has_word(text_string(&there), wanted[i]))
+		if (!there || !has_word(there, wanted[i]))
 			text_printf(&missing, " %s", wanted[i]);
 	if (missing.length > 0)
 		report_warning(report, path, "lacks%s: limits of memory, tasks and processors that need them have no effect; the host of "
@@ -125,12 +107,12 @@ void host_check_mounts(const struct config *config, struct report *report)
 {
 	cleanup_free char *overlays = xasprintf("%s/overlays", config->host.root);
 	cleanup_free char *installation = xasprintf("%s/" INSTALLATION, config->host.root);
-	cleanup_text struct text table = TEXT_EMPTY;
+	cleanup_free char *table = text_of_file(AT_FDCWD, "/proc/self/mountinfo");
 	char *rest, target[4096];
 
-	if (!read_file("/proc/self/mountinfo", &table))
+	if (!table)
 		return;
-	for (char *line = strtok_r(table.data, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+	for (char *line = strtok_r(table, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		const char *name;
 
 		if (sscanf(line, "%*s %*s %*s %*s %4095s", target) != 1)

@@ -154,26 +154,13 @@ static void configure_directory(int context, const char *path, const char *key, 
 	configure(context, path, key, value);
 }
 
-/* Whether this is another user namespace than the first: its root may not use trusted.* attributes. */
-static bool in_user_namespace(void)
-{
-	unsigned inside = 0, outside = 0, count = UINT_MAX;
-	FILE *map = fopen("/proc/self/uid_map", "re");
-
-	if (!map)
-		return false;
-	if (fscanf(map, "%u %u %u", &inside, &outside, &count) < 3)
-		count = UINT_MAX;
-	(void) fclose(map);
-	return inside != 0 || outside != 0 || count != UINT_MAX;
-}
-
 /*
  * Whatever the kernel's build or module parameters make the default. index: an upper directory that was restored
  * or copied is not refused as another's. metacopy: a file's data is in upper once it is changed. redirect_dir: a
  * directory of a lower layer is renamed by copying it. xino: would put the layer into the upper bits of inode numbers,
- * where the stat() of a 32-bit game fails with EOVERFLOW. With userxattr the kernel takes no other redirect_dir than
- * nofollow, which differs in redirects that an upper directory already has.
+ * where the stat() of a 32-bit game fails with EOVERFLOW. userxattr: root of another user namespace than the first may not use
+ * trusted.* attributes; with it the kernel takes no other redirect_dir than nofollow, which differs in redirects that an upper
+ * directory already has.
  */
 static void configure_options(int context, const char *path)
 {

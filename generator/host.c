@@ -49,8 +49,9 @@ static bool check_hardening(const struct kind *kind, const char *loaded, struct 
 }
 
 /*
- * What keeps servers and builds, the update among them, apart and has a value that older versions do not know. Such a version has the setting of the
- * same name only as yes or no and ignores ours, or has no such setting, which sink_known() names: then `ignored` is NULL.
+ * Settings that keep servers and builds, the update among them, apart, with values that older versions of systemd do not know.
+ * Such a version has the setting as yes or no alone and ignores our line, `ignored`; or it has no such setting at all, which
+ * sink_known() reports: then `ignored` is NULL.
  */
 static const struct expected {
 	const char *property, *server, *build, *ignored;
@@ -62,7 +63,17 @@ static const struct expected {
 	{ "BindLogSockets", "no", "no", NULL },
 	{ "MemoryPressureWatch", NULL, "no", NULL },
 };
-#define EXPECTED_PROPERTIES "PrivatePIDs,PrivateUsersEx,PrivateTmpEx,ProtectControlGroupsEx,BindLogSockets,MemoryPressureWatch"
+
+/* The names of all properties that the check looks at, owned by the caller. */
+static char *list_properties(void)
+{
+	struct text names = TEXT_EMPTY;
+
+	text_puts(&names, "DropInPaths");
+	for (size_t i = 0; i < ELEMENTS(expectations); i++)
+		text_join(&names, ",", "%s", expectations[i].property);
+	return text_take(&names);
+}
 
 /* Another value than ours is a drop-in's of the operator, who may have reasons. */
 static void check_value(const struct expected *expected, const char *value, size_t kind, const char *systemd, struct report *report)
@@ -181,16 +192,17 @@ bool host_is_running(void)
 
 void host_ask(const struct config *config, struct host_questions *ret_questions)
 {
-	const char *const units[] = {
-		kinds[ANY_SERVER].unit, kinds[ANY_BUILD].unit, kinds[UPDATE].unit, kinds[WEB].unit, kinds[REFRESH].unit, NULL,
-	};
+	cleanup_free char *properties = list_properties();
+	const char *units[KINDS + 1] = { NULL };
 	const char *const calendar[] = { "/usr/bin/systemd-analyze", "calendar", "--", config->workshop.refresh, NULL };
 
+	for (size_t i = 0; i < KINDS; i++)
+		units[i] = kinds[i].unit;
 	*ret_questions = HOST_QUESTIONS_NONE;
 	sockets_read(config->port_first, config->port_last, &ret_questions->sockets);
 	ret_questions->units_error = units_ask(&ret_questions->units);
 	manager_ask_show("Version,Features", (const char *const[]){ NULL }, &ret_questions->manager);
-	manager_ask_show("DropInPaths," EXPECTED_PROPERTIES, units, &ret_questions->loaded);
+	manager_ask_show(properties, units, &ret_questions->loaded);
 	manager_ask((const char *const[]){ systemd_program, "--dump-configuration-items", NULL }, &ret_questions->settings);
 	if (*config->workshop.refresh)
 		manager_ask(calendar, &ret_questions->calendar);
@@ -238,7 +250,10 @@ char *host_check_systemd(struct host_questions *questions, struct report *report
 
 void host_check_loaded(const struct config *config, const char *systemd, struct host_questions *questions, struct report *report)
 {
-	const bool wanted[] = { true, true, *config->update.command, config->web_enabled, *config->workshop.refresh };
+	const bool wanted[KINDS] = {
+		[ANY_SERVER] = true, [ANY_BUILD] = true, [UPDATE] = *config->update.command, [WEB] = config->web_enabled,
+		[REFRESH] = *config->workshop.refresh,
+	};
 	cleanup(shown_done) struct shown shown = SHOWN_EMPTY;
 
 	if (manager_answer_show(&questions->loaded, &shown) < 0 || shown.count != KINDS) {

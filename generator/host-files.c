@@ -13,12 +13,17 @@ static bool is_state(const struct need *need)
 	return need->kind == NEED_STATE || need->kind == NEED_BOUND_STATE;
 }
 
+static bool is_script(const struct need *need)
+{
+	return need->kind == NEED_SCRIPT || need->kind == NEED_UPDATE_SCRIPT;
+}
+
 /* Bits of access(2). */
 static int access_of(const struct need *need)
 {
 	if (need->kind == NEED_DATABASE)
 		return R_OK | W_OK;
-	return need->kind == NEED_PROGRAM || need->kind == NEED_SCRIPT || need->kind == NEED_DIRECTORY ? X_OK : 0;
+	return need->kind == NEED_PROGRAM || need->kind == NEED_DIRECTORY || is_script(need) ? X_OK : 0;
 }
 
 static void ask(const struct needs *needs, const struct model *model, struct look *ret_look)
@@ -34,7 +39,7 @@ static void ask(const struct needs *needs, const struct model *model, struct loo
 		files[i] = (struct look_file){
 			.path = needs->of[i].path, .access = access_of(&needs->of[i]),
 			.is_no_link = is_state(&needs->of[i]) || needs->of[i].kind == NEED_DATABASE,
-			.is_program = needs->of[i].kind == NEED_SCRIPT,
+			.is_program = is_script(&needs->of[i]),
 		};
 	look(&request, ret_look);
 	free(files);

@@ -99,7 +99,7 @@ static void need_update(struct needs *needs, bool servers)
 		need(needs, NEED_STATE, xconcat(root, "/", INSTALLATION), host_no_update, from_tmpfiles);
 		need(needs, NEED_BOUND_STATE, xconcat(root, "/", "steam"), host_no_update, from_tmpfiles);
 	}
-	need(needs, NEED_SCRIPT, host_first_word(needs->config->update.command), host_no_update,
+	need(needs, NEED_UPDATE_SCRIPT, host_first_word(needs->config->update.command), host_no_update,
 	     "[update] command names a program in /usr or in steam below [host] root");
 }
 

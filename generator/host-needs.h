@@ -16,6 +16,7 @@ enum need_kind {
 	NEED_BOUND_FILE,
 	NEED_PROGRAM,
 	NEED_SCRIPT,                   /* or a program */
+	NEED_UPDATE_SCRIPT,            /* the same, in the view of the update, which is narrower than the others' */
 	NEED_DATABASE,                 /* or what lies beside it: may be missing */
 	NEED_PLACE,                    /* where it really is counts, and nothing else */
 	NEED_WAY,                      /* the same of a directory that nobody binds, on the way to one that is */
@@ -35,7 +36,7 @@ struct needs {
 	bool root_is_missing, state_is_unfit;  /* then what lies below is no news */
 };
 
-/* What follows where something is missing that the update needs; compared by its address. */
+/* What follows where something is missing that the update needs. */
 extern const char host_no_update[];
 
 /* Servers that are to start, and overlays that a script builds. */

@@ -81,7 +81,7 @@ static void check_interpreter(const struct needs *needs, const struct look *look
 
 	if (!found || (found->number == EACCES && !needs->as_user))
 		return;
-	is_hidden = need->consequence == host_no_update ? !is_seen_by_update(needs, look, found->real)
+	is_hidden = need->kind == NEED_UPDATE_SCRIPT ? !is_seen_by_update(needs, look, found->real)
 		: (path_in_homes(found->real) || path_is_private(found->real)) && !is_bound(needs, look, found->real);
 	if (found->number != 0)
 		report_problem(report, need->path, "is run by %s: %s: %s; %s", found->real, strerror((int) found->number),

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "name.h"
+#include "value.h"
 
 #ifndef EXAMPLES
 #define EXAMPLES "/usr/local/share/left4me/examples"
@@ -63,25 +64,13 @@ static void need_helper(struct needs *needs, const char *name, const char *conse
 	     "[host] helpers names the directory where it is installed");
 }
 
-/* Owned by the caller. */
-char *host_directory_of(const char *path)
-{
-	return xasprintf("%.*s", (int) (strrchr(path, '/') - path), path);
-}
-
-/* The word that is the program; owned by the caller. */
-char *host_first_word(const char *words)
-{
-	return xasprintf("%.*s", (int) strcspn(words, " "), words);
-}
-
 /* Of the web service, or of the refresh alone. */
 static void need_web(struct needs *needs, const char *program, const char *consequence)
 {
 	const struct config *config = needs->config;
 
 	need(needs, NEED_PLACE, xstrdup(config->web.venv), NULL, NULL);
-	need(needs, NEED_PLACE, host_directory_of(config->host.database), NULL, NULL);
+	need(needs, NEED_PLACE, path_directory(config->host.database), NULL, NULL);
 	need(needs, NEED_DIRECTORY, xstrdup(config->host.source), consequence, "put the application there, or set [host] source");
 	need(needs, NEED_SCRIPT, xasprintf("%s/bin/%s", config->web.venv, program), consequence,
 	     "make the virtual environment, or set [web] venv");
@@ -99,7 +88,7 @@ static void need_update(struct needs *needs, bool servers)
 		need(needs, NEED_STATE, xconcat(root, "/", INSTALLATION), host_no_update, from_tmpfiles);
 		need(needs, NEED_BOUND_STATE, xconcat(root, "/", "steam"), host_no_update, from_tmpfiles);
 	}
-	need(needs, NEED_UPDATE_SCRIPT, host_first_word(needs->config->update.command), host_no_update,
+	need(needs, NEED_UPDATE_SCRIPT, value_program(needs->config->update.command), host_no_update,
 	     "[update] command names a program in /usr or in steam below [host] root");
 }
 
@@ -116,7 +105,7 @@ void host_needs_list(const struct model *model, struct needs *needs)
 	const struct config *config = needs->config;
 	bool servers = host_enabled_servers(model) > 0, scripts = host_builds(model) > 0, refresh = *config->workshop.refresh;
 	bool update = *config->update.command;
-	cleanup_free char *command = host_first_word(config->workshop.command);
+	cleanup_free char *command = value_program(config->workshop.command);
 
 	need(needs, NEED_ROOT, xstrdup(config->host.root), NULL, NULL);
 	if (servers) {
@@ -126,7 +115,7 @@ void host_needs_list(const struct model *model, struct needs *needs)
 	need_database(needs);
 	if (servers || scripts || update) {
 		need(needs, NEED_PLACE, xstrdup(config->host.helpers), NULL, NULL);
-		need(needs, NEED_WAY, host_directory_of(config->host.helpers), NULL, NULL);
+		need(needs, NEED_WAY, path_directory(config->host.helpers), NULL, NULL);
 		need_helper(needs, "left4me-overlay", servers ? "no server and no build starts" : scripts ? no_build : host_no_update);
 	}
 	if (servers || scripts)

@@ -43,10 +43,6 @@ extern const char host_no_update[];
 size_t host_enabled_servers(const struct model *model);
 size_t host_builds(const struct model *model);
 
-/* The directory that a path lies in, and the first of words that are separated by blanks; for the caller to free. */
-char *host_directory_of(const char *path);
-char *host_first_word(const char *words);
-
 /* Lists what the model's units need; `config` is set. */
 void host_needs_list(const struct model *model, struct needs *needs);
 void host_needs_done(struct needs *needs);

@@ -4,6 +4,7 @@
 
 #include "host-needs.h"
 #include "name.h"
+#include "value.h"
 
 /* Where a path that is among the needs really is; "" where that is not known. */
 static const char *real_path(const struct needs *needs, const struct look *look, const char *path)
@@ -43,7 +44,7 @@ static void check_helper(const struct needs *needs, const struct look *look, con
 	const char *helpers = needs->config->host.helpers;
 	cleanup_free char *path = xconcat(helpers, "/", name);
 	const char *real = real_path(needs, look, path), *place = real_path(needs, look, helpers);
-	cleanup_free char *directory = *real ? host_directory_of(real) : NULL;
+	cleanup_free char *directory = *real ? path_directory(real) : NULL;
 
 	if (directory && *place && strcmp(directory, place) != 0 && !path_below(real, "/usr"))
 		report_problem(report, path, "leads to %s, which units do not see: [host] helpers = %s", real, directory);
@@ -94,7 +95,7 @@ static void check_interpreter(const struct needs *needs, const struct look *look
 /* Of a link both ends have to be there. */
 static void check_update(const struct needs *needs, const struct look *look, struct report *report)
 {
-	cleanup_free char *path = host_first_word(needs->config->update.command);
+	cleanup_free char *path = value_program(needs->config->update.command);
 	cleanup_free char *steam = xconcat(needs->config->host.root, "/", "steam");
 	const char *real = real_path(needs, look, path);
 	bool is_named = path_in_usr(path) || path_below(path, steam);
@@ -122,7 +123,7 @@ static bool is_masked(const struct needs *needs, const struct look *look, const 
  */
 static bool is_followed(const struct needs *needs, const struct look *look, const char *path, bool by_server)
 {
-	cleanup_free char *directory = host_directory_of(path);
+	cleanup_free char *directory = path_directory(path);
 	const char *way = real_path(needs, look, directory);
 	bool is_in_homes = path_in_homes(way);
 
@@ -150,7 +151,7 @@ void host_check_places(const struct needs *needs, const struct model *model, con
 {
 	const struct config *config = needs->config;
 	bool web = config->web_enabled || *config->workshop.refresh;
-	cleanup_free char *database = host_directory_of(config->host.database);
+	cleanup_free char *database = path_directory(config->host.database);
 
 	if (web || (host_enabled_servers(model) > 0 && !is_masked(needs, look, config->host.root)))
 		check_place(needs, look, "[host] root", config->host.root, report);

@@ -131,6 +131,11 @@ const char *path_below(const char *path, const char *directory)
 	return *path ? NULL : path;
 }
 
+char *path_directory(const char *path)
+{
+	return xasprintf("%.*s", (int) (strrchr(path, '/') - path), path);
+}
+
 char *unit_instance(const char *unit, enum unit_kind *ret_kind)
 {
 	static const struct {

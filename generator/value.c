@@ -237,9 +237,14 @@ static bool is_command(const char *value)
 	return is_words(value) && *value != '.' && length == strcspn(value, " ");
 }
 
+char *value_program(const char *value)
+{
+	return xasprintf("%.*s", (int) strcspn(value, " "), value);
+}
+
 static bool is_program(const char *value)
 {
-	cleanup_free char *path = xasprintf("%.*s", (int) strcspn(value, " "), value);
+	cleanup_free char *path = value_program(value);
 
 	return *value == '\0' || (is_words(value) && is_path(path));
 }

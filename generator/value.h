@@ -43,5 +43,8 @@ bool value_is_yes(const char *value);
 /* Whether the value is of TYPE_SIZE, and how many bytes that is; HUGE_VAL for infinity. */
 bool value_size(const char *value, double *ret_bytes);
 
+/* The first word of a value of TYPE_COMMAND or TYPE_PROGRAM; owned by the caller. */
+char *value_program(const char *value);
+
 /* Splits a value of TYPE_PORTS. */
 void value_split_ports(const char *value, unsigned *ret_first, unsigned *ret_last);

@@ -37,10 +37,10 @@ static void set_list(struct variables *variables, unsigned number, const char *c
  */
 static void set_homes(struct variables *variables, const struct config *config)
 {
-	const char *root = config->host.root, *slash = strrchr(config->host.database, '/');
+	const char *root = config->host.root;
 	size_t binds = 0, programs = 0;
 
-	variables->database_directory = xasprintf("%.*s", (int) (slash - config->host.database), config->host.database);
+	variables->database_directory = path_directory(config->host.database);
 	if (path_in_homes(root))
 		variables->binds[binds++] = root;
 	add_bind(variables->database_directory, root, variables->binds, &binds);

@@ -159,12 +159,8 @@ static void put_file(struct text *out, const char *path, const char *old, const 
 
 void plan_diff(const struct collection *old, const struct collection *new, struct text *out)
 {
-	for (size_t i = 0, j = 0; i < old->count || j < new->count;) {
-		int order = i == old->count ? 1 : j == new->count ? -1 : strcmp(old->files[i].path, new->files[j].path);
+	struct collected_pair pair = { .path = NULL };
 
-		put_file(out, order <= 0 ? old->files[i].path : new->files[j].path,
-			 order <= 0 ? old->files[i].text : NULL, order >= 0 ? new->files[j].text : NULL);
-		i += order <= 0;
-		j += order >= 0;
-	}
+	while (collections_next(old, new, &pair))
+		put_file(out, pair.path, pair.old, pair.new);
 }

@@ -399,21 +399,15 @@ static int by_kind(const void *a, const void *b)
 void plan_make(const struct plan_sources *sources, struct plan *ret_plan)
 {
 	struct planning planning = { .sources = sources, .plan = ret_plan };
-	const struct collection *old = sources->old, *new = sources->new;
+	struct collected_pair pair = { .path = NULL };
 
 	*ret_plan = (struct plan){ .changes = NULL };
 	if (stat(sources->host_env, &planning.host_env) < 0)
 		planning.host_env = (struct stat){ 0 };
 	read_ports(&planning);
 	plan_all(&planning);
-	for (size_t i = 0, j = 0; i < old->count || j < new->count;) {
-		int order = i == old->count ? 1 : j == new->count ? -1 : strcmp(old->files[i].path, new->files[j].path);
-
-		plan_path(&planning, order <= 0 ? old->files[i].path : new->files[j].path,
-			  order <= 0 ? old->files[i].text : NULL, order >= 0 ? new->files[j].text : NULL);
-		i += order <= 0;
-		j += order >= 0;
-	}
+	while (collections_next(sources->old, sources->new, &pair))
+		plan_path(&planning, pair.path, pair.old, pair.new);
 	plan_orphans(&planning);
 	free(planning.ports);
 	sort_array(ret_plan->changes, ret_plan->count, sizeof(*ret_plan->changes), by_kind);

@@ -51,6 +51,22 @@ bool collection_wants(const struct collection *collection, const char *target, c
 	return collection_text(collection, link) != NULL;
 }
 
+bool collections_next(const struct collection *old, const struct collection *new, struct collected_pair *pair)
+{
+	const struct collected *was = pair->old_next < old->count ? &old->files[pair->old_next] : NULL;
+	const struct collected *is = pair->new_next < new->count ? &new->files[pair->new_next] : NULL;
+	int order = !was ? 1 : !is ? -1 : strcmp(was->path, is->path);
+
+	if (!was && !is)
+		return false;
+	pair->path = order <= 0 ? was->path : is->path;
+	pair->old = order <= 0 ? was->text : NULL;
+	pair->new = order >= 0 ? is->text : NULL;
+	pair->old_next += order <= 0;
+	pair->new_next += order >= 0;
+	return true;
+}
+
 void collection_done(struct collection *collection)
 {
 	for (size_t i = 0; i < collection->count; i++) {

@@ -96,6 +96,16 @@ const char *collection_text(const struct collection *collection, const char *pat
 /* Whether the target wants the unit by a link of the tree; sorted. */
 bool collection_wants(const struct collection *collection, const char *target, const char *unit);
 
+/*
+ * Goes through two sorted collections side by side, one path at a time: its text in both, NULL where one lacks it. False at the
+ * end; *pair is all zeros at the beginning.
+ */
+struct collected_pair {
+	const char *path, *old, *new;
+	size_t old_next, new_next;
+};
+bool collections_next(const struct collection *old, const struct collection *new, struct collected_pair *pair);
+
 /* Adds what comes of TREE_UNITS, and sorts. */
 struct sink *sink_collect(struct collection *collection);
 

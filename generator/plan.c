@@ -257,20 +257,23 @@ static bool plan_host_unit(struct planning *planning, const char *unit, const ch
 /* A change of a unit, or a drop-in. Slices and one-shots need nothing, services and timers a restart. */
 static void plan_host_settings(struct planning *planning, const char *path, const char *unit, const char *old, const char *new)
 {
-	bool is_drop_in = strcmp(path, unit) != 0, running = runs(planning->sources, unit);
-	bool is_update = strcmp(unit, UPDATE_UNIT ".service") == 0;
+	const struct plan_sources *sources = planning->sources;
+	bool had_unit = collection_text(sources->old, unit), has_unit = collection_text(sources->new, unit);
+	bool is_update = strcmp(unit, UPDATE_UNIT ".service") == 0, is_slice = endswith(unit, ".slice");
 	cleanup_text struct text words = TEXT_EMPTY;
 	struct change *change;
 
 	if (old && new)
-		plan_put_settings(&words, path, is_drop_in ? "hardening" : "unit", old, new);
-	if (old && new ? words.length == 0 : !collection_text(planning->sources->old, unit) != !collection_text(planning->sources->new, unit))
-		return;        /* comments; or a drop-in that comes and goes with its unit */
+		plan_put_settings(&words, path, strcmp(path, unit) != 0 ? "hardening" : "unit", old, new);
+	else if (had_unit == has_unit)
+		text_puts(&words, old ? "gone" : "new");
+	if (words.length == 0)
+		return;        /* comments alone; or a drop-in that comes or goes with its unit */
+	text_puts(&words, is_slice ? ": at the next start in it" : is_update ? ": at the next update" : "");
 	change = add_change(planning->plan, PLAN_UNIT, !old ? '+' : !new ? '-' : '~', path, unit);
-	text_puts(&words, words.length ? "" : old ? "gone" : "new");
-	change->action = running && !is_update && !strstr(unit, ".slice") && !strstr(unit, ".target") ? PLAN_RESTART : PLAN_NONE;
-	text_puts(&words, strstr(unit, ".slice") ? ": at the next start in it" : is_update ? ": at the next update" : "");
 	change->text = text_take(&words);
+	if (runs(sources, unit) && !is_update && !is_slice && !endswith(unit, ".target"))
+		change->action = PLAN_RESTART;
 }
 
 static void plan_host(struct planning *planning, const char *path, const char *old, const char *new)
@@ -284,6 +287,11 @@ static void plan_host(struct planning *planning, const char *path, const char *o
 
 /* --- all servers ----------------------------------------------------------------------------------------- */
 
+static bool says_common(const struct started *started)
+{
+	return started_value(started, STARTED_UNIT) && started_value(started, STARTED_HARDENING);
+}
+
 /* Whether each of the servers that run, two or more, was started with another unit or hardening. */
 static bool all_differ(struct planning *planning, bool *ret_unit, bool *ret_hardening)
 {
@@ -293,19 +301,19 @@ static bool all_differ(struct planning *planning, bool *ret_unit, bool *ret_hard
 	for (size_t i = 0; i < planning->sources->new->count; i++) {
 		enum unit_kind kind;
 		cleanup_free char *name = unit_instance(planning->sources->new->files[i].path, &kind);
-		const char *a, *b, *c, *d;
 		struct server server;
 
 		if (!name || kind != UNIT_SERVER)
 			continue;
 		look_at_server(planning, name, &server);
-		a = started_value(&server.then, STARTED_UNIT), b = started_value(&server.now, STARTED_UNIT);
-		c = started_value(&server.then, STARTED_HARDENING), d = started_value(&server.now, STARTED_HARDENING);
-		if (server.runs && a && b && c && d) {
+		if (server.runs && says_common(&server.then) && says_common(&server.now)) {
+			bool unit = started_differs(&server.then, &server.now, STARTED_UNIT);
+			bool hardening = started_differs(&server.then, &server.now, STARTED_HARDENING);
+
 			count++;
-			differing += strcmp(a, b) != 0 || strcmp(c, d) != 0;
-			*ret_unit |= strcmp(a, b) != 0;
-			*ret_hardening |= strcmp(c, d) != 0;
+			differing += unit || hardening;
+			*ret_unit |= unit;
+			*ret_hardening |= hardening;
 		}
 		server_done(&server);
 	}

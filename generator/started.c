@@ -274,7 +274,7 @@ void started_done(struct started *started)
 
 /* --- comparing ------------------------------------------------------------------------------------------- */
 
-static bool differ(const struct started *then, const struct started *now, const char *key)
+bool started_differs(const struct started *then, const struct started *now, const char *key)
 {
 	const char *old = started_value(then, key), *new = started_value(now, key);
 
@@ -371,10 +371,10 @@ bool started_compare(const struct started *then, const struct started *now, stru
 	};
 	size_t before = out->length;
 
-	if (differ(then, now, STARTED_PORT))
+	if (started_differs(then, now, STARTED_PORT))
 		text_join(out, ", ", "port %s -> %s", started_value(then, STARTED_PORT), started_value(now, STARTED_PORT));
 	for (size_t i = 0; i < ELEMENTS(groups); i++)
-		if (differ(then, now, groups[i].key))
+		if (started_differs(then, now, groups[i].key))
 			text_join(out, ", ", "%s", groups[i].word);
 	compare_drop_ins(then, now, out);
 	compare_layers(then, now, out);

@@ -92,6 +92,9 @@ void started_see_layer(struct started *started, const char *id, const struct sta
 /* The drop-ins, of both sides, for who may not read all of them: that one is missing tells nothing then. */
 void started_forget_drop_ins(struct started *started);
 
+/* Whether both have a value of the key, and not the same. */
+bool started_differs(const struct started *then, const struct started *now, const char *key);
+
 /*
  * Appends in words, separated by ", ", how `now` differs from `then`, a record: "port 27016 -> 27115, arguments, layer 4
  * rebuilt". Keys of either that the other lacks altogether, such as host_env where nobody looked, and layers of `now`

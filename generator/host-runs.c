@@ -38,17 +38,12 @@ static void runs_done(struct runs *runs)
 
 /* --- one server ------------------------------------------------------------------------------------------ */
 
-static int compare_names(const void *key, const void *row)
-{
-	return strcmp(key, ((const struct instance *) row)->name);
-}
-
 /* NULL for a refused one, too: its reason has been said. */
 static const struct instance *find_row(const struct model *model, const char *name)
 {
-	const struct instance *row = bsearch(name, model->instances, model->instance_count, sizeof(*row), compare_names);
+	const struct instance *row = model_instance(model, name);
 
-	return row && !row->refused ? row : NULL;
+	return row && model_counts(model, row) && !row->refused ? row : NULL;
 }
 
 static void check_crashes(const struct unit *unit, const struct instance *row, struct report *report)
@@ -116,15 +111,6 @@ static void check_port(const struct runs *runs, const struct model *model, const
 
 /* --- directories that earlier servers left ---------------------------------------------------------------- */
 
-/* Of any row, refused or beyond the limits. */
-static bool has_row(const struct model *model, const char *name)
-{
-	for (size_t i = 0; i < model->instance_total; i++)
-		if (strcmp(model->instances[i].name, name) == 0)
-			return true;
-	return false;
-}
-
 static void check_left_behind(const char *root, const struct model *model, const struct runs *runs, const struct look *found,
 			      struct report *report)
 {
@@ -134,7 +120,7 @@ static void check_left_behind(const char *root, const struct model *model, const
 	for (size_t i = 0; i < found->count; i++) {
 		const struct found *directory = &found->found[i];
 
-		if (directory->kind != FOUND_RUNTIME || has_row(model, directory->name) ||
+		if (directory->kind != FOUND_RUNTIME || model_instance(model, directory->name) ||
 		    unit_is_up(units_find(runs->units, UNIT_SERVER, directory->name)))
 			continue;
 		if (count++ < LEFT_BEHIND_NAMED)

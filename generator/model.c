@@ -274,7 +274,7 @@ static void limit_overlays(struct model *model, size_t limit, struct report *rep
 
 /* --- layers ---------------------------------------------------------------------------------------------- */
 
-static struct instance *find_instance(const struct model *model, const char *name)
+struct instance *model_instance(const struct model *model, const char *name)
 {
 	struct instance key = { .name = name };
 
@@ -283,7 +283,7 @@ static struct instance *find_instance(const struct model *model, const char *nam
 	return bsearch(&key, model->instances, model->instance_total, sizeof(key), compare_instances);
 }
 
-static const struct overlay *find_overlay(const struct model *model, int64_t id)
+struct overlay *model_overlay(const struct model *model, int64_t id)
 {
 	struct overlay key = { .id = id };
 
@@ -292,10 +292,15 @@ static const struct overlay *find_overlay(const struct model *model, int64_t id)
 	return bsearch(&key, model->overlays, model->overlay_total, sizeof(key), compare_overlays);
 }
 
+bool model_counts(const struct model *model, const struct instance *instance)
+{
+	return instance < model->instances + model->instance_count;
+}
+
 static struct instance *layer_instance(struct model *model, struct row_check *row)
 {
 	const struct value *name = &row->values[LAYER_INSTANCE];
-	struct instance *instance = is_text_without_nul(name) ? find_instance(model, name->text) : NULL;
+	struct instance *instance = is_text_without_nul(name) ? model_instance(model, name->text) : NULL;
 	cleanup_free char *shown = NULL;
 
 	if (instance)
@@ -318,7 +323,7 @@ static void add_layer(struct model *model, struct row_check *row, struct instanc
 
 	(void) check_integer(row, LAYER_POSITION, 1, INT64_MAX, &layer.position, "a positive integer");
 	if (check_integer(row, LAYER_OVERLAY, 1, INT64_MAX, &id, "a positive integer")) {
-		overlay = find_overlay(model, id);
+		overlay = model_overlay(model, id);
 		if (!overlay)
 			check_refuse(row, LAYER_OVERLAY, "%s is not in %s", row->values[LAYER_OVERLAY].text,
 				     views[VIEW_OVERLAYS].name);
@@ -339,7 +344,7 @@ static void add_layers(struct model *model, const struct rows *rows, struct repo
 		struct row_check row = check_row(rows, VIEW_LAYERS, i, report);
 		struct instance *instance = layer_instance(model, &row);
 
-		if (instance && instance < model->instances + model->instance_count) {
+		if (instance && model_counts(model, instance)) {
 			row.instance = instance->name;
 			add_layer(model, &row, instance);
 		}

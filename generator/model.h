@@ -58,6 +58,13 @@ struct model {
 void model_build(const struct config *config, const struct rows *rows, struct report *report,
 		 struct model *ret_model);
 
+/* The one of that name or id, also beyond the limits; NULL where there is none. */
+struct instance *model_instance(const struct model *model, const char *name);
+struct overlay *model_overlay(const struct model *model, int64_t id);
+
+/* Whether an instance of the model is within [host] servers. */
+bool model_counts(const struct model *model, const struct instance *instance);
+
 /* Whether the host's boot starts it. */
 bool instance_is_to_start(const struct instance *instance);
 

@@ -24,10 +24,9 @@ const char *status_word(const struct server_status *server)
 
 static const struct instance *find_row(const struct model *model, const char *name)
 {
-	for (size_t i = 0; model && i < model->instance_count; i++)
-		if (strcmp(model->instances[i].name, name) == 0)
-			return &model->instances[i];
-	return NULL;
+	const struct instance *row = model ? model_instance(model, name) : NULL;
+
+	return row && model_counts(model, row) ? row : NULL;
 }
 
 static void see_host_env(struct started *started, const char *prefix)

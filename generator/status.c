@@ -150,19 +150,17 @@ static void read_report(const char *prefix, struct status *status)
 		status->problems += !startswith(line, "warning: ");
 }
 
-static bool has_overlay(const struct model *model, const char *id)
+static bool has_overlay(const struct model *model, const char *name)
 {
-	for (size_t i = 0; i < model->overlay_total; i++)
-		if (strcmp(model->overlays[i].id_text, id) == 0)
-			return true;
-	return false;
+	int64_t id;
+
+	return parse_id(name, &id) && model_overlay(model, id);
 }
 
 static bool has_instance(const struct status *status, const struct model *model, const char *name)
 {
-	for (size_t i = 0; i < model->instance_total; i++)
-		if (strcmp(model->instances[i].name, name) == 0)
-			return true;
+	if (model_instance(model, name))
+		return true;
 	for (size_t i = 0; i < status->count; i++)
 		if (strcmp(status->names[i], name) == 0 && (status->servers[i].has_unit || unit_is_up(status->servers[i].unit)))
 			return true;

@@ -12,9 +12,9 @@
 #include "overlay-build.h"
 #include "overlay-enter.h"
 #include "overlay-say.h"
+#include "overlay-stopped.h"
 #include "overlay-verbs.h"
 #include "privileged.h"
-
 
 static const char usage[] =
 	"usage: left4me-overlay [--root=DIR] [--dry-run] mount [--started=LIST] NAME\n"

@@ -34,7 +34,7 @@
  *                        /sbin/umount.overlay. A descriptor of the mount itself would make it busy.
  *   unlinkat             In overlay-tree.c: removes work/work by descriptors, after the unmount. In overlay-anchor.c:
  *                        removes the anchor.
- *   faccessat2, fork,    In overlay-verbs.c: which servers run, by links of systemd's that are only looked for, and a
+ *   faccessat2, fork,    In overlay-stopped.c: which servers run, by links of systemd's that are only looked for, and a
  *   waitpid              process for each that has stopped.
  */
 #include "overlay-mount.h"

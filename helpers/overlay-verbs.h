@@ -27,8 +27,5 @@ void verb_mount(const struct request *request);
 /* Unmounts the instance's overlay and removes what the kernel leaves in its work directory. */
 void verb_umount(const struct request *request);
 
-/*
- * The same for each instance that its unit has mounted, by its record, and whose unit does not run any more. Goes on where one
- * cannot be unmounted, and fails in the end. Has no argument.
- */
-void verb_umount_stopped(const struct request *request);
+/* The same for a caller that holds the lock of the instance's anchor, the descriptor `anchor`. */
+void unmount_instance(const struct request *request, int anchor);

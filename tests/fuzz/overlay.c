@@ -59,7 +59,7 @@ static void check(const struct request *request)
 	}
 }
 
-/* --- in place of overlay-verbs.c, overlay-build.c, overlay-enter.c, overlay-say.c and privileged.c ----------------------------------------- */
+/* --- in place of overlay-verbs.c, overlay-stopped.c, overlay-build.c, overlay-enter.c, overlay-say.c and privileged.c ---------------------- */
 
 void verb_mount(const struct request *request)
 {

@@ -129,71 +129,71 @@ static void test_form(void)
 	   memcmp(out.data, INSTANCES("s5 alpha\0i5 27015\0s0 \0n0 \0"), out.length) == 0, "the form, byte by byte");
 }
 
-static void test_tables(void)
+static const struct {
+	const char *name, *bytes;
+	size_t length;
+	bool valid;
+} streams[] = {
+	{ "no rows", STREAM(EMPTY), true },
+	{ "nothing", STREAM(""), false },
+	{ "the header alone", STREAM(HEAD), false },
+	{ "another version", STREAM("left4me last-good 3\n" I L O END), false },
+	{ "version 1 without rows", STREAM(V1 "generator_instances\0generator_layers\0generator_overlays\0" END), false },
+	{ "version 1 with a row", STREAM(V1 "generator_instances\0" ROW "generator_layers\0generator_overlays\0" END), false },
+	{ "views of version 1 under a newer header", STREAM(HEAD "generator_instances\0" ROW L O END), false },
+	{ "columns under the header of version 1", STREAM(V1 I ROW L O END), false },
+	{ "six rows of five columns where another wrote five of six", STREAM(HEAD "generator_instances name port arguments enabled created gone\0"
+							       ROW ROW ROW ROW ROW ROW L O END), false },
+	{ "a column less", STREAM(HEAD "generator_instances name port arguments enabled\0" L O END), false },
+	{ "a column more", STREAM(HEAD "generator_instances name port arguments enabled created more\0" L O END), false },
+	{ "a column of another name", STREAM(HEAD "generator_instances name port options enabled created\0" L O END), false },
+	{ "columns in another order", STREAM(HEAD "generator_instances port name arguments enabled created\0" L O END), false },
+	{ "a column twice", STREAM(HEAD "generator_instances name port arguments arguments created\0" L O END), false },
+	{ "a layer's column less", STREAM(HEAD I "generator_layers instance position\0" O END), false },
+	{ "an overlay's column of another name", STREAM(HEAD I L "generator_overlays id title script\0" END), false },
+	{ "an overlay's column more", STREAM(HEAD I L "generator_overlays id name script kind\0" END), false },
+	{ "a view without columns", STREAM(HEAD "generator_instances\0" L O END), false },
+	{ "a blank behind the columns", STREAM(HEAD "generator_instances name port arguments enabled created \0" L O END), false },
+	{ "no end", STREAM(HEAD I L O), false },
+	{ "an end without its NUL", EMPTY, sizeof(EMPTY) - 2, false },
+	{ "something behind the end", STREAM(EMPTY "\0"), false },
+	{ "two ends", STREAM(EMPTY END), false },
+	{ "views in another order", STREAM(HEAD L I O END), false },
+	{ "a view twice", STREAM(HEAD I I L O END), false },
+	{ "a good row", STREAM(INSTANCES("s1 a\0i1 1\0s0 \0i1 1\0n0 \0")), true },
+	{ "four of five columns", STREAM(INSTANCES("s1 a\0i1 1\0s0 \0i1 1\0")), false },
+	{ "six columns", STREAM(INSTANCES("s1 a\0i1 1\0s0 \0i1 1\0i1 1\0n0 \0")), false },
+	{ "an unknown type", STREAM(INSTANCES("x1 a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
+	{ "no type", STREAM(INSTANCES("\0i1 1\0s0 \0i1 1\0n0 \0")), false },
+	{ "no length", STREAM(INSTANCES("s a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
+	{ "no blank", STREAM(INSTANCES("s1a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
+	{ "a length too short", STREAM(INSTANCES("s1 ab\0i1 1\0s0 \0i1 1\0n0 \0")), false },
+	{ "a length too long", STREAM(INSTANCES("s2 a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
+	{ "a length beyond the end", STREAM(INSTANCES("s4000 a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
+	{ "a length beyond the limit", STREAM(INSTANCES("s4097 a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
+	{ "a length of 2^64 + 1", STREAM(INSTANCES("s18446744073709551617 a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
+	{ "a negative length", STREAM(INSTANCES("s-1 a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
+	{ "a text that holds a record", STREAM(INSTANCES("s5 a\0end\0i1 1\0s0 \0i1 1\0n0 \0")), true },
+	{ "a NULL of one byte", STREAM(INSTANCES("n1 a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
+	{ "an integer of nothing", STREAM(INSTANCES("s1 a\0i0 \0s0 \0i1 1\0n0 \0")), false },
+	{ "an integer of letters", STREAM(INSTANCES("s1 a\0i2 1a\0s0 \0i1 1\0n0 \0")), false },
+	{ "an integer with a newline", STREAM(INSTANCES("s1 a\0i2 1\n\0s0 \0i1 1\0n0 \0")), false },
+	{ "an integer with a NUL", STREAM(INSTANCES("s1 a\0i3 1\0" "2\0s0 \0i1 1\0n0 \0")), false },
+	{ "an integer of 21 digits", STREAM(INSTANCES("s1 a\0i21 123456789012345678901\0s0 \0i1 1\0n0 \0")), false },
+	{ "a real with a newline", STREAM(INSTANCES("s1 a\0f2 1\n\0s0 \0i1 1\0n0 \0")), false },
+	{ "a real of 40 bytes", STREAM(INSTANCES("s1 a\0f40 " NUMBER_40 "\0s0 \0i1 1\0n0 \0")), false },
+	{ "a blob's length of letters", STREAM(INSTANCES("s1 a\0b1 x\0s0 \0i1 1\0n0 \0")), false },
+	{ "a long text's length of letters", STREAM(INSTANCES("s1 a\0l2 %n\0s0 \0i1 1\0n0 \0")), false },
+};
+
+static void test_streams(void)
 {
-	static const struct {
-		const char *name, *bytes;
-		size_t length;
-		bool valid;
-	} table[] = {
-		{ "no rows", STREAM(EMPTY), true },
-		{ "nothing", STREAM(""), false },
-		{ "the header alone", STREAM(HEAD), false },
-		{ "another version", STREAM("left4me last-good 3\n" I L O END), false },
-		{ "version 1 without rows", STREAM(V1 "generator_instances\0generator_layers\0generator_overlays\0" END), false },
-		{ "version 1 with a row", STREAM(V1 "generator_instances\0" ROW "generator_layers\0generator_overlays\0" END), false },
-		{ "views of version 1 under a newer header", STREAM(HEAD "generator_instances\0" ROW L O END), false },
-		{ "columns under the header of version 1", STREAM(V1 I ROW L O END), false },
-		{ "six rows of five columns where another wrote five of six", STREAM(HEAD "generator_instances name port arguments enabled created gone\0"
-								       ROW ROW ROW ROW ROW ROW L O END), false },
-		{ "a column less", STREAM(HEAD "generator_instances name port arguments enabled\0" L O END), false },
-		{ "a column more", STREAM(HEAD "generator_instances name port arguments enabled created more\0" L O END), false },
-		{ "a column of another name", STREAM(HEAD "generator_instances name port options enabled created\0" L O END), false },
-		{ "columns in another order", STREAM(HEAD "generator_instances port name arguments enabled created\0" L O END), false },
-		{ "a column twice", STREAM(HEAD "generator_instances name port arguments arguments created\0" L O END), false },
-		{ "a layer's column less", STREAM(HEAD I "generator_layers instance position\0" O END), false },
-		{ "an overlay's column of another name", STREAM(HEAD I L "generator_overlays id title script\0" END), false },
-		{ "an overlay's column more", STREAM(HEAD I L "generator_overlays id name script kind\0" END), false },
-		{ "a view without columns", STREAM(HEAD "generator_instances\0" L O END), false },
-		{ "a blank behind the columns", STREAM(HEAD "generator_instances name port arguments enabled created \0" L O END), false },
-		{ "no end", STREAM(HEAD I L O), false },
-		{ "an end without its NUL", EMPTY, sizeof(EMPTY) - 2, false },
-		{ "something behind the end", STREAM(EMPTY "\0"), false },
-		{ "two ends", STREAM(EMPTY END), false },
-		{ "views in another order", STREAM(HEAD L I O END), false },
-		{ "a view twice", STREAM(HEAD I I L O END), false },
-		{ "a good row", STREAM(INSTANCES("s1 a\0i1 1\0s0 \0i1 1\0n0 \0")), true },
-		{ "four of five columns", STREAM(INSTANCES("s1 a\0i1 1\0s0 \0i1 1\0")), false },
-		{ "six columns", STREAM(INSTANCES("s1 a\0i1 1\0s0 \0i1 1\0i1 1\0n0 \0")), false },
-		{ "an unknown type", STREAM(INSTANCES("x1 a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
-		{ "no type", STREAM(INSTANCES("\0i1 1\0s0 \0i1 1\0n0 \0")), false },
-		{ "no length", STREAM(INSTANCES("s a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
-		{ "no blank", STREAM(INSTANCES("s1a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
-		{ "a length too short", STREAM(INSTANCES("s1 ab\0i1 1\0s0 \0i1 1\0n0 \0")), false },
-		{ "a length too long", STREAM(INSTANCES("s2 a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
-		{ "a length beyond the end", STREAM(INSTANCES("s4000 a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
-		{ "a length beyond the limit", STREAM(INSTANCES("s4097 a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
-		{ "a length of 2^64 + 1", STREAM(INSTANCES("s18446744073709551617 a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
-		{ "a negative length", STREAM(INSTANCES("s-1 a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
-		{ "a text that holds a record", STREAM(INSTANCES("s5 a\0end\0i1 1\0s0 \0i1 1\0n0 \0")), true },
-		{ "a NULL of one byte", STREAM(INSTANCES("n1 a\0i1 1\0s0 \0i1 1\0n0 \0")), false },
-		{ "an integer of nothing", STREAM(INSTANCES("s1 a\0i0 \0s0 \0i1 1\0n0 \0")), false },
-		{ "an integer of letters", STREAM(INSTANCES("s1 a\0i2 1a\0s0 \0i1 1\0n0 \0")), false },
-		{ "an integer with a newline", STREAM(INSTANCES("s1 a\0i2 1\n\0s0 \0i1 1\0n0 \0")), false },
-		{ "an integer with a NUL", STREAM(INSTANCES("s1 a\0i3 1\0" "2\0s0 \0i1 1\0n0 \0")), false },
-		{ "an integer of 21 digits", STREAM(INSTANCES("s1 a\0i21 123456789012345678901\0s0 \0i1 1\0n0 \0")), false },
-		{ "a real with a newline", STREAM(INSTANCES("s1 a\0f2 1\n\0s0 \0i1 1\0n0 \0")), false },
-		{ "a real of 40 bytes", STREAM(INSTANCES("s1 a\0f40 " NUMBER_40 "\0s0 \0i1 1\0n0 \0")), false },
-		{ "a blob's length of letters", STREAM(INSTANCES("s1 a\0b1 x\0s0 \0i1 1\0n0 \0")), false },
-		{ "a long text's length of letters", STREAM(INSTANCES("s1 a\0l2 %n\0s0 \0i1 1\0n0 \0")), false },
-	};
-
-	for (size_t i = 0; i < ELEMENTS(table); i++) {
+	for (size_t i = 0; i < ELEMENTS(streams); i++) {
 		struct rows rows;
-		bool valid = take(table[i].bytes, table[i].length, &rows);
+		bool valid = take(streams[i].bytes, streams[i].length, &rows);
 
-		ok(valid == table[i].valid && (!valid || is_sound(&rows)), "%s is %s", table[i].name,
-		   table[i].valid ? "taken" : "refused");
+		ok(valid == streams[i].valid && (!valid || is_sound(&rows)), "%s is %s", streams[i].name,
+		   streams[i].valid ? "taken" : "refused");
 		if (valid)
 			rows_done(&rows);
 	}
@@ -342,7 +342,7 @@ int main(void)
 	make_stream(&stream);
 	test_there_and_back(&stream);
 	test_form();
-	test_tables();
+	test_streams();
 	test_version_1();
 	test_cut(&stream);
 	test_every_byte(&stream);

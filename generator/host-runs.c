@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "host.h"
+#include "last-good.h"
 #include "name.h"
 #include "started.h"
 
@@ -163,7 +164,7 @@ static void check_origin(const char *database, struct report *report)
 		return;
 	report_problem(report, database, "can be read now, but what systemd has loaded was made %s: "
 		       "systemctl restart left4me-activate.service",
-		       access("/run/left4me/last-good", F_OK) == 0 ? "from the rows of an earlier reading" : "without its rows");
+		       access(LAST_GOOD, F_OK) == 0 ? "from the rows of an earlier reading" : "without its rows");
 }
 
 void host_check_runs(enum rows_origin origin, const struct config *config, const struct model *model, const struct look *look,

@@ -11,8 +11,6 @@ int last_good_read(const char *path, struct rows *ret_rows)
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	cleanup_text struct text text = TEXT_EMPTY;
 	struct stat st;
-	size_t size;
-	char *data;
 
 	if (fd < 0)
 		return errno == EACCES ? -EACCES : -EINVAL;
@@ -20,18 +18,8 @@ int last_good_read(const char *path, struct rows *ret_rows)
 		return -EINVAL;
 	if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)))
 		return -EINVAL;
-	size = (size_t) st.st_size;
-	data = text_extend(&text, size);
-	while (size > 0) {
-		ssize_t n = read(fd, data, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -EIO;
-		data += n;
-		size -= (size_t) n;
-	}
+	if (text_read(&text, fd) < 0)
+		return -EIO;
 	(void) rows_from_version_1(&text);
 	return rows_take(&text, ret_rows) ? 0 : -EINVAL;
 }

@@ -6,6 +6,9 @@
 
 #include "rows.h"
 
+#define LAST_GOOD_FILE "last-good"
+#define LAST_GOOD "/run/left4me/" LAST_GOOD_FILE
+
 /*
  * 0 with the rows, which the caller frees; -EACCES for want of permission, or another -errno: there is no such file,
  * or it is not ours or of no version that is known.

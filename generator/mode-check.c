@@ -1,5 +1,6 @@
 #include "advice.h"
 #include "host.h"
+#include "last-good.h"
 #include "run.h"
 
 /* A copy in /etc wins over the generator's unit, those elsewhere lose; either is out of date when it differs. */
@@ -57,7 +58,7 @@ static int check_rows(const struct options *options)
 int mode_check(const struct options *options)
 {
 	cleanup(run_done) struct run run = RUN_EMPTY;
-	cleanup_free char *last_good = xasprintf("%s/run/left4me/last-good", options->prefix);
+	cleanup_free char *last_good = xconcat(options->prefix, LAST_GOOD, "");
 	cleanup_free char *counts = NULL;
 	cleanup(host_questions_done) struct host_questions questions = HOST_QUESTIONS_NONE;
 	bool on_host = !*options->prefix && !options->config && !options->database && host_is_running();

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "advice.h"
+#include "last-good.h"
 #include "log.h"
 #include "run.h"
 
@@ -86,9 +87,9 @@ static int put_state(const struct run *run, bool with_rows, struct sink *sink)
 	cleanup_text struct text lines = TEXT_EMPTY;
 
 	report_write(&run->report, &lines);
-	if (put_text(sink, "report", 0644, &lines) < 0)
+	if (put_text(sink, REPORT_FILE, 0644, &lines) < 0)
 		return -1;
-	return with_rows && run->origin == ROWS_DATABASE ? put_text(sink, "last-good", 0600, &run->rows.text) : 0;
+	return with_rows && run->origin == ROWS_DATABASE ? put_text(sink, LAST_GOOD_FILE, 0600, &run->rows.text) : 0;
 }
 
 static void start_writing(void)
@@ -134,7 +135,7 @@ static int write_rows(struct run *run, struct sink *sink)
 static int read_and_write(struct run *run, const struct options *options, const char *state, const char *started,
 			  struct sink *sink, size_t *ret_logged)
 {
-	cleanup_free char *last_good = state ? xasprintf("%s/last-good", state) : NULL;
+	cleanup_free char *last_good = state ? xconcat(state, "/", LAST_GOOD_FILE) : NULL;
 	cleanup_free char *counts = NULL;
 
 	(void) alarm(READ_PATIENCE);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "host.h"
+#include "last-good.h"
 #include "look.h"
 #include "plan.h"
 #include "plan-files.h"
@@ -122,7 +123,7 @@ static void see_drop_ins(struct run *run)
 int mode_plan(const struct options *options)
 {
 	cleanup(run_done) struct run run = RUN_EMPTY;
-	cleanup_free char *last_good = xasprintf("%s/run/left4me/last-good", options->prefix);
+	cleanup_free char *last_good = xconcat(options->prefix, LAST_GOOD, "");
 	cleanup(collection_done) struct collection new = COLLECTION_EMPTY;
 	struct sink *sink = sink_collect(&new);
 	int status = EXIT_NOTHING;

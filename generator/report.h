@@ -24,6 +24,10 @@ struct report {
 	bool blind;            /* something could not be looked at, for want of permission */
 };
 
+/* Where a reload leaves its report. */
+#define REPORT_FILE "report"
+#define REPORT "/run/left4me/" REPORT_FILE
+
 /* So many lines are kept; further ones are only counted. */
 enum { REPORT_LINES_MAX = 10000 };
 

@@ -138,7 +138,7 @@ static void collect_builds(const struct units *units, struct status *status)
 /* Each reload writes the report anew: a line for each problem, and for warnings. */
 static void read_report(const char *prefix, struct status *status)
 {
-	cleanup_free char *path = xasprintf("%s/run/left4me/report", prefix);
+	cleanup_free char *path = xconcat(prefix, REPORT, "");
 	cleanup_free char *report = text_of_file(AT_FDCWD, path);
 	struct stat st;
 

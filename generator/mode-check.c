@@ -9,21 +9,17 @@ static void compare_copies(struct run *run)
 	static const char *const directories[] = {
 		"/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", NULL,
 	};
-	struct sink *sink = sink_compare(directories, &run->report);
 
-	(void) sink->finish(sink, run_render_host(run, sink) == 0 && run_render_origin(run, sink) == 0);
+	(void) run_render(run, false, sink_compare(directories, &run->report));
 }
 
 /* The systemd that is installed names every setting that it knows; any other it passes over with a line in the journal. */
 static void check_settings(struct run *run, const char *systemd, struct host_questions *questions)
 {
 	cleanup_free char *items = host_settings(questions, &run->report);
-	struct sink *sink;
 
-	if (!items)
-		return;
-	sink = sink_known(items, systemd, &run->report);
-	(void) sink->finish(sink, run_render_host(run, sink) == 0 && run_render_origin(run, sink) == 0);
+	if (items)
+		(void) run_render(run, false, sink_known(items, systemd, &run->report));
 }
 
 static void check_host(struct run *run, struct host_questions *questions)

@@ -73,6 +73,20 @@ static void print_commands(const struct plan *plan)
 	print_actions(plan, true);
 }
 
+static void print_plan(const struct plan *plan, const struct options *options, const struct collection *old,
+		       const struct collection *new)
+{
+	cleanup_text struct text lines = TEXT_EMPTY;
+
+	if (options->commands)
+		print_commands(plan);
+	else
+		print_changes(plan);
+	if (options->diff)
+		plan_diff(old, new, &lines);
+	(void) fputs(text_string(&lines), stdout);
+}
+
 static int compare(struct run *run, const struct options *options, const struct collection *new)
 {
 	cleanup_free char *directory = xasprintf("%s" GENERATOR_DIRECTORY, options->prefix);
@@ -82,7 +96,6 @@ static int compare(struct run *run, const struct options *options, const struct 
 	cleanup(units_done) struct units units = UNITS_NONE;
 	cleanup(look_done) struct look found = LOOK_EMPTY;
 	cleanup(plan_done) struct plan plan = { .changes = NULL };
-	cleanup_text struct text lines = TEXT_EMPTY;
 	bool on_host = !*options->prefix && host_is_running();
 	int r = plan_read_tree(directory, &old);
 
@@ -100,14 +113,7 @@ static int compare(struct run *run, const struct options *options, const struct 
 		look(&(struct look_request){ .root = run->config.host.root, .uid = run->config.host.uid, .gid = run->config.host.gid },
 		     &found);
 	plan_make(&(struct plan_sources){ &old, new, on_host ? &units : NULL, &found, records, host_env }, &plan);
-	if (options->commands)
-		print_commands(&plan);
-	else
-		print_changes(&plan);
-	if (options->diff) {
-		plan_diff(&old, new, &lines);
-		(void) fputs(text_string(&lines), stdout);
-	}
+	print_plan(&plan, options, &old, new);
 	return plan.count > 0 || plan.needs_reload ? EXIT_PROBLEMS : EXIT_CLEAN;
 }
 
@@ -125,7 +131,6 @@ int mode_plan(const struct options *options)
 	cleanup(run_done) struct run run = RUN_EMPTY;
 	cleanup_free char *last_good = xconcat(options->prefix, LAST_GOOD, "");
 	cleanup(collection_done) struct collection new = COLLECTION_EMPTY;
-	struct sink *sink = sink_collect(&new);
 	int status = EXIT_NOTHING;
 
 	run_read_config(&run, options, true);
@@ -133,9 +138,8 @@ int mode_plan(const struct options *options)
 	run_build_model(&run);
 	drop_ins_read(options->prefix, &run.drop_ins);
 	see_drop_ins(&run);
-	if (sink->finish(sink, run_render_host(&run, sink) == 0 && run_render_origin(&run, sink) == 0 &&
-			 run_render_rows(&run, sink) == 0) == 0 &&
-	    !run.report.blind && (run.origin == ROWS_DATABASE || run.origin == ROWS_LAST_GOOD))
+	if (run_render(&run, true, sink_collect(&new)) == 0 && !run.report.blind &&
+	    (run.origin == ROWS_DATABASE || run.origin == ROWS_LAST_GOOD))
 		status = compare(&run, options, &new);
 	if (status == EXIT_NOTHING)
 		run_print_report(&run, stderr);

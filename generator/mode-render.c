@@ -16,10 +16,7 @@ static int write_units(struct run *run, const struct options *options)
 	bool tree = strcmp(options->format, "tree") == 0;
 	struct sink *sink = tree ? sink_tree(options->output, &run->report) : sink_json(options->output, &run->report);
 
-	if (!sink)
-		return -1;
-	return sink->finish(sink, run_render_host(run, sink) == 0 && run_render_origin(run, sink) == 0 &&
-			    (!tree || run_render_rows(run, sink) == 0));
+	return sink ? run_render(run, tree, sink) : -1;
 }
 
 int mode_render(const struct options *options)

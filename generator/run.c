@@ -111,6 +111,12 @@ int run_render_rows(const struct run *run, struct sink *sink)
 	return render_rows(&sources, sink);
 }
 
+int run_render(const struct run *run, bool with_rows, struct sink *sink)
+{
+	return sink->finish(sink, run_render_host(run, sink) == 0 && run_render_origin(run, sink) == 0 &&
+			    (!with_rows || run_render_rows(run, sink) == 0));
+}
+
 char *run_counts(const struct run *run)
 {
 	const struct model *model = &run->model;

@@ -47,6 +47,9 @@ int run_render_host(const struct run *run, struct sink *sink);
 int run_render_origin(const struct run *run, struct sink *sink);
 int run_render_rows(const struct run *run, struct sink *sink);
 
+/* All three, or without rows the first two, and the end of the sink. 0 or -1. */
+int run_render(const struct run *run, bool with_rows, struct sink *sink);
+
 /* Whoever reads on a terminal has lines of its width; elsewhere, and for a grep, each is one line. */
 void run_print_report(const struct run *run, FILE *file);
 

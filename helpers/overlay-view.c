@@ -24,12 +24,12 @@ void view_add(struct text *view, int fd, const char *path)
 
 void write_view(const char *unit, const struct text *view)
 {
-	write_state("view", unit, view);
+	write_state(VIEW_DIRECTORY, unit, view);
 }
 
 void remove_view(const char *unit)
 {
-	remove_state("view", unit);
+	remove_state(VIEW_DIRECTORY, unit);
 }
 
 static void check_directory(const char *path, dev_t device, ino_t inode)

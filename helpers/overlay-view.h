@@ -10,7 +10,8 @@
 
 #include "base.h"
 
-#define VIEWS "/run/left4me/view"
+#define VIEW_DIRECTORY "view"
+#define VIEWS "/run/left4me/" VIEW_DIRECTORY
 
 /* Adds an entry for the open directory `fd`, which the unit is to see at `path`; it must not exist if fd is negative. */
 void view_add(struct text *view, int fd, const char *path);

@@ -56,7 +56,7 @@ static void measure(sqlite3_context *context, int count, sqlite3_value **values)
 		sqlite3_result_text(context, types[type], -1, SQLITE_STATIC);
 }
 
-/* A view may lack what is optional; what else is wrong with it, the second try fails of as well. */
+/* A view may lack what is optional. If something else is wrong with it, the second query fails as well. */
 static int prepare(sqlite3 *db, enum view view, sqlite3_stmt **ret_statement)
 {
 	cleanup_free char *query = view_query(view, true), *without = view_query(view, false);
@@ -245,10 +245,11 @@ void reader_done(struct reader *reader)
 {
 	closep(&reader->requests[0]);
 	closep(&reader->requests[1]);          /* a child that still waits for a request ends by itself */
-	while (reader->child > 0 && !is_asked(reader) && waitpid(reader->child, NULL, 0) != reader->child && errno == EINTR)
-		;
 	if (is_asked(reader))
 		reader_wait(reader);
+	else if (reader->child > 0)
+		while (waitpid(reader->child, NULL, 0) < 0 && errno == EINTR)
+			;
 	closep(&reader->answers);
 	*reader = READER_NONE;
 }

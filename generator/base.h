@@ -54,6 +54,13 @@ static inline const char *endswith(const char *text, const char *end)
 	return length >= rest && strcmp(text + length - rest, end) == 0 ? text + length - rest : NULL;
 }
 
+/* Where the next line of the text begins; its end after the last one. */
+static inline const char *line_after(const char *line)
+{
+	line += strcspn(line, "\n");
+	return line + (*line == '\n');
+}
+
 /* Makes room for one more element in an array that has `count` of them; capacities are powers of two. */
 void *grow_array(void *array, size_t count, size_t size);
 

@@ -57,7 +57,7 @@ int plan_read_tree(const char *directory, struct collection *ret_collection)
 
 static bool has_line(const char *text, const char *line, size_t length)
 {
-	for (; *text; text += strcspn(text, "\n"), text += *text == '\n')
+	for (; *text; text = line_after(text))
 		if (strcspn(text, "\n") == length && memcmp(text, line, length) == 0)
 			return true;
 	return false;
@@ -71,7 +71,7 @@ static bool is_setting(const char *line, size_t length)
 /* The first setting of that key in `text` that `other` lacks, or NULL; its value ends with the line. */
 static const char *only_value(const char *text, const char *other, const char *key, size_t key_length)
 {
-	for (; *text; text += strcspn(text, "\n"), text += *text == '\n')
+	for (; *text; text = line_after(text))
 		if (strncmp(text, key, key_length) == 0 && text[key_length] == '=' &&
 		    !has_line(other, text, strcspn(text, "\n")))
 			return text + key_length + 1;
@@ -111,7 +111,7 @@ void plan_put_settings(struct text *out, const char *path, const char *what, con
 	size_t count = 0;
 
 	for (size_t side = 0; side < 2; side++)
-		for (const char *line = sides[side]; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+		for (const char *line = sides[side]; *line; line = line_after(line)) {
 			size_t length = strcspn(line, "\n"), key = strcspn(line, "=");
 			const char *was, *is;
 
@@ -137,7 +137,7 @@ void plan_put_settings(struct text *out, const char *path, const char *what, con
 
 static void put_lines(struct text *out, char mark, const char *text, const char *other)
 {
-	for (; *text; text += strcspn(text, "\n"), text += *text == '\n') {
+	for (; *text; text = line_after(text)) {
 		size_t length = strcspn(text, "\n");
 
 		if (has_line(other, text, length))

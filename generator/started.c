@@ -208,11 +208,10 @@ static void add_layers(struct started *started, const char *ids)
 /* What stands behind `word` in a line that begins with `start`; NULL without one. A row's words begin no line. */
 static const char *find_in_line(const char *text, const char *start, const char *word)
 {
-	for (const char *line = text; line; line = strchr(line, '\n'), line += line != NULL) {
-		size_t length = strcspn(line, "\n");
+	for (const char *line = text; *line; line = line_after(line)) {
 		const char *found = startswith(line, start) ? strstr(line, word) : NULL;
 
-		if (found && found < line + length)
+		if (found && found < line + strcspn(line, "\n"))
 			return found + strlen(word);
 	}
 	return NULL;

@@ -146,7 +146,7 @@ static void read_report(const char *prefix, struct status *status)
 	if (!report || stat(path, &st) < 0)
 		return;
 	status->reloaded = (int64_t) st.st_mtim.tv_sec * USEC_PER_SEC + st.st_mtim.tv_nsec / 1000 - status->epoch;
-	for (const char *line = report; *line; line += strcspn(line, "\n"), line += *line == '\n')
+	for (const char *line = report; *line; line = line_after(line))
 		status->problems += !startswith(line, "warning: ");
 }
 

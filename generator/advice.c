@@ -27,7 +27,7 @@ static void advise_instance(const struct instance *instance, struct report *repo
 	report_row(report, &place);
 }
 
-/* Whether the word, of `length` bytes, sets what the row's port and the unit set already. */
+/* Whether the word, of `length` bytes, sets an address or port, which the unit does already. */
 static bool sets_address(const char *word, size_t length)
 {
 	switch (length) {

@@ -1,6 +1,6 @@
 /*
- * What can be done as it is asked for, but hardly is what was meant: rows and keys that stay in force. A check says it, and
- * the report of a reload; the kernel's log does not.
+ * Rows and keys that stay in force, but are hardly what was meant. The check names them, and so does the report of a reload; the
+ * kernel's log does not.
  */
 #pragma once
 

@@ -160,7 +160,7 @@ static int read_value(sd_bus_message *answer, char type, struct bus_value *ret_v
 	}
 }
 
-/* 1: sd_bus_process() is to say that it has done something even where the answer is that time is over. */
+/* Returns 1, so that sd_bus_process() counts it as progress also if the answer is that time is over. */
 static int take_value(sd_bus_message *answer, void *userdata, sd_bus_error *ret_error)
 {
 	const struct call *call = userdata;
@@ -189,7 +189,7 @@ static int process(struct calls *calls, size_t waiting)
 	return calls->error;
 }
 
-/* What is of one kind of unit is said of no other. */
+/* A timer, say, is not asked for what only a service has. */
 static bool has_property(const char *id, const struct bus_property *property)
 {
 	const char *kind = strrchr(id, '.');

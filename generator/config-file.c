@@ -65,7 +65,7 @@ static int open_checked(const char *path, const char *label, bool may_be_missing
 	return result;
 }
 
-/* Reads to the end, which is known to be reached at `size` bytes or, for standard input, 0. */
+/* Reads a file of `size` bytes; standard input, of 0, until nothing more comes. */
 static char *read_all(int fd, size_t size, const char *label, struct report *report)
 {
 	cleanup(config_file_freep) char *text = xrealloc(NULL, CONFIG_FILE_MAX + 2, 1);

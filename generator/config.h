@@ -55,8 +55,8 @@ struct config_source {
 void config_load(const struct config_source *source, struct report *report, struct config *ret_config);
 
 /*
- * Whether the homes that servers, builds and updates see are empty, where what is bound has its place: something of theirs lies
- * there by its name. Else homes are closed, and a bind that a link leads into them is none.
+ * How servers, builds and updates see the homes (ProtectHome=). True: as empty directories, in which what is bound has its place,
+ * since ROOT or the helpers lie there by their name. False: not at all, and what a link leads there cannot be bound either.
  */
 bool config_opens_homes(const struct config *config);
 

@@ -18,7 +18,10 @@ static const char *const directories[] = {
 
 #define SUFFIX ".service.d"
 
-/* Seen with systemd 257; the last comes after the others of all directories. */
+/*
+ * How near a directory of drop-ins is to a server, from 0, by the order that systemd 257 has been seen to keep: those for every
+ * service come after all others, whichever directory they are in.
+ */
 enum { EVERY_SERVICE = 4, DISTANCES };
 
 /*

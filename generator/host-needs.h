@@ -19,7 +19,7 @@ enum need_kind {
 	NEED_UPDATE_SCRIPT,            /* the same, in the view of the update, which is narrower than the others' */
 	NEED_DATABASE,                 /* or what lies beside it: may be missing */
 	NEED_PLACE,                    /* where it really is counts, and nothing else */
-	NEED_WAY,                      /* the same of a directory that nobody binds, on the way to one that is */
+	NEED_WAY,                      /* likewise, of a directory that is not bound, but that a bound one lies in */
 };
 
 struct need {

@@ -107,8 +107,8 @@ static void check_update(const struct needs *needs, const struct look *look, str
 }
 
 /*
- * A server sees only what is bound, by its name, below directories that the unit makes anew. So a link in these does not matter,
- * and one in their place does.
+ * Whether the path lies below a directory that a server's unit makes anew: in there are no links of the host's. That does not hold
+ * if the directory itself is a link.
  */
 static bool is_masked(const struct needs *needs, const struct look *look, const char *path)
 {
@@ -118,8 +118,8 @@ static bool is_masked(const struct needs *needs, const struct look *look, const 
 }
 
 /*
- * The helpers are bound by their name, wherever they are: what leads there in the unit, too, is followed, but not what lies in a
- * directory that the unit makes anew. Of builds and updates nothing is there but what is bound, /usr and no other link.
+ * Whether a link on the way to the helpers, which are bound by their name, is followed in the unit as well. A server's follows it
+ * unless it lies in a directory that the unit makes anew; builds and updates see no links of the host's but those of /usr.
  */
 static bool is_followed(const struct needs *needs, const struct look *look, const char *path, bool by_server)
 {

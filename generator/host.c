@@ -90,7 +90,7 @@ static void check_value(const struct expected *expected, const char *value, size
 
 /* --- the rest -------------------------------------------------------------------------------------------- */
 
-/* systemd loads them by name and goes without, and without a word, where they are missing. */
+/* systemd loads them by name; where they are missing it goes on without them and without a word. */
 static bool check_library(const char *name, const char *package, const char *consequence, struct report *report)
 {
 	void *library = dlopen(name, RTLD_LAZY | RTLD_LOCAL);
@@ -102,7 +102,7 @@ static bool check_library(const char *name, const char *package, const char *con
 	return library != NULL;
 }
 
-/* systemd itself, which does not look again for what it has looked for in vain; true where only root may see that. */
+/* Whether systemd has loaded it: it does not look again for what it has looked for in vain. True where only root may see that. */
 static bool has_loaded(const char *name)
 {
 	cleanup_fclose FILE *maps = fopen("/proc/1/maps", "re");
@@ -115,7 +115,7 @@ static bool has_loaded(const char *name)
 	return found;
 }
 
-/* What it was built without no package brings back. */
+/* What systemd was built without, no package brings back. */
 static void check_features(const char *features, const char *systemd, struct report *report)
 {
 	static const char bpf[] = "RestrictNetworkInterfaces= and strict_ports are ignored without it, and no build starts";

@@ -45,8 +45,8 @@ void host_check_loaded(const struct config *config, const char *systemd, struct 
 char *host_settings(struct host_questions *questions, struct report *report);
 
 /*
- * Reports what the units of enabled rows and of the web service need and is not there, or is another user's. *ret_look is what
- * was seen, for the caller to free.
+ * Reports what the units of enabled rows and of the web service need, but is missing or another user's. *ret_look is what was
+ * seen, for the caller to free.
  */
 void host_check_files(const struct config *config, const struct model *model, struct report *report, struct look *ret_look);
 
@@ -67,5 +67,5 @@ void host_check_kernel(const struct config *config, struct report *report);
 /* Reports overlays that are mount points of their own, which no build can replace. */
 void host_check_mounts(const struct config *config, struct report *report);
 
-/* Reports what else the units rely on and is not there. */
+/* Reports what else the units rely on, but is missing. */
 void host_check_needs(const struct config *config, struct host_questions *questions, struct report *report);

@@ -73,12 +73,13 @@ static int64_t measure(int fd, dev_t device, int depth)
 	return sum;
 }
 
-/* Where the time may end; and that it did not, but nothing is to be seen there. */
+/* Says what is looked at next, which is where the time has ended if nothing follows. */
 static void begin(int answers, const char *directory, const char *name)
 {
 	say(answers, "> %s%s%s\n", directory, *name ? "/" : "", name);
 }
 
+/* Says that it cannot be seen; false. */
 static bool failed(int answers, int error)
 {
 	say(answers, "! %d\n", error);

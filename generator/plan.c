@@ -20,7 +20,7 @@ static bool runs(const struct plan_sources *sources, const char *unit)
 	return unit_is_up(find_unit(sources, unit));
 }
 
-/* Nor has it failed: somebody has to start it, for what is wanted is started by the boot alone. */
+/* And has not failed either. Somebody has to start it: nothing but the boot starts what is wanted. */
 static bool never_ran(const struct plan_sources *sources, const char *unit)
 {
 	const struct unit *found = find_unit(sources, unit);

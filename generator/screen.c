@@ -22,7 +22,7 @@ void screen_put_blanks(struct text *out, size_t count)
 		text_putc(out, ' ');
 }
 
-/* So many bytes of the text go on a line of that width: to a blank, or as far as there is room for a longer word. */
+/* How many bytes of the text go on a line of that width: up to a blank, or, of a word that is longer, as many as fit. */
 static size_t fit(const char *text, size_t width)
 {
 	size_t length = 0, blank = 0;

@@ -145,7 +145,7 @@ static void forget_last(struct directory_sink *sink)
 	sink->paths.length = sink->written[--sink->written_count].path;
 }
 
-/* What is left of the second name of a replacement was left by a run that was killed. */
+/* A file that has the second name of a replacement already was left by a run that was killed. */
 static int open_named(const struct directory_sink *sink, const struct written *written, mode_t mode)
 {
 	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;

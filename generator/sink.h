@@ -54,8 +54,8 @@ struct text *sink_open_text(struct sink *sink, const struct file *file);
 int sink_ignore_link(struct sink *sink, const struct file *unit, const char *directory);
 
 /*
- * /run is memory, and what is not settled belongs to rows that somebody else writes: so many bytes of it are written,
- * in whole pages, and no more.
+ * /run is memory, and what is not settled belongs to rows that somebody else writes: no more bytes of it are written than
+ * these, counted in whole pages.
  */
 enum { SINK_BUDGET = 96 * 1024 * 1024 };
 

@@ -21,7 +21,7 @@ struct status {
 	} *left_behind;                /* directories below ROOT without a row */
 	size_t left_behind_count;
 	bool left_behind_known;
-	int64_t now, epoch;            /* the monotonic clock and what it lacks to the time of day, in microseconds */
+	int64_t now, epoch;            /* the monotonic clock, and what added to it is the time of day; in microseconds */
 	bool waits;
 };
 

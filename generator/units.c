@@ -27,7 +27,7 @@ enum { CRASHES_RESTARTS = 3, CRASHES_SECONDS = 600 };
 
 /* --- one unit -------------------------------------------------------------------------------------------- */
 
-/* What is not up has no other job than to start. */
+/* A job of a unit that is not up can only be its start. */
 static enum unit_state state_of(const char *active, const char *sub, bool has_job)
 {
 	static const struct {

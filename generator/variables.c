@@ -104,8 +104,8 @@ static void set_commands(struct variables *variables, const struct config *confi
 }
 
 /*
- * Values need no escape, but for the operator's words: the grammar of value.h allows nothing that a unit gives a meaning. An empty value is none,
- * so that its line is dropped.
+ * Values need no escape, except the operator's words (set_commands()): the grammar of value.h allows nothing that has a meaning in
+ * a unit. An empty value is none, so that its line is dropped.
  */
 #define SET_KEY(section, name, type, fallback, placeholder, ...) \
 	variable_set(variables, VAR_##placeholder, \

@@ -1,7 +1,7 @@
 /*
- * What left4me-fetch-script does as root in the host's mount namespace, but for its reading: asking whether the build
- * could reach the host, and the directory from which the unit runs its script. fetch-unit.c begins with the list of
- * system calls.
+ * What left4me-fetch-script does as root in the host's mount namespace, which is all but the reading (fetch-child.h): finding out
+ * whether the build could reach the host, and making the directory from which the unit runs its script. fetch-unit.c begins
+ * with the list of system calls.
  */
 #pragma once
 

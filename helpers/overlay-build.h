@@ -30,5 +30,5 @@ void verb_commit(const struct request *request);
  */
 void verb_discard(const struct request *request);
 
-/* The last for all overlays that no build is working on. Has no argument. */
+/* Removes, of all overlays that no build is working on, what no server has mounted any more. Has no argument. */
 void verb_collect(const struct request *request);

@@ -232,8 +232,8 @@ static void copy_name(const struct walk *walk, int from, const char *name, int t
 }
 
 /*
- * Too many links already, not the user's file, or no hard links on this file system: then it is copied. EXDEV is, beside a
- * mount point, another subvolume of btrfs or another project of quotas.
+ * Whether a file that could not be linked is copied instead: it has too many links, or is not the user's, or its file system has
+ * no hard links. EXDEV is, beside a mount point, another subvolume of btrfs or another project of quotas.
  */
 static bool may_copy(const struct walk *walk, int from, const char *name, int error)
 {

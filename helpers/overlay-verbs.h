@@ -17,10 +17,10 @@ struct request {
 };
 
 /*
- * Mounts the instance's overlay on its anchor (overlay-anchor.h), and notes what its unit is to see
- * (overlay-view.h) and what it was started with (overlay-record.h). What a unit's start finds mounted, one with `started`, is left
- * of a stop and is unmounted first. Where somebody uses that, or without `started`, nothing is mounted, whatever the layers are,
- * and only what the unit is to see is noted anew, and what it was started with.
+ * Mounts the instance's overlay on its anchor (overlay-anchor.h), and notes what its unit is to see (overlay-view.h) and what it
+ * was started with (overlay-record.h). What is mounted there already was left by a stop if a unit starts, which gives `started`:
+ * it is unmounted first. If that fails since somebody uses it, or without `started`, it stays, whatever its layers are; then what
+ * the unit is to see is noted anew, and with `started` what it was started with.
  */
 void verb_mount(const struct request *request);
 

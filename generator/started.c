@@ -57,26 +57,25 @@ uint64_t started_hash_settings(const char *text)
 	bool in_service = false, counts = false, continued = false, any = false;
 	uint64_t hash = FNV_BASIS;
 
-	for (const char *line = skip_blanks(text); *line; line = skip_blanks(line + (*line == '\n'))) {
+	for (const char *line = skip_blanks(text); *line; line = skip_blanks(line_after(line))) {
 		size_t length = strcspn(line, "\n");
-		const char *end = line + length;
+		bool is_section = !continued && *line == '[';
 
 		while (length > 0 && isspace((unsigned char) line[length - 1]))
 			length--;
-		if (length > 0 && *line != '#' && *line != ';') {
-			if (!continued && *line == '[')
-				in_service = length == strlen("[Service]") && memcmp(line, "[Service]", length) == 0;
-			else if (!continued)
-				counts = in_service && !applies_at_reload(line, length);
-			if (counts && (continued || *line != '[')) {
-				hash = hash_more(hash_more(hash, line, length), "\n", 1);
-				any = true;
-			}
-			continued = line[length - 1] == '\\';
-		} else if (length == 0) {
+		if (length == 0)
 			continued = false;
+		if (length == 0 || *line == '#' || *line == ';')
+			continue;
+		if (is_section)
+			in_service = length == strlen("[Service]") && memcmp(line, "[Service]", length) == 0;
+		else if (!continued)
+			counts = in_service && !applies_at_reload(line, length);
+		if (counts && !is_section) {
+			hash = hash_more(hash_more(hash, line, length), "\n", 1);
+			any = true;
 		}
-		line = end;
+		continued = line[length - 1] == '\\';
 	}
 	return any ? hash : 0;
 }

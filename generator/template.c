@@ -41,15 +41,12 @@ void template_fill(const struct template *template, const struct variable *varia
 {
 	const struct piece *piece = template->pieces, *end = piece + template->count;
 
-	for (size_t count; piece < end; piece += count) {
-		size_t lines = 1;
+	while (piece < end) {
+		size_t count = piece->line ? piece->line : 1;
+		size_t lines = piece->line ? count_lines(piece, count, variables) : 1;
 
-		count = 1;
-		if (piece->line) {
-			count = piece->line;
-			lines = count_lines(piece, count, variables);
-		}
 		for (size_t line = 0; line < lines; line++)
 			fill_line(piece, count, variables, line, out);
+		piece += count;
 	}
 }

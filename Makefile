@@ -76,7 +76,7 @@ $B/text/%: deploy/% $B/libexecdir
 	sed 's|/usr/local/libexec/left4me|$(LIBEXECDIR)|' $< > $@
 
 $B/core/templates.o: $B/core/templates.c
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(CPPFLAGS) -D_POSIX_C_SOURCE=200809L $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $B/helpers/%.o: helpers/%.c
 	@mkdir -p $(@D)

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <unistd.h>
 
 static _Noreturn void out_of_memory(void)
@@ -139,6 +138,19 @@ DIR *opendirat(int directory, const char *name, int flags)
 	if (!opened)
 		closep(&fd);
 	return opened;
+}
+
+int64_t time_of(struct timespec time)
+{
+	return (int64_t) time.tv_sec * USEC_PER_SEC + time.tv_nsec / 1000;
+}
+
+int64_t time_now(clockid_t clock)
+{
+	struct timespec now;
+
+	(void) clock_gettime(clock, &now);
+	return time_of(now);
 }
 
 int write_all(int fd, const char *bytes, size_t length)

@@ -8,9 +8,11 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))
 #define PRINTF_LIKE(string, first) __attribute__((format(printf, string, first)))
@@ -138,6 +140,12 @@ void text_done(struct text *text);
 
 /* opendir(3) below an open directory; `flags` is 0 or O_NOFOLLOW. NULL with errno set. */
 DIR *opendirat(int directory, const char *name, int flags);
+
+/* Moments and durations are in microseconds, as systemd's and sd-bus(3)'s are. */
+#define USEC_PER_SEC INT64_C(1000000)
+#define USEC_PER_MSEC INT64_C(1000)
+int64_t time_of(struct timespec time);
+int64_t time_now(clockid_t clock);     /* of clock_gettime(2) */
 
 /* Writes all of it, however often write(2) is interrupted or stops short. 0 or -errno. */
 int write_all(int fd, const char *bytes, size_t length);

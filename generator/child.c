@@ -8,29 +8,21 @@
 
 enum { READ_SIZE = 32 * 1024 };
 
-void child_deadline(int seconds, struct timespec *ret_deadline)
-{
-	(void) clock_gettime(CLOCK_MONOTONIC, ret_deadline);
-	ret_deadline->tv_sec += seconds;
-}
-
 void child_leave_output(int fd)
 {
 	(void) dup2(fd, STDOUT_FILENO);
 	(void) dup2(fd, STDERR_FILENO);
 }
 
-static int milliseconds_until(const struct timespec *deadline)
+/* For poll(2). */
+static int milliseconds_until(int64_t deadline)
 {
-	struct timespec now;
-	long left;
+	const int64_t left = deadline - time_now(CLOCK_MONOTONIC);
 
-	(void) clock_gettime(CLOCK_MONOTONIC, &now);
-	left = (deadline->tv_sec - now.tv_sec) * 1000L + (deadline->tv_nsec - now.tv_nsec) / 1000000L;
-	return left > 0 ? (int) left : 0;
+	return left > 0 ? (int) (left / USEC_PER_MSEC) : 0;
 }
 
-bool child_read(int fd, const struct timespec *deadline, size_t size_max, struct text *answer)
+bool child_read(int fd, int64_t deadline, size_t size_max, struct text *answer)
 {
 	struct pollfd poller = { .fd = fd, .events = POLLIN };
 

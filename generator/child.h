@@ -5,12 +5,8 @@
 #pragma once
 
 #include <sys/types.h>
-#include <time.h>
 
 #include "base.h"
-
-/* The moment `seconds` from now. */
-void child_deadline(int seconds, struct timespec *ret_deadline);
 
 /*
  * In the child: what it would print goes to its parent. A child that is left behind would otherwise keep whoever waits for
@@ -19,10 +15,10 @@ void child_deadline(int seconds, struct timespec *ret_deadline);
 void child_leave_output(int fd);
 
 /*
- * Appends what comes through the pipe `fd` to its end. False if the deadline, or an answer longer than `size_max`, comes
- * first; what came until then is in *answer.
+ * Appends what comes through the pipe `fd` to its end. False if the deadline, a moment of CLOCK_MONOTONIC, or an answer longer than
+ * `size_max` comes first; what came until then is in *answer.
  */
-bool child_read(int fd, const struct timespec *deadline, size_t size_max, struct text *answer);
+bool child_read(int fd, int64_t deadline, size_t size_max, struct text *answer);
 
 /*
  * Kills the child unless it has ended, and returns its wait status. Waits 100 ms at most: a process that is stuck in a

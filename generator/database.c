@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base.h"
@@ -36,7 +35,7 @@ struct attempt {
 	const char *path;
 	database_query query;
 	void *userdata;
-	struct timespec start;
+	int64_t start;
 	const struct look *look;       /* in a recovery */
 	char *schema_error;            /* what SQLite cannot read of the schema, or NULL */
 	struct database_error error;
@@ -44,11 +43,7 @@ struct attempt {
 
 static bool is_over(const struct attempt *attempt, int seconds)
 {
-	struct timespec now;
-
-	(void) clock_gettime(CLOCK_MONOTONIC, &now);
-	return (now.tv_sec - attempt->start.tv_sec) * 1000 + (now.tv_nsec - attempt->start.tv_nsec) / 1000000 >=
-	       seconds * 1000;
+	return time_now(CLOCK_MONOTONIC) - attempt->start >= seconds * USEC_PER_SEC;
 }
 
 static void set_reason(struct attempt *attempt, const char *reason)
@@ -426,10 +421,11 @@ static int try_once(struct attempt *attempt)
 int database_read(const char *path, database_query query, void *userdata, struct database_error *ret_error)
 {
 	const char *slash = strrchr(path, '/');
-	struct attempt attempt = { .path = slash ? slash + 1 : path, .query = query, .userdata = userdata };
+	struct attempt attempt = {
+		.path = slash ? slash + 1 : path, .query = query, .userdata = userdata, .start = time_now(CLOCK_MONOTONIC),
+	};
 	int r = 1;
 
-	(void) clock_gettime(CLOCK_MONOTONIC, &attempt.start);
 	while (r == 1) {
 		r = try_once(&attempt);
 		if (r == 1 && is_over(&attempt, DATABASE_LOCK_PATIENCE))

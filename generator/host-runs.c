@@ -1,6 +1,5 @@
 #include <inttypes.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "host.h"
@@ -51,13 +50,11 @@ static void check_crashes(const struct unit *unit, const struct instance *row, s
 {
 	cleanup_free char *name = xasprintf(SERVER_UNIT "%s.service", unit->name);
 	cleanup_free char *end = unit_end(unit);
-	struct timespec now;
 
-	(void) clock_gettime(CLOCK_MONOTONIC, &now);
 	if (unit->state == UNIT_FAILED && row && row->enabled)
 		report_problem(report, name, "is down since it failed (%s)%s%s: journalctl -u %s", unit->result,
 			       end ? ", the last time with " : "", end ? end : "", name);
-	else if (unit->state != UNIT_FAILED && unit_crashes(unit, now.tv_sec * USEC_PER_SEC))
+	else if (unit->state != UNIT_FAILED && unit_crashes(unit, time_now(CLOCK_MONOTONIC)))
 		report_problem(report, name, "has restarted %" PRId64 " times%s%s: journalctl -u %s", unit->restarts,
 			       end ? ", the last after " : "", end ? end : "", name);
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -353,14 +352,14 @@ void look(const struct look_request *request, struct look *ret_look)
 {
 	cleanup_text struct text answer = TEXT_EMPTY;
 	cleanup_free char *lines = NULL;
-	struct timespec deadline;
+	int64_t deadline;
 	int ends[2];
 	pid_t pid;
 
 	*ret_look = LOOK_EMPTY;
 	if (pipe(ends) < 0)
 		return;
-	child_deadline(request->sizes ? LOOK_SIZES_PATIENCE : LOOK_PATIENCE, &deadline);
+	deadline = time_now(CLOCK_MONOTONIC) + (request->sizes ? LOOK_SIZES_PATIENCE : LOOK_PATIENCE) * USEC_PER_SEC;
 	pid = fork();
 	if (pid == 0) {
 		(void) close(ends[0]);
@@ -369,7 +368,7 @@ void look(const struct look_request *request, struct look *ret_look)
 	}
 	(void) close(ends[1]);
 	if (pid > 0) {
-		(void) child_read(ends[0], &deadline, ANSWER_MAX, &answer);
+		(void) child_read(ends[0], deadline, ANSWER_MAX, &answer);
 		(void) child_end(pid);
 	}
 	(void) close(ends[0]);

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -219,7 +218,7 @@ void reader_start(struct reader *reader, const char *path, const char *uid, cons
 {
 	cleanup_text struct text request = TEXT_EMPTY;
 
-	child_deadline(READER_PATIENCE, &reader->deadline);
+	reader->deadline = time_now(CLOCK_MONOTONIC) + READER_PATIENCE * USEC_PER_SEC;
 	text_append(&request, uid, strlen(uid) + 1);
 	text_append(&request, gid, strlen(gid) + 1);
 	text_append(&request, path, strlen(path) + 1);
@@ -232,7 +231,7 @@ void reader_start(struct reader *reader, const char *path, const char *uid, cons
 
 static bool is_asked(const struct reader *reader)
 {
-	return reader->deadline.tv_sec > 0;
+	return reader->deadline > 0;
 }
 
 void reader_wait(struct reader *reader)
@@ -285,7 +284,7 @@ int reader_finish(struct reader *reader, struct rows *ret_rows, char **ret_reaso
 	*ret_denied = false;
 	if (reader->child <= 0)
 		*ret_reason = xstrdup("there is no process to read it in");
-	else if (child_read(reader->answers, &reader->deadline, ROWS_SIZE_MAX, &answer))
+	else if (child_read(reader->answers, reader->deadline, ROWS_SIZE_MAX, &answer))
 		*ret_reason = judge(reader, &answer, ret_rows, ret_denied);
 	else {
 		*ret_reason = xasprintf("could not be read within %d seconds", READER_PATIENCE);

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <sys/types.h>
-#include <time.h>
 
 #include "rows.h"
 
@@ -14,7 +13,7 @@
 struct reader {
 	pid_t child;                   /* 0: none */
 	int requests[2], answers;      /* pipes to and from the child, -1: none */
-	struct timespec deadline;
+	int64_t deadline;
 };
 #define READER_NONE ((struct reader){ .requests = { -1, -1 }, .answers = -1 })
 

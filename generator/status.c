@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "name.h"
@@ -145,7 +144,7 @@ static void read_report(const char *prefix, struct status *status)
 	status->reloaded = UNIT_UNKNOWN;
 	if (!report || stat(path, &st) < 0)
 		return;
-	status->reloaded = (int64_t) st.st_mtim.tv_sec * USEC_PER_SEC + st.st_mtim.tv_nsec / 1000 - status->epoch;
+	status->reloaded = time_of(st.st_mtim) - status->epoch;
 	for (const char *line = report; *line; line = line_after(line))
 		status->problems += !startswith(line, "warning: ");
 }
@@ -195,20 +194,12 @@ static void collect_left_behind(const struct status_sources *sources, struct sta
 
 /* --- all of it ------------------------------------------------------------------------------------------- */
 
-static int64_t clock_now(clockid_t clock)
-{
-	struct timespec now;
-
-	(void) clock_gettime(clock, &now);
-	return (int64_t) now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000;
-}
-
 void status_build(const struct status_sources *sources, struct status *ret_status)
 {
 	struct status *status = ret_status;
 
-	*status = (struct status){ .now = clock_now(CLOCK_MONOTONIC) };
-	status->epoch = clock_now(CLOCK_REALTIME) - status->now;
+	*status = (struct status){ .now = time_now(CLOCK_MONOTONIC) };
+	status->epoch = time_now(CLOCK_REALTIME) - status->now;
 	collect_names(sources, status);
 	status->servers = xcalloc(status->count + 1, sizeof(*status->servers));
 	for (size_t i = 0; i < status->count; i++) {

@@ -22,8 +22,6 @@ enum unit_state {
 
 enum { UNIT_UNKNOWN = -1 };
 
-#define USEC_PER_SEC INT64_C(1000000)
-
 /* Where systemd has the units of its last reload from. */
 #define GENERATOR_DIRECTORY "/run/systemd/generator"
 

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "overlay-directory.h"
@@ -20,11 +19,12 @@ enum { LEFTOVER_DEPTH = 2 };
 #define TAINT "user.fuseoverlayfs."
 
 /*
- * On an upper directory whose walk took longer than MARKED_MILLISECONDS: it was walked through to its end. From then
+ * On an upper directory whose walk took longer than MARKED_AFTER: it was walked through to its end. From then
  * on a start looks only as far as it gets in that time. Nobody but root can set trusted.* attributes (xattr(7)).
  */
 #define MARK "trusted.left4me.checked"
-enum { MARKED_MILLISECONDS = 100, WALK_MILLISECONDS = 30 * 1000 };
+#define MARKED_AFTER (100 * USEC_PER_MSEC)
+enum { WALK_SECONDS = 30 };
 
 /* Returns the next entry, NULL at the end. Dies of a read error. */
 static const struct dirent *next_entry(DIR *directory, const char *path)
@@ -79,21 +79,13 @@ struct walk {
 	struct text path;       /* of that directory */
 	struct level *levels;   /* the top of the tree first */
 	size_t count;
-	int64_t start;          /* in milliseconds */
-	int64_t limit;          /* so many milliseconds after the start it ends */
+	int64_t start;
+	int64_t limit;          /* so long after the start it ends */
 };
-
-static int64_t milliseconds(void)
-{
-	struct timespec now;
-
-	(void) clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static bool is_late(const struct walk *walk)
 {
-	return milliseconds() - walk->start > walk->limit;
+	return time_now(CLOCK_MONOTONIC) - walk->start > walk->limit;
 }
 
 static void walk_done(struct walk *walk)
@@ -192,8 +184,8 @@ void refuse_taint(int upper, const char *path, bool may_mark)
 	cleanup(walk_done) struct walk walk = {
 		.fd = upper,
 		.path = TEXT_EMPTY,
-		.start = milliseconds(),
-		.limit = marked ? MARKED_MILLISECONDS : WALK_MILLISECONDS,
+		.start = time_now(CLOCK_MONOTONIC),
+		.limit = marked ? MARKED_AFTER : WALK_SECONDS * USEC_PER_SEC,
 	};
 
 	text_puts(&walk.path, path);
@@ -201,8 +193,8 @@ void refuse_taint(int upper, const char *path, bool may_mark)
 	if (!walk_through(&walk) && !marked)
 		die(EXIT_FAILED, 0, "'%s' has so many files that %d s are not enough to look for traces of fuse-overlayfs: "
 		    "remove what the server does not need or, if fuse-overlayfs never wrote in it, as root: "
-		    "setfattr -n " MARK " -v 1 '%s'", path, WALK_MILLISECONDS / 1000, path);
-	if (may_mark && !marked && milliseconds() - walk.start > MARKED_MILLISECONDS)
+		    "setfattr -n " MARK " -v 1 '%s'", path, WALK_SECONDS, path);
+	if (may_mark && !marked && time_now(CLOCK_MONOTONIC) - walk.start > MARKED_AFTER)
 		(void) fsetxattr(walk.fd, MARK, "1", 1, 0);     /* where that is impossible the next start walks again */
 }
 

@@ -7,7 +7,7 @@ export BUILD=${BUILD:-build} LC_ALL=C.UTF-8
 . tests/tap.sh
 scratch template
 
-flags=(-std=c11 -Wall -Wextra -Wshadow -Wmissing-prototypes -Werror -Igenerator -I"$SCRATCH")
+flags=(-std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wshadow -Wmissing-prototypes -Werror -Igenerator -I"$SCRATCH")
 case $BUILD in
 */sanitize) flags+=("-fsanitize=address,undefined") ;;
 esac

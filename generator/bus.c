@@ -32,6 +32,7 @@ static struct {
 	int (*sd_bus_set_bus_client)(sd_bus *bus, int b);
 	int (*sd_bus_set_method_call_timeout)(sd_bus *bus, uint64_t usec);
 	int (*sd_bus_start)(sd_bus *bus);
+	int (*sd_bus_is_ready)(sd_bus *bus);
 	int (*sd_bus_message_new_method_call)(sd_bus *bus, sd_bus_message **m, const char *destination, const char *path,
 					      const char *interface, const char *member);
 	int (*sd_bus_message_append_strv)(sd_bus_message *m, char **l);
@@ -56,7 +57,7 @@ static int load(void)
 	} functions[] = {
 #define FUNCTION(name) { #name, &lib.name }
 		FUNCTION(sd_bus_new), FUNCTION(sd_bus_set_address), FUNCTION(sd_bus_set_bus_client),
-		FUNCTION(sd_bus_set_method_call_timeout), FUNCTION(sd_bus_start),
+		FUNCTION(sd_bus_set_method_call_timeout), FUNCTION(sd_bus_start), FUNCTION(sd_bus_is_ready),
 		FUNCTION(sd_bus_message_new_method_call), FUNCTION(sd_bus_message_append_strv), FUNCTION(sd_bus_call),
 		FUNCTION(sd_bus_call_method_async), FUNCTION(sd_bus_process), FUNCTION(sd_bus_wait),
 		FUNCTION(sd_bus_message_enter_container), FUNCTION(sd_bus_message_read), FUNCTION(sd_bus_message_get_errno),
@@ -92,6 +93,26 @@ static void drop_message(sd_bus_message **message)
 		(void) lib.sd_bus_message_unref(*message);
 }
 
+/* Left to itself the library would wait 90 seconds for the other side to greet it. */
+static int wait_until_ready(sd_bus *bus)
+{
+	const int64_t end = time_now(CLOCK_MONOTONIC) + PATIENCE * USEC_PER_SEC;
+	int r;
+
+	while ((r = lib.sd_bus_is_ready(bus)) == 0) {
+		const int64_t left = end - time_now(CLOCK_MONOTONIC);
+
+		r = lib.sd_bus_process(bus, NULL);
+		if (r == 0 && left <= 0)
+			return -ETIMEDOUT;
+		if (r == 0)
+			r = lib.sd_bus_wait(bus, (uint64_t) left);
+		if (r < 0)
+			return r;
+	}
+	return r < 0 ? r : 0;
+}
+
 static int open_address(const char *address, bool is_bus, sd_bus **ret_bus)
 {
 	cleanup(close_bus) sd_bus *bus = NULL;
@@ -100,8 +121,9 @@ static int open_address(const char *address, bool is_bus, sd_bus **ret_bus)
 	if ((r = lib.sd_bus_new(&bus)) < 0 ||
 	    (r = lib.sd_bus_set_address(bus, address)) < 0 ||
 	    (r = lib.sd_bus_set_bus_client(bus, is_bus)) < 0 ||
-	    (r = lib.sd_bus_set_method_call_timeout(bus, PATIENCE * UINT64_C(1000000))) < 0 ||
-	    (r = lib.sd_bus_start(bus)) < 0)
+	    (r = lib.sd_bus_set_method_call_timeout(bus, PATIENCE * USEC_PER_SEC)) < 0 ||
+	    (r = lib.sd_bus_start(bus)) < 0 ||
+	    (r = wait_until_ready(bus)) < 0)
 		return r;
 	*ret_bus = take_ptr(&bus);
 	return 0;
@@ -110,8 +132,10 @@ static int open_address(const char *address, bool is_bus, sd_bus **ret_bus)
 /* As systemctl does it: root asks systemd itself, where its socket is there. No variable of the caller's says where. */
 static int open_bus(sd_bus **ret_bus)
 {
-	if (geteuid() == 0 && open_address("unix:path=/run/systemd/private", false, ret_bus) == 0)
-		return 0;
+	int r = geteuid() == 0 ? open_address("unix:path=/run/systemd/private", false, ret_bus) : -ENOENT;
+
+	if (r == 0 || r == -ETIMEDOUT)
+		return r;
 	return open_address("unix:path=/run/dbus/system_bus_socket", true, ret_bus);
 }
 

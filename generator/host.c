@@ -201,11 +201,13 @@ void host_ask(const struct config *config, struct host_questions *ret_questions)
 	*ret_questions = HOST_QUESTIONS_NONE;
 	sockets_read(config->port_first, config->port_last, &ret_questions->sockets);
 	ret_questions->units_error = units_ask(&ret_questions->units);
+	if (*config->workshop.refresh)
+		manager_ask(calendar, &ret_questions->calendar);
+	if (ret_questions->units_error < 0)
+		return;
 	manager_ask_show("Version,Features", (const char *const[]){ NULL }, &ret_questions->manager);
 	manager_ask_show(properties, units, &ret_questions->loaded);
 	manager_ask((const char *const[]){ systemd_program, "--dump-configuration-items", NULL }, &ret_questions->settings);
-	if (*config->workshop.refresh)
-		manager_ask(calendar, &ret_questions->calendar);
 }
 
 void host_questions_done(struct host_questions *questions)

@@ -26,7 +26,7 @@ struct host_questions {
 	struct question manager, settings, loaded, calendar;
 	struct sockets sockets;
 	struct units units;
-	int units_error;               /* -errno: systemd did not say which there are */
+	int units_error;               /* -errno: systemd did not say which there are, and is asked no more */
 };
 #define HOST_QUESTIONS_NONE ((struct host_questions){ .sockets = { NULL, 0 } })
 void host_ask(const struct config *config, struct host_questions *ret_questions);

@@ -182,6 +182,51 @@ like "$(line ghost)" "^ghost stopped - - - - still mounted: systemctl start left
 systemctl start left4me-unmount
 is "$(line ghost)" "" "and what it says helps"
 
+# --- a systemd that does not answer -----------------------------------------------------------------------------------
+
+# Asks as USER, stands still behind its COUNT-th message to systemd, and goes on once systemd stands still itself.
+traced() { # USER MODE STRACE-OPTION...
+	timeout 60 strace -qq -e trace=sendmsg "${@:3}" setpriv --reuid "$1" --regid "$1" --clear-groups -- left4me-generator "$2"
+}
+ask_amid() { # USER COUNT MODE
+	traced "$1" "$3" -o /dev/null -e "inject=sendmsg:signal=STOP:when=$2" >"asked.$1.$2.$3" 2>&1
+	echo "$?" >>"asked.$1.$2.$3"
+}
+messages() { traced "$1" status -o sent >/dev/null; grep -c sendmsg sent; } # USER
+stopped() { [ "$(pgrep -x left4me-generat -r T,t | wc -l)" -eq "$1" ]; } # COUNT
+said() { sed -n 's/^left4me-generator: systemd/systemd:/; /^systemd: /p; $p' <<<"$1"; } # OUTPUT: what it says of systemd, and the exit status
+silence='systemd: does not answer (Connection timed out): systemctl show
+2'
+
+for user in 0 65534; do
+	# amid the greeting, behind the list of units, amid what is asked of each, and before the last question
+	for count in 1 2 20 "$(($(messages "$user") - 1))"; do
+		ask_amid "$user" "$count" status &
+	done
+done
+ask_amid 0 2 plan &
+ask_amid 0 2 check &
+ok "ten ask" wait_for 10 stopped 10
+began=$SECONDS
+echo 1 >/sys/fs/cgroup/init.scope/cgroup.freeze
+wait_for 5 grep -q 'frozen 1' /sys/fs/cgroup/init.scope/cgroup.events
+pkill -CONT -x left4me-generat
+wait
+echo 0 >/sys/fs/cgroup/init.scope/cgroup.freeze
+for asked in asked.*; do
+	is "$(said "$(cat "$asked")")" "$silence" "${asked#asked.}: it says that systemd does not answer"
+done
+ok "none of them has waited for longer than 25 s" [ $((SECONDS - began)) -le 40 ]
+
+# Without the library nobody can ask, and nothing else misses it.
+without() { unshare --mount sh -c 'mount --bind /dev/null "$1" && shift && exec left4me-generator "$@"' - "$library" "$@"; } # MODE...
+library=$(ldconfig -p | sed -n 's/.* => \(.*libsystemd\.so\.0\)$/\1/p' | head -n 1)
+for mode in status plan check; do
+	is "$(said "$(without "$mode" 2>&1; echo "$?")")" "systemd: cannot be asked without libsystemd.so.0 (package libsystemd0)
+2" "without libsystemd: $mode"
+done
+ok "without libsystemd: the generator" eval 'mkdir tree && without "$PWD/tree"'
+
 # --- marks ------------------------------------------------------------------------------------------------------------
 
 fails "marks are root's to set" as nobody --mark

@@ -56,6 +56,14 @@ static inline const char *endswith(const char *text, const char *end)
 	return length >= rest && strcmp(text + length - rest, end) == 0 ? text + length - rest : NULL;
 }
 
+/* An editor's mark of UTF-8 at the beginning of a text, which systemd passes over, too. */
+static inline const char *behind_byte_order_mark(const char *text)
+{
+	const char *rest = startswith(text, "\xef\xbb\xbf");
+
+	return rest ? rest : text;
+}
+
 /* Where the next line of the text begins; its end after the last one. */
 static inline const char *line_after(const char *line)
 {

@@ -205,9 +205,8 @@ static char *next_line(char *buffer, int size, void *userdata)
 void config_file_parse_ini(const char *text, const char *label, const struct ini_handler *handler,
 			   struct report *report)
 {
-	const char *behind_mark = startswith(text, "\xef\xbb\xbf");     /* an editor's byte order mark */
 	struct ini_state state = {
-		.next = behind_mark ? behind_mark : text, .label = label, .section_known = true, .handler = handler,
+		.next = behind_byte_order_mark(text), .label = label, .section_known = true, .handler = handler,
 		.report = report,
 	};
 

@@ -16,6 +16,8 @@ static const char *const directories[] = {
 	"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
 };
 
+enum { BEFORE_GENERATOR = 2 };         /* of these */
+
 #define SUFFIX ".service.d"
 
 /*
@@ -118,6 +120,17 @@ void drop_ins_read(const char *prefix, struct drop_ins *ret_drop_ins)
 	*ret_drop_ins = drop_ins;
 }
 
+/*
+ * The generator's own drop-in gives way to one of its name in a directory that comes before the generator's, even to one that
+ * masks it: the server starts without hardening then.
+ */
+static bool counts(const struct drop_in *drop_in)
+{
+	if (strcmp(drop_in->name, "10-hardening.conf") == 0)
+		return drop_in->rank < DISTANCES * BEFORE_GENERATOR;
+	return drop_in->hash != 0;
+}
+
 void drop_ins_put(const struct drop_ins *drop_ins, const char *instance, struct text *out)
 {
 	const char *last = "";
@@ -128,7 +141,7 @@ void drop_ins_put(const struct drop_ins *drop_ins, const char *instance, struct 
 		if ((drop_in->instance && strcmp(drop_in->instance, instance) != 0) || strcmp(drop_in->name, last) == 0)
 			continue;
 		last = drop_in->name;
-		if (drop_in->hash)
+		if (counts(drop_in))
 			started_put_drop_in(out, drop_in->name, drop_in->hash);
 	}
 }

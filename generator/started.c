@@ -57,6 +57,7 @@ uint64_t started_hash_settings(const char *text)
 	bool in_service = false, counts = false, continued = false, any = false;
 	uint64_t hash = FNV_BASIS;
 
+	text = behind_byte_order_mark(text);
 	for (const char *line = skip_blanks(text); *line; line = skip_blanks(line_after(line))) {
 		size_t length = strcspn(line, "\n");
 		bool is_section = !continued && *line == '[';

@@ -65,6 +65,10 @@ is "$(changes beta nearer)" "50-word.conf" "of one name the nearer directory's"
 is "$(changes beta farther)" "" "not another one's"
 masks
 is "$(groups alpha)" "port arguments unit hardening 50-all.conf 50-every.conf 50-one.conf" "a mask hides it"
+drop_in /etc/systemd/system/left4me-server@alpha.service.d/10-hardening.conf </dev/null
+drop_in /usr/lib/systemd/system/left4me-server@beta.service.d/10-hardening.conf <<<$'[Service]\nNice=3'
+is "$(groups alpha)" "port arguments unit hardening 10-hardening.conf 50-all.conf 50-every.conf 50-one.conf" "a mask of the generator's own counts"
+is "$(groups beta)" "port arguments unit hardening 50-all.conf 50-beta.conf 50-every.conf 50-word.conf" "and what gives way to that does not"
 is "$("$generator" render --root="$host" --format=tree --output="$host/tree"; grep -c 'conf=' "$host/tree/systemd/generator/left4me-server@alpha.service")" \
 	0 "what is made for elsewhere has none"
 

@@ -16,6 +16,7 @@ static const struct {
 	{ "[Service]\nUser=left4me\nNice=-4\n", "a value counts", false },
 	{ "[Service]\nNice=-5\nUser=left4me\n", "so does the order, which lists have", false },
 	{ "[Service]\nUser=left4me\nNice=-5\nRestartSecs=3\n", "a longer name is another key", false },
+	{ "\xef\xbb\xbf[Service]\nUser=left4me\nNice=-5\n", "nor does the mark of an editor's", true },
 	{ "[Service]\nUser=left4me\nNice=-5\n[X-Mine]\nNice=3\n", "another section does not count", true },
 	{ "[Service]\nUser=left4me\nNice=-5\nEnvironment=A \\\n[Unit]\n", "a line that goes on is no section", false },
 };

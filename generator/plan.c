@@ -61,6 +61,7 @@ struct server {
 	char *unit;
 	const char *old, *new;         /* texts; NULL: no such unit */
 	bool was_wanted, is_wanted, runs, has_record, never_ran;
+	bool is_started;               /* it runs, and not on the way to its next start, which comes by itself */
 	struct started then, now;      /* what it was started with, or would be without this reload; and would be with it */
 	char *refused;                 /* why, of the new one */
 };
@@ -77,6 +78,7 @@ static void look_at_server(const struct planning *planning, const char *name, st
 {
 	const struct plan_sources *sources = planning->sources;
 	struct server server = { .name = name, .unit = xasprintf(SERVER_UNIT "%s.service", name) };
+	const struct unit *unit;
 
 	server.old = collection_text(sources->old, server.unit);
 	server.new = collection_text(sources->new, server.unit);
@@ -84,11 +86,13 @@ static void look_at_server(const struct planning *planning, const char *name, st
 	server.is_wanted = is_wanted(sources->new, server.unit);
 	server.refused = server.new ? started_refusal(server.new) : NULL;
 	server.never_ran = never_ran(sources, server.unit);
-	server.runs = runs(sources, server.unit);
+	unit = find_unit(sources, server.unit);
+	server.runs = unit_is_up(unit);
 	started_of_unit(server.new ? server.new : "", &server.now);
 	started_see_host_env(&server.now, &planning->host_env);
 	server.then = STARTED_EMPTY;
-	server.has_record = server.runs && started_read_record(sources->records, name, &server.then);
+	server.has_record = server.runs && started_read_start(sources->records, name, &server.then);
+	server.is_started = server.has_record || (unit && unit->state == UNIT_RUNNING);
 	if (server.has_record)
 		look_see_layers(sources->look, &server.now);
 	else
@@ -161,7 +165,7 @@ static bool plan_presence(struct planning *planning, const struct server *server
 /* In words what its next start would change. Returns whether that is anything. */
 static bool put_differences(const struct server *server, struct text *words)
 {
-	if (server->runs && !server->has_record)
+	if (server->is_started && !server->has_record)
 		text_puts(words, "no record of its start");
 	return started_compare(&server->then, &server->now, words) || words->length > 0;
 }
@@ -191,11 +195,11 @@ static bool plan_difference(struct planning *planning, struct server *server)
 		return false;
 	change = add_change(planning->plan, PLAN_SERVER, '~', server->name, server->unit);
 	change->is_shown = words.length > 0;
-	if (all && server->runs) {
+	if (all && server->is_started) {
 		change->action = PLAN_RESTART;
 		change->holder = holder_of_port(planning, server);
 	}
-	change->text = xasprintf("%s%s", text_string(&words), differs && !server->runs ? ": at its next start" : "");
+	change->text = xasprintf("%s%s", text_string(&words), differs && !server->is_started ? ": at its next start" : "");
 	return true;
 }
 
@@ -306,7 +310,7 @@ static bool all_differ(struct planning *planning, bool *ret_unit, bool *ret_hard
 		if (!name || kind != UNIT_SERVER)
 			continue;
 		look_at_server(planning, name, &server);
-		if (server.runs && says_common(&server.then) && says_common(&server.now)) {
+		if (server.has_record && says_common(&server.now)) {
 			bool unit = started_differs(&server.then, &server.now, STARTED_UNIT);
 			bool hardening = started_differs(&server.then, &server.now, STARTED_HARDENING);
 

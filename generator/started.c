@@ -184,6 +184,23 @@ bool started_read_record(const char *directory, const char *name, struct started
 	return text != NULL;
 }
 
+bool started_is_whole(const struct started *record)
+{
+	const char *port = started_value(record, STARTED_PORT);
+	int64_t number;
+
+	return port && parse_decimal(port, 1, 65535, &number) && started_value(record, STARTED_ARGUMENTS) &&
+	       started_value(record, STARTED_UNIT) && started_value(record, STARTED_HARDENING);
+}
+
+bool started_read_start(const char *directory, const char *name, struct started *ret_started)
+{
+	if (started_read_record(directory, name, ret_started) && started_is_whole(ret_started))
+		return true;
+	started_done(ret_started);
+	return false;
+}
+
 unsigned started_recorded_port(const char *directory, const char *name)
 {
 	cleanup(started_done) struct started started = STARTED_EMPTY;

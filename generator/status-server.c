@@ -43,7 +43,8 @@ static void see_host_env(struct started *started, const char *prefix)
 /* What the server was started with, and what it would be started with; both empty where nobody can tell. */
 struct starts {
 	struct started then, next;
-	bool recorded;
+	bool recorded;                 /* in a record that says it all */
+	bool mounted;                  /* there is one */
 };
 
 static void starts_done(struct starts *starts)
@@ -57,7 +58,8 @@ static void read_starts(const struct status_sources *sources, const char *name, 
 {
 	cleanup_free char *records = xconcat(sources->prefix, STARTED_RECORDS, "");
 
-	ret_starts->recorded = started_read_record(records, name, &ret_starts->then);
+	ret_starts->mounted = started_read_record(records, name, &ret_starts->then);
+	ret_starts->recorded = started_is_whole(&ret_starts->then);
 	started_of_unit(unit ? unit : "", &ret_starts->next);
 	look_see_layers(sources->look, &ret_starts->next);
 	see_host_env(&ret_starts->next, sources->prefix);
@@ -65,7 +67,7 @@ static void read_starts(const struct status_sources *sources, const char *name, 
 
 static void set_port(struct server_status *server, const struct starts *starts, const struct look *look)
 {
-	const char *then = started_value(&starts->then, STARTED_PORT);
+	const char *then = starts->recorded ? started_value(&starts->then, STARTED_PORT) : NULL;
 	const char *next = started_value(&starts->next, STARTED_PORT);
 	cleanup_free char *pid = server->unit ? xasprintf("%ld", (long) server->unit->pid) : NULL;
 	const struct found *found = pid ? look_find(look, FOUND_PORT, pid) : NULL;
@@ -105,7 +107,7 @@ static void note_restart(struct server_status *server, const struct starts *star
 /* The record goes when the overlay is unmounted. */
 static void note_mount(struct server_status *server, const struct starts *starts, struct text *notes)
 {
-	if (!starts->recorded || unit_is_up(server->unit))
+	if (!starts->mounted || unit_is_up(server->unit))
 		return;
 	if (started_value(&starts->then, STARTED_UNIT))
 		text_join(notes, "; ", "still mounted: systemctl start left4me-unmount");

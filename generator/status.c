@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "name.h"
 #include "started.h"
@@ -219,14 +218,15 @@ void status_build(const struct status_sources *sources, struct status *ret_statu
 
 pid_t *status_unrecorded(const char *prefix, const struct units *units, size_t *ret_count)
 {
+	cleanup_free char *records = xconcat(prefix, STARTED_RECORDS, "");
 	pid_t *pids = NULL;
 	size_t count = 0;
 
 	for (size_t i = 0; i < units->count; i++) {
 		const struct unit *unit = &units->units[i];
-		cleanup_free char *record = xasprintf("%s" STARTED_RECORDS "/%s", prefix, unit->name);
+		cleanup(started_done) struct started record = STARTED_EMPTY;
 
-		if (unit->kind != UNIT_SERVER || unit->pid == 0 || access(record, F_OK) == 0)
+		if (unit->kind != UNIT_SERVER || unit->pid == 0 || started_read_start(records, unit->name, &record))
 			continue;
 		pids = grow_array(pids, count, sizeof(*pids));
 		pids[count++] = unit->pid;

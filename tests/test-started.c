@@ -97,6 +97,25 @@ static void test_compare(void)
 	started_done(&now);
 }
 
+static void test_whole(void)
+{
+	static const struct {
+		const char *record;
+		bool whole;
+	} records[] = {
+		{ "port=27015\n" LINES "layer=installation 1 9\n", true }, { "", false }, { "port=\n" LINES, false },
+		{ "port=27015\n", false }, { "port=\033[31m\n" LINES, false }, { "port=99999\n" LINES, false },
+		{ "layer=installation 1 9\nhost_env=1 2 3 4.000000000\n", false },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(records); i++) {
+		cleanup(started_done) struct started record;
+
+		started_of_record(records[i].record, &record);
+		ok(started_is_whole(&record) == records[i].whole, "a whole record, or not: %zu", i);
+	}
+}
+
 static void test_drop_in(void)
 {
 	cleanup_text struct text out = TEXT_EMPTY;
@@ -109,6 +128,7 @@ int main(void)
 {
 	test_hash();
 	test_compare();
+	test_whole();
 	test_drop_in();
 	return done_testing();
 }

@@ -127,6 +127,18 @@ change host.env "~ alpha host.env: restart
 change "a drop-in" "~ beta 50-nice.conf added: restart" drop_in 3
 change "it goes" "~ beta 50-nice.conf removed: restart" rm "$drop_ins/50-nice.conf"
 
+change "a mask of the hardening" "~ beta 10-hardening.conf added: restart" ln -s /dev/null "$drop_ins/10-hardening.conf"
+change "it goes" "~ beta 10-hardening.conf removed: restart" rm "$drop_ins/10-hardening.conf"
+change "a record that somebody has cut" "~ beta no record of its start: restart" truncate -s 40 /run/left4me/mounted/beta
+systemctl reset-failed
+mv "$STATE/installation/srcds_run" "$STATE/installation/kept"
+printf '#!/bin/sh\nexit 1\n' | put 755 "$STATE/installation/srcds_run"
+systemctl restart left4me-server@off
+ok "a crash: it waits for its next start" wait_for 5 eval '[ "$(property left4me-server@off SubState)" = auto-restart ]'
+is "$(plan; echo $?)" 0 "a crash: which is no start without a record"
+mv "$STATE/installation/kept" "$STATE/installation/srcds_run"
+ok "a crash: it runs again" wait_for 20 is_ready off
+
 # --- configuration ------------------------------------------------------------------------------------------------------
 
 change "keys" "~ all builds [build] timeout 1h -> 2h: at their next build

@@ -173,6 +173,8 @@ like "$(line gamma)" "^gamma running [0-9a-z]+ 27017\? .* started without a reco
 	"without a record its port is what its process says"
 is "$(json "by['gamma']['port_source']")" process "JSON says so, too"
 like "$(COLUMNS=250 as nobody gamma | tr -s ' ')" "gamma running [0-9a-z]+ 27017\? " "to everybody"
+sed 1,2d record >/run/left4me/mounted/gamma
+like "$(line gamma)" "^gamma running [0-9a-z]+ 27017\? .* started without a record: what waits for a restart is unknown$" "half a record is none"
 mv record /run/left4me/mounted/gamma
 echo port=27030 >/run/left4me/mounted/hand
 like "$(line hand)" "^hand stopped - - - - mounted by hand: left4me-overlay umount hand$" "a record of no unit's"

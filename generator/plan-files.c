@@ -92,11 +92,12 @@ static void put_change(struct text *out, const char *path, const char *key, size
 	const char *name = render_key_of(path, setting);
 
 	text_puts(out, out->length ? ", " : "");
-	text_printf(out, "%s%s", name ? name : setting, name ? " " : "=");
+	text_printf(out, "%s%s", name ? name : setting, name ? "" : "=");
 	if ((old ? strcspn(old, "\n") : 0) + (new ? strcspn(new, "\n") : 0) > VALUES_SHOWN) {
 		text_puts(out, " changed");
 		return;
 	}
+	text_puts(out, name ? " " : "");
 	if (old)
 		put_value(out, old);
 	text_puts(out, old && new ? " -> " : old ? " dropped" : "");

@@ -232,12 +232,18 @@ static void plan_build(struct planning *planning, const char *id, const char *pa
 		change->text = xstrdup(old ? "at its next build" : "has a script: can be built");
 }
 
-/* A service or timer that the boot starts and that stays up. */
-static bool is_kept_up(const struct collection *collection, const char *unit)
+/* What it does, it does once: a restart would break that off. */
+static bool is_one_shot(const struct collection *collection, const char *unit)
 {
 	const char *text = collection_text(collection, unit);
 
-	return text && !strstr(text, "\nType=oneshot\n") && is_wanted(collection, unit);
+	return text && strstr(text, "\nType=oneshot\n");
+}
+
+/* A service or timer that the boot starts and that stays up. */
+static bool is_kept_up(const struct collection *collection, const char *unit)
+{
+	return collection_text(collection, unit) && !is_one_shot(collection, unit) && is_wanted(collection, unit);
 }
 
 /* A unit of the host's own. A reload starts none, so that what was new before it may still be to be started. */
@@ -276,7 +282,7 @@ static void plan_host_settings(struct planning *planning, const char *path, cons
 	text_puts(&words, is_slice ? ": at the next start in it" : is_update ? ": at the next update" : "");
 	change = add_change(planning->plan, PLAN_UNIT, !old ? '+' : !new ? '-' : '~', path, unit);
 	change->text = text_take(&words);
-	if (runs(sources, unit) && !is_update && !is_slice && !endswith(unit, ".target"))
+	if (runs(sources, unit) && !is_one_shot(sources->new, unit) && !is_slice && !endswith(unit, ".target"))
 		change->action = PLAN_RESTART;
 }
 

@@ -119,6 +119,37 @@ change "enabled" '+ off enabled, not started: starts with `systemctl start left4
 
 rebuild() { cp -a "$STATE/overlays/2" "$STATE/overlays/new" && rm -r "$STATE/overlays/2" && mv "$STATE/overlays/new" "$STATE/overlays/2"; }
 is "$(property left4me-server@alpha MainPID)" "$pid" "a server without a change was not restarted"
+chain() {
+	sql "UPDATE servers SET port = 27200 WHERE name = 'gamma'; UPDATE servers SET port = 27017 WHERE name = 'beta';
+		UPDATE servers SET port = 27100 WHERE name = 'alpha'"
+}
+change "each takes the next one's port" "~ alpha port 27015 -> 27100: restart, once beta no longer has its port
+~ beta port 27100 -> 27017: restart, once gamma no longer has its port
+~ gamma port 27017 -> 27200: restart" chain
+is "$(cut -d' ' -f2,3 commands)" "daemon-reload 
+restart left4me-server@gamma.service
+restart left4me-server@beta.service
+restart left4me-server@alpha.service" "each takes the next one's port: the last comes first"
+swap() {
+	sql "UPDATE servers SET port = 27300 WHERE name = 'alpha'; UPDATE servers SET port = 27100 WHERE name = 'beta';
+		UPDATE servers SET port = 27017 WHERE name = 'alpha'"
+}
+change "two that exchange their ports" "~ alpha port 27100 -> 27017: restart, once beta no longer has its port
+~ beta port 27017 -> 27100: restart, once alpha no longer has its port" swap
+is "$(cut -d' ' -f2,3 commands)" "daemon-reload 
+stop left4me-server@alpha.service
+restart left4me-server@beta.service
+restart left4me-server@alpha.service" "two that exchange their ports: one is stopped first"
+for name in alpha beta gamma; do
+	ok "ports: $name has its own" wait_for 20 is_ready "$name"
+done
+sql "UPDATE servers SET port = 80 WHERE name = 'gamma'; UPDATE servers SET port = 27200 WHERE name = 'beta'; UPDATE servers SET port = 27100 WHERE name = 'alpha'"
+is "$(plan --commands | cut -d' ' -f1-3)" "systemctl daemon-reload 
+# left4me-server@alpha.service: port
+# left4me-server@beta.service: port" "a port that nobody lets go of: no command puts a server out of work"
+sql "UPDATE servers SET port = 27017 WHERE name = 'alpha'; UPDATE servers SET port = 27100 WHERE name = 'beta'; UPDATE servers SET port = 27200 WHERE name = 'gamma'"
+is "$(plan; echo $?)" 0 "rows as they were"
+systemctl reset-failed
 change "a layer rebuilt" "~ alpha layer 2 rebuilt: restart" rebuild
 change host.env "~ alpha host.env: restart
 ~ beta host.env: restart

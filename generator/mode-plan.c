@@ -184,7 +184,7 @@ static int compare(struct run *run, const struct options *options, const struct 
 	if (on_host)
 		look(&(struct look_request){ .root = run->config.host.root, .uid = run->config.host.uid, .gid = run->config.host.gid },
 		     &found);
-	plan_make(&(struct plan_sources){ &old, new, on_host ? &units : NULL, &found, records, host_env }, &plan);
+	plan_make(&(struct plan_sources){ &old, new, &run->model, on_host ? &units : NULL, &found, records, host_env }, &plan);
 	print_plan(&plan, options, &old, new);
 	return plan.count > 0 || plan.needs_reload ? EXIT_PROBLEMS : EXIT_CLEAN;
 }

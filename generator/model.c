@@ -297,6 +297,21 @@ bool model_counts(const struct model *model, const struct instance *instance)
 	return instance < model->instances + model->instance_count;
 }
 
+bool model_is_beyond(const struct model *model, const char *name)
+{
+	const struct instance *found = model_instance(model, name);
+
+	return found && !model_counts(model, found);
+}
+
+bool model_is_overlay_beyond(const struct model *model, const char *id)
+{
+	int64_t number;
+	const struct overlay *found = parse_id(id, &number) ? model_overlay(model, number) : NULL;
+
+	return found && found >= model->overlays + model->overlay_count;
+}
+
 static struct instance *layer_instance(struct model *model, struct row_check *row)
 {
 	const struct value *name = &row->values[LAYER_INSTANCE];

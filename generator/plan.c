@@ -138,7 +138,8 @@ static bool plan_presence(struct planning *planning, const struct server *server
 
 	if (!server->new) {
 		change = add_change(planning->plan, PLAN_SERVER, '-', server->name, server->unit);
-		change->text = xstrdup(server->runs ? "row gone: runs on until it is stopped" : "row gone");
+		change->text = xasprintf("%s%s", model_is_beyond(planning->sources->model, server->name) ? "beyond [host] servers" : "row gone",
+					 server->runs ? ": runs on until it is stopped" : "");
 		change->action = server->runs ? PLAN_STOP : PLAN_NONE;
 		return true;
 	}
@@ -217,6 +218,7 @@ static void plan_server(struct planning *planning, const char *name)
 static void plan_build(struct planning *planning, const char *id, const char *path, const char *old, const char *new)
 {
 	cleanup_free char *name = xasprintf("overlay %s", id), *reason = new ? started_refusal(new) : NULL;
+	bool is_beyond = !new && model_is_overlay_beyond(planning->sources->model, id);
 	struct change *change;
 
 	if (old && new && (strcmp(old, new) == 0 || (planning->common_is_said && !reason == !strstr(old, ", refused: ")))) {
@@ -227,7 +229,8 @@ static void plan_build(struct planning *planning, const char *id, const char *pa
 	if (reason)
 		change->text = xasprintf("refused: %s", reason);
 	else if (!new)
-		change->text = xstrdup(runs(planning->sources, path) ? "row or script gone: its build runs on" : "row or script gone");
+		change->text = xasprintf("%s%s", is_beyond ? "beyond [host] overlays" : "row or script gone",
+					 runs(planning->sources, path) ? ": its build runs on" : "");
 	else
 		change->text = xstrdup(old ? "at its next build" : "has a script: can be built");
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "look.h"
+#include "model.h"
 #include "sink.h"
 #include "started.h"
 #include "units.h"
@@ -32,6 +33,7 @@ struct plan {
 
 struct plan_sources {
 	const struct collection *old, *new;    /* sorted */
+	const struct model *model;     /* the rows of `new` */
 	const struct units *units;     /* NULL: nothing runs, files alone are compared */
 	const struct look *look;       /* at the layers; empty where nothing runs */
 	const char *records;           /* the directory */

@@ -147,18 +147,21 @@ static void note_row(struct server_status *server, const struct model *model, st
 {
 	if (server->has_unit || !unit_is_up(server->unit) || find_row(model, server->name))
 		return;
-	text_join(notes, "; ", model ? "not in the database" : "the last reload found no row of it");
+	if (model && model_is_beyond(model, server->name))
+		text_join(notes, "; ", "beyond [host] servers");
+	else
+		text_join(notes, "; ", model ? "not in the database" : "the last reload found no row of it");
 	server->waits = true;
 }
 
 /* In words how the next unit differs from the last reload's, a row that comes or goes included. */
-static void compare_units(const char *last, const char *next, bool drop_ins_unseen, struct text *out)
+static void compare_units(const char *last, const char *next, bool is_beyond, bool drop_ins_unseen, struct text *out)
 {
 	cleanup_free char *was_refused = last ? started_refusal(last) : NULL, *refused = next ? started_refusal(next) : NULL;
 	cleanup(started_done) struct started then = STARTED_EMPTY, now = STARTED_EMPTY;
 
 	if (!last || !next)
-		text_puts(out, last ? "row gone" : next ? "new row" : "");
+		text_puts(out, last && is_beyond ? "beyond [host] servers" : last ? "row gone" : next ? "new row" : "");
 	if (refused && (!was_refused || strcmp(refused, was_refused) != 0))
 		text_join(out, ", ", "refused: %s", refused);
 	if (!last || !next)
@@ -185,7 +188,7 @@ static void note_reload(struct server_status *server, const char *last, const st
 
 	if (!rows)
 		return;
-	compare_units(last, next, sources->drop_ins_unseen, &words);
+	compare_units(last, next, sources->model && model_is_beyond(sources->model, server->name), sources->drop_ins_unseen, &words);
 	if (last && next && server->enabled != collection_wants(rows, "left4me.target", path) && !refused)
 		text_join(&words, ", ", server->enabled ? "no longer enabled" : "enabled");
 	if (words.length == 0)

@@ -172,6 +172,9 @@ ok "a crash: it runs again" wait_for 20 is_ready off
 
 # --- configuration ------------------------------------------------------------------------------------------------------
 
+change "more rows than [host] servers" "- off beyond [host] servers: runs on until it is stopped" configure '[host]' 'servers = 3'
+change "no more" '+ off new, enabled: starts with `systemctl start left4me-server@off`' configure '[host]' 'servers = 4'
+is "$(configure '[web]' "venv = $STATE/other" && plan --commands | grep -c ' restart left4me-web.service ')" 1 "a unit and its drop-in: one restart"
 change "keys" "~ all builds [build] timeout 1h -> 2h: at their next build
 ~ all servers [game] memory_max 2G -> 3G: restart
 ~ l4d2-build.slice AllowedCPUs=0: at the next start in it

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base.h"
+#include "escape.h"
 #include "modes.h"
 
 static const char usage[] =
@@ -52,13 +53,14 @@ static const char usage[] =
 
 static int PRINTF_LIKE(1, 2) misused(const char *format, ...)
 {
+	cleanup_free char *message = NULL, *shown = NULL;
 	va_list arguments;
 
-	(void) fputs("left4me-generator: ", stderr);
 	va_start(arguments, format);
-	(void) vfprintf(stderr, format, arguments);
+	message = xvasprintf(format, arguments);
 	va_end(arguments);
-	(void) fputs("; --help explains\n", stderr);
+	shown = escape_message(message);       /* an argument may hold anything */
+	(void) fprintf(stderr, "left4me-generator: %s; --help explains\n", shown);
 	return EXIT_NOTHING;
 }
 

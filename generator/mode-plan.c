@@ -215,5 +215,9 @@ int mode_plan(const struct options *options)
 		status = compare(&run, options, &new);
 	if (status == EXIT_NOTHING)
 		run_print_report(&run, stderr);
-	return ferror(stdout) || fflush(stdout) != 0 ? EXIT_NOTHING : status;
+	if (ferror(stdout) || fflush(stdout) != 0) {
+		(void) fputs("left4me-generator: cannot write to standard output\n", stderr);
+		return EXIT_NOTHING;
+	}
+	return status;
 }

@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include "escape.h"
 #include "manager.h"
 #include "name.h"
 #include "run.h"
@@ -10,13 +11,14 @@
 
 static int PRINTF_LIKE(1, 2) give_up(const char *format, ...)
 {
+	cleanup_free char *message = NULL, *shown = NULL;
 	va_list arguments;
 
-	(void) fputs("left4me-generator: ", stderr);
 	va_start(arguments, format);
-	(void) vfprintf(stderr, format, arguments);
+	message = xvasprintf(format, arguments);
 	va_end(arguments);
-	(void) fputc('\n', stderr);
+	shown = escape_message(message);       /* a name may hold anything */
+	(void) fprintf(stderr, "left4me-generator: %s\n", shown);
 	return EXIT_NOTHING;
 }
 
@@ -77,27 +79,61 @@ static int print_status(const struct status *status, const struct run *run, cons
 	return fflush(stdout) == 0 ? 0 : -1;
 }
 
-static int mark(const char *name)
+static int mark(const char *name, bool is_set)
 {
 	cleanup_free char *unit = xasprintf(SERVER_UNIT "%s.service", name);
 	const char *const command[] = {
-		"/usr/bin/systemctl", "set-property", "--runtime", "--", unit, "Markers=+needs-restart", NULL,
+		"/usr/bin/systemctl", "set-property", "--runtime", "--", unit,
+		is_set ? "Markers=+needs-restart" : "Markers=-needs-restart", NULL,
 	};
 	cleanup_text struct text out = TEXT_EMPTY;
 
 	return manager_run(command, &out);
 }
 
+static bool is_marked(const struct shown *shown, size_t i)
+{
+	const char *markers = i < shown->count ? shown_value(shown, i, "Markers") : NULL;
+
+	return markers && strstr(markers, "needs-restart");
+}
+
+/* What was marked earlier and waits no more: it would be restarted for nothing. */
+static int unmark_servers(const struct status *status)
+{
+	cleanup_free char **units = xcalloc(status->count + 1, sizeof(*units));
+	cleanup_free const char **names = xcalloc(status->count + 1, sizeof(*names));
+	cleanup(question_done) struct question question = QUESTION_NONE;
+	cleanup(shown_done) struct shown shown = SHOWN_EMPTY;
+	size_t count = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < status->count; i++)
+		if (status->servers[i].unit && !status->servers[i].restart) {
+			names[count] = status->names[i];
+			units[count++] = xasprintf(SERVER_UNIT "%s.service", status->names[i]);
+		}
+	if (count > 0)
+		manager_ask_show("Markers", (const char *const *) units, &question);
+	if (count > 0 && manager_answer_show(&question, &shown) == 0)
+		for (size_t i = 0; i < count; i++)
+			if (is_marked(&shown, i) && mark(names[i], false) != 0)
+				r = give_up("the mark of " SERVER_UNIT "%s.service cannot be taken back; are you root?", names[i]);
+	for (size_t i = 0; i < count; i++)
+		free(units[i]);
+	return r;
+}
+
 /* For `systemctl reload-or-restart --marked`. JSON is alone on standard output. */
 static int mark_servers(const struct status *status, bool quiet)
 {
 	cleanup_text struct text marked = TEXT_EMPTY;
-	int r = 0;
+	int r = unmark_servers(status);
 
 	for (size_t i = 0; i < status->count; i++) {
 		if (!status->servers[i].restart)
 			continue;
-		if (mark(status->names[i]) == 0)
+		if (mark(status->names[i], true) == 0)
 			text_join(&marked, " ", "%s", status->names[i]);
 		else
 			r = give_up(SERVER_UNIT "%s.service cannot be marked; are you root?", status->names[i]);
@@ -125,6 +161,7 @@ int mode_status(const struct options *options)
 	run_read_config(&run, options, true);
 	unknown = read_rows(&run, options);
 	sources.model = unknown ? NULL : &run.model;
+	sources.refuses = !unknown && run.report.refusal_count > 0;
 	sources.next = !unknown && render_rows_of_now(&run, &next) ? &next : NULL;
 	sources.drop_ins_unseen = run.drop_ins.unseen;
 	r = units_ask(&units);

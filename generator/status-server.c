@@ -129,7 +129,9 @@ static void note_end(struct server_status *server, int64_t now, struct text *not
 	server->waits |= is_over || is_loop;
 	if (unit->restarts > 0)
 		restarts = xasprintf("%" PRId64 " restart%s", unit->restarts, unit->restarts == 1 ? "" : "s");
-	if (restarts && end)
+	if (!restarts && strcmp(unit->result, "start-limit-hit") == 0)
+		text_join(notes, "; ", "started too often: systemctl reset-failed " SERVER_UNIT "%s", server->name);
+	else if (restarts && end)
 		text_join(notes, "; ", "%s%s, the last: %s", server->state == UNIT_FAILED ? "given up after " : "", restarts, end);
 	else if (restarts || end)
 		text_join(notes, "; ", "%s", restarts ? restarts : end);

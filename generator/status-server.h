@@ -39,6 +39,7 @@ struct status_sources {
 	const struct units *units;
 	const struct model *model;     /* NULL when the database could not be read */
 	const struct collection *next; /* what a reload would make of the rows; NULL where nobody can tell */
+	bool refuses;                  /* a reload would refuse rows, of servers or not */
 	bool drop_ins_unseen;          /* it may lack drop-ins */
 	const struct look *look;
 	const char *const *only;       /* the servers that are asked for; all of them and the rest for none */

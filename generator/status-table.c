@@ -8,6 +8,9 @@
 /* Where a note has less room than this, long names get a line of their own instead. */
 enum { NOTE_MIN = 24, NAME_MIN = 8, COLUMNS_MIN = 80, GAP = 2 };
 
+/* Directories are the web application's to make, as many as it likes; JSON has them all. */
+enum { LEFT_BEHIND_MAX = 20 };
+
 enum column { NAME, STATE, SINCE, PORT, MEMORY, RESTARTS, SIZE, NOTE, TABLE_COLUMNS };
 static const struct {
 	const char *head;
@@ -256,8 +259,10 @@ static void put_left_behind(const struct status *status, const struct status_scr
 
 	if (status->left_behind_known && status->left_behind_count == 0)
 		return;
-	for (size_t i = 0; i < status->left_behind_count; i++)
+	for (size_t i = 0; i < status->left_behind_count && i < LEFT_BEHIND_MAX; i++)
 		put_directory(&names, &status->left_behind[i]);
+	if (status->left_behind_count > LEFT_BEHIND_MAX)
+		text_join(&names, ", ", "and %zu more", status->left_behind_count - LEFT_BEHIND_MAX);
 	line = status->left_behind_known ? xasprintf("left behind: %s (no row)", names.data)
 					 : xstrdup("left behind: unknown");
 	screen_put_wrapped(out, line, 0, GAP, screen->columns);

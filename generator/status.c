@@ -213,6 +213,7 @@ void status_build(const struct status_sources *sources, struct status *ret_statu
 		return;
 	collect_builds(sources->units, status);
 	read_report(sources->prefix, status);
+	status->waits |= status->problems > 0 || sources->refuses;
 	collect_left_behind(sources, status);
 }
 

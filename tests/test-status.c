@@ -157,6 +157,24 @@ static void test_update(void)
 		  "builds: 1 failed 3 s ago (its start failed)                  last reload unknown\n", "a build before its script");
 }
 
+static void test_many(void)
+{
+	struct directory_status many[23];
+	struct status status = { .is_whole = true, .now = DAY, .reloaded = UNIT_UNKNOWN, .left_behind = many, .left_behind_known = true,
+				 .left_behind_count = ELEMENTS(many) };
+
+	for (size_t i = 0; i < ELEMENTS(many); i++)
+		many[i] = (struct directory_status){ "overlays/3", UNIT_UNKNOWN };
+	is_screen(&status, (struct status_screen){ .columns = 300 },
+		  "NAME  STATE  SINCE  PORT  MEMORY  RESTARTS  NOTE\n"
+		  "builds: none runs, none has failed                                                                                  "
+		  "                                                                                                                    "
+		  "                                                 last reload unknown\n"
+		  "left behind: overlays/3, overlays/3, overlays/3, overlays/3, overlays/3, overlays/3, overlays/3, overlays/3, overlays/3, "
+		  "overlays/3, overlays/3, overlays/3, overlays/3, overlays/3, overlays/3, overlays/3, overlays/3, overlays/3, overlays/3, "
+		  "overlays/3, and 3 more (no row)\n", "many directories");
+}
+
 static void test_unknown(void)
 {
 	struct status status = { .count = 0, .is_whole = true, .now = DAY, .reloaded = UNIT_UNKNOWN };
@@ -242,6 +260,7 @@ int main(void)
 	test_rows();
 	test_update();
 	test_unknown();
+	test_many();
 	test_json();
 	test_words();
 	return done_testing();

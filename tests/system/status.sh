@@ -40,6 +40,7 @@ off stopped 27018 - 6" "the servers, sorted, with the ports that they were start
 like "$(rest)" "^builds: none runs, none has failed +last reload [0-9]+ (s|min) ago, 0 problems$" "the host in a line"
 is "$(status | awk 'length > 80')" "" "no line is longer than 80 characters"
 is "$(code status nosuch)" 2 "a name that is none: status 2"
+is "$(status $'no\e[31m' 2>&1)" "left4me-generator: there is no server 'no\x1b[31m'" "and whatever it is, it is fit for a terminal"
 is "$(wide beta | awk '{ print $1 }' | paste -sd' ')" "NAME beta" "one server alone"
 timeless() { sed -E 's/ [0-9]+ ?(s|min|h|m|d)( |$)/ N\1\2/g'; }
 is "$(as left4me | timeless)" "$(status | timeless)" "the web application's user sees the same"
@@ -80,6 +81,12 @@ rm -r "$dropped"
 sql "UPDATE servers SET port = 27016 WHERE name = 'beta'"
 reload
 is "$(code status)" 0 "all is as it was"
+sql "INSERT INTO overlays (id, name, kind) VALUES (80, char(10), 'files')"
+is "$(code status)/$(code status beta)" 1/0 "a refused row that is no server's waits, too"
+reload
+is "$(code status)/$(code as nobody)" 1/1 "after the reload likewise"
+sql "DELETE FROM overlays WHERE id = 80"
+reload
 sql "UPDATE servers SET port = 27115 WHERE name = 'beta'"
 reload
 like "$(line beta)" "^beta running .* 27016 .* restart: port 27016 -> 27115$" "a new port waits for a restart"
@@ -238,9 +245,27 @@ is "$(status --mark gamma | tail -n 1)" "marked: none, no server waits for a res
 is "$(property left4me-server@beta Markers)/$(property left4me-server@gamma Markers)" needs-restart/ "--mark marks what waits for a restart"
 reload
 is "$(property left4me-server@beta Markers)" needs-restart "a reload keeps the mark"
+sql "UPDATE servers SET port = 27016 WHERE name = 'beta'"
+reload
+like "$(status --mark | tail -n 1)" "^marked: none" "what waits no more"
+is "$(property left4me-server@beta Markers)" "" "has its mark taken back"
+sql "UPDATE servers SET port = 27115 WHERE name = 'beta'"
+reload
+status --mark >/dev/null
 chown left4me: "$STATE/installation/srcds_run"
 install -o left4me -g left4me /opt/system-test/srcds/srcds_run "$STATE/installation/srcds_run"
 systemctl reload-or-restart --marked
 ok "beta has its new port" wait_for 5 eval 'line beta | grep -q "^beta running [0-9a-z]* 27115 "'
 is "$(line beta | cut -d' ' -f7-)" "" "and nothing waits there"
+for _ in {1..11}; do
+	systemctl restart left4me-server@gamma 2>/dev/null
+done
+like "$(line gamma)" "^gamma failed .* started too often: systemctl reset-failed left4me-server@gamma$" "a start that systemd has refused"
+sql "INSERT INTO servers (name, title, port, arguments, enabled) VALUES ('zeta', '', 27060, '', 1)"
+reload
+systemctl start left4me-server@zeta
+printf '[host]\nservers = %s\n' "$(sql 'SELECT count(*) - 1 FROM servers')" >/etc/left4me/left4me.conf.d/50-few.conf
+like "$(line zeta)" " reload: beyond \[host\] servers$" "a row beyond [host] servers is not gone"
+reload
+like "$(line zeta)" " beyond \[host\] servers$" "nor after the reload"
 done_testing

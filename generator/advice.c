@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 #include "name.h"
 #include "value.h"
@@ -27,16 +28,16 @@ static void advise_instance(const struct instance *instance, struct report *repo
 	report_row(report, &place);
 }
 
-/* Whether the word, of `length` bytes, sets an address or port, which the unit does already. */
+/* Whether the word, of `length` bytes, sets an address or port, which the unit does already. The game takes capitals for small letters. */
 static bool sets_address(const char *word, size_t length)
 {
 	switch (length) {
 	case 3:
-		return memcmp(word, "-ip", length) == 0 || memcmp(word, "+ip", length) == 0;
+		return strncasecmp(word, "-ip", length) == 0 || strncasecmp(word, "+ip", length) == 0;
 	case 5:
-		return memcmp(word, "-port", length) == 0 || memcmp(word, "+port", length) == 0;
+		return strncasecmp(word, "-port", length) == 0 || strncasecmp(word, "+port", length) == 0;
 	case 9:
-		return memcmp(word, "+hostport", length) == 0;
+		return strncasecmp(word, "+hostport", length) == 0;
 	default:
 		return false;
 	}
@@ -89,7 +90,7 @@ static void advise_created(const struct model *model, struct report *report)
 	}
 }
 
-/* The web application's directories too: it has a /tmp of its own, as servers and builds have. */
+/* The web application's directories too: it has a /tmp of its own, as servers, builds and the check have, and a generator. */
 static void advise_places(const struct config *config, struct report *report)
 {
 	bool web = config->web_enabled || *config->workshop.refresh;
@@ -98,7 +99,7 @@ static void advise_places(const struct config *config, struct report *report)
 		bool counts;
 	} places[] = {
 		{ "[host] root", config->host.root, true },
-		{ "[host] database", config->host.database, web },
+		{ "[host] database", config->host.database, true },
 		{ "[host] source", config->host.source, web },
 		{ "[web] venv", config->web.venv, web },
 		{ "[host] helpers", config->host.helpers, true },

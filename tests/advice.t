@@ -38,6 +38,7 @@ for title, rows, config, want in [
     ("nothing", [row("+map c1m1_hotel -tickrate 60 +hostname x -ports +ipx ip")], "", []),
     ("each option", [row("-port 1  +port 2 +hostport 3 -ip x +ip")], "",
      [COMPETES % (1, "a", option, 27015) for option in ("-port", "+port", "+hostport", "-ip", "+ip")]),
+    ("capitals", [row("-PORT 1 +HostPort 2 -Ports")], "", [COMPETES % (1, "a", option, 27015) for option in ("-PORT", "+HostPort")]),
     ("a quote, once", [row('+hostname "My server"')], "", [QUOTED % (1, "a")]),
     ("an apostrophe", [row("+hostname Bob's")], "", []),
     ("each row", [row("+ip 1"), row('"', 27016, "b")], "", [COMPETES % (1, "a", "+ip", 27015), QUOTED % (2, "b")]),
@@ -105,6 +106,16 @@ for columns in (80, 50):
     tap.none([line for line in lines if len(line) > columns], "on a terminal of %d columns no line is longer" % columns)
     tap.equal("\n".join(lines).replace("\n  ", " ").splitlines()[:2], whole, "nor is anything missing in %d" % columns)
 tap.ok(max(map(len, whole)) > 80, "in a pipe each is one line")
+
+box.make_clean()
+box.config("[host]\ndatabase = /var/tmp/rows/x.db\n[web]\nenabled = no\n")
+box.database_path = box.root + "/var/tmp/rows/x.db"
+os.makedirs(os.path.dirname(box.database_path))
+box.give(os.path.dirname(box.database_path))
+box.database(Rows([]))
+tap.equal(box.check().printed, [PRIVATE % ("[host] database", "/var/tmp/rows/x.db")],
+          "a database where left4me-check.service has a directory of its own, without a web application, too")
+box.database_path = box.root + "/var/lib/left4me/left4me.db"
 
 box.make_clean()
 box.database(Rows([]))

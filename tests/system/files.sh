@@ -331,6 +331,7 @@ like "$(check)" "^$DATABASE-wal: is owned by uid 0, not by 980 \(\[host\] uid\):
 chmod 666 "$DATABASE-wal"
 like "$(check)" "^warning: $DATABASE-wal: is owned by uid 0, not by 980 .*, which may keep the web application from writing; chown left4me:left4me $DATABASE-wal$" \
 	"one that everybody may write is a warning"
+ok "to left4me-check.service, too, to which no file system can be written" systemctl start left4me-check.service
 ok "what it says helps" eval "$(check | sed -n "s|^warning: $DATABASE-wal: .*; ||p")"
 is "$(check)" "" "then check finds nothing"
 systemctl reset-failed

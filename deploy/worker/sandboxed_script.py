@@ -47,7 +47,8 @@ def name_of_signal(result, status):
 
 
 def sudo(*command, stdout=subprocess.DEVNULL, **streams):
-    return subprocess.Popen([SUDO, "-n", *command], stdin=subprocess.DEVNULL, stdout=stdout, **streams)
+    """In a session of its own: what is typed on a terminal is for the caller, who cancels, and not for `systemctl start` or the log."""
+    return subprocess.Popen([SUDO, "-n", *command], stdin=subprocess.DEVNULL, stdout=stdout, start_new_session=True, **streams)
 
 
 def why_denied(unit, error):

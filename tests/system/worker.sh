@@ -211,6 +211,16 @@ is "$(find /var/log/sudo-io -type f 2>/dev/null | wc -l)" 0 "nothing of it is lo
 ok "and no follower stays" wait_for 5 eval '! pgrep -x journalctl'
 rm /etc/sudoers.d/10-site /etc/sudoers.d/50-left4me-no-log
 
+# Ctrl-C on a terminal is a SIGINT to all that runs there.
+insert_overlay 13 'echo started; sleep 1000; echo on'
+step "reload with one more" reload
+setsid setpriv --reuid left4me --regid left4me --clear-groups python3 "$WORKER" build 13 >typed.out 2>typed.err &
+ok "a build on a terminal has started" wait_for 20 grep -qx started typed.out
+kill -INT -- "-$!"
+wait "$!"
+is "$?/$(tail -n 1 typed.err | cut -d: -f-2)" "1/left4me-worker: build-overlay@13.service cancelled" "Ctrl-C cancels it"
+like "$(property build-overlay@13 ActiveState)" "^(failed|inactive)$" "and it does not go on"
+
 is "$(pgrep -x journalctl | wc -l)" 0 "no journalctl is left behind"
 is "$(failed_units | grep -v '^\(build-overlay\|as-web\)@')" "" "no unit has failed but builds"
 is "$(systemctl list-units --plain --no-legend 'left4me-server@*' | grep -c .)" 0 "no server is known any more"

@@ -55,7 +55,9 @@ static void print_changes(const struct plan *plan)
 
 static void print_action(const struct change *change)
 {
-	static const char *const verbs[] = { [PLAN_START] = "start", [PLAN_RESTART] = "restart", [PLAN_STOP] = "stop" };
+	static const char *const verbs[] = {
+		[PLAN_STOP_BEFORE] = "stop", [PLAN_START] = "start", [PLAN_RESTART] = "restart", [PLAN_STOP] = "stop",
+	};
 
 	(void) printf("systemctl %s %s  # %s\n", verbs[change->action], change->unit,
 		      *change->text ? change->text : "what changes for all servers");
@@ -69,9 +71,9 @@ static bool is_repeated(const struct plan *plan, size_t i)
 	return change->kind == PLAN_UNIT && i > 0 && change[-1].action == change->action && strcmp(change[-1].unit, change->unit) == 0;
 }
 
-static void print_free_actions(const struct plan *plan)
+static void print_free_actions(const struct plan *plan, enum plan_action first, enum plan_action last)
 {
-	for (enum plan_action action = PLAN_START; action <= PLAN_STOP; action++)
+	for (enum plan_action action = first; action <= last; action++)
 		for (size_t i = 0; i < plan->count; i++)
 			if (plan->changes[i].action == action && !plan->changes[i].holder && !is_repeated(plan, i))
 				print_action(&plan->changes[i]);
@@ -139,9 +141,10 @@ static void print_waiting_actions(const struct plan *plan)
 /* Each line runs as it is printed. */
 static void print_commands(const struct plan *plan)
 {
+	print_free_actions(plan, PLAN_STOP_BEFORE, PLAN_STOP_BEFORE);
 	if (plan->needs_reload)
 		(void) puts("systemctl daemon-reload  # takes the units in, changes nothing that runs");
-	print_free_actions(plan);
+	print_free_actions(plan, PLAN_START, PLAN_STOP);
 	print_waiting_actions(plan);
 }
 

@@ -249,21 +249,33 @@ static bool is_kept_up(const struct collection *collection, const char *unit)
 	return collection_text(collection, unit) && !is_one_shot(collection, unit) && is_wanted(collection, unit);
 }
 
+/* A service runs on without its file; a timer that is waiting has nothing to start any more, and systemd has it fail. */
+static void plan_host_unit_gone(struct change *change, const char *unit, bool runs)
+{
+	const char *suffix = strrchr(unit, '.');
+	bool is_timer = suffix && strcmp(suffix, ".timer") == 0;
+
+	change->action = !runs ? PLAN_NONE : is_timer ? PLAN_STOP_BEFORE : PLAN_STOP;
+	change->text = xstrdup(!runs ? "gone" : is_timer ? "gone: fails at the reload unless it is stopped before"
+							 : "gone: runs on until it is stopped");
+}
+
 /* A unit of the host's own. A reload starts none, so that what was new before it may still be to be started. */
 static bool plan_host_unit(struct planning *planning, const char *unit, const char *old, const char *new)
 {
 	const struct plan_sources *sources = planning->sources;
-	bool starts = is_kept_up(sources->new, unit) && !runs(sources, unit), stops = !new && runs(sources, unit);
+	bool starts = is_kept_up(sources->new, unit) && !runs(sources, unit);
 	struct change *change;
 
 	if (old && new && !(starts && never_ran(sources, unit)))
 		return false;
 	change = add_change(planning->plan, PLAN_UNIT, !new ? '-' : '+', unit, unit);
-	change->action = starts ? PLAN_START : stops ? PLAN_STOP : PLAN_NONE;
-	if (!new)
-		change->text = xstrdup(stops ? "gone: runs on until it is stopped" : "gone");
-	else
-		change->text = xstrdup(old ? "enabled, not started" : "new");
+	if (!new) {
+		plan_host_unit_gone(change, unit, runs(sources, unit));
+		return true;
+	}
+	change->action = starts ? PLAN_START : PLAN_NONE;
+	change->text = xstrdup(old ? "enabled, not started" : "new");
 	return true;
 }
 

@@ -10,8 +10,8 @@
 #include "started.h"
 #include "units.h"
 
-/* What an operator would do about a change, after the reload. */
-enum plan_action { PLAN_NONE, PLAN_START, PLAN_RESTART, PLAN_STOP };
+/* What an operator would do about a change, before the reload and after it. */
+enum plan_action { PLAN_NONE, PLAN_STOP_BEFORE, PLAN_START, PLAN_RESTART, PLAN_STOP };
 
 struct change {
 	enum plan_kind { PLAN_ALL, PLAN_SERVER, PLAN_BUILD, PLAN_UNIT } kind;

@@ -196,6 +196,7 @@ change "one has it already" "~ alpha unit, hardening: restart
 
 change "no web application" "- left4me-web.service gone: runs on until it is stopped
 - left4me-workshop-refresh.service gone
-- left4me-workshop-refresh.timer gone: runs on until it is stopped" configure '[web]' 'enabled = no' '[game]' 'memory_max = 4G' 'strict_ports = yes'
+- left4me-workshop-refresh.timer gone: fails at the reload unless it is stopped before" configure '[web]' 'enabled = no' '[game]' 'memory_max = 4G' 'strict_ports = yes'
+is "$(failed_units)" "" "and nothing has failed"
 
 done_testing

@@ -279,12 +279,12 @@ static bool plan_host_unit(struct planning *planning, const char *unit, const ch
 	return true;
 }
 
-/* A change of a unit, or a drop-in. Slices and one-shots need nothing, services and timers a restart. */
+/* A change of a unit, or a drop-in. Services need a restart; slices and one-shots do not, nor timers, which a reload applies. */
 static void plan_host_settings(struct planning *planning, const char *path, const char *unit, const char *old, const char *new)
 {
 	const struct plan_sources *sources = planning->sources;
 	bool had_unit = collection_text(sources->old, unit), has_unit = collection_text(sources->new, unit);
-	bool is_update = strcmp(unit, UPDATE_UNIT ".service") == 0, is_slice = endswith(unit, ".slice");
+	bool is_update = strcmp(unit, UPDATE_UNIT ".service") == 0;
 	cleanup_text struct text words = TEXT_EMPTY;
 	struct change *change;
 
@@ -294,10 +294,10 @@ static void plan_host_settings(struct planning *planning, const char *path, cons
 		text_puts(&words, old ? "gone" : "new");
 	if (words.length == 0)
 		return;        /* comments alone; or a drop-in that comes or goes with its unit */
-	text_puts(&words, is_slice ? ": at the next start in it" : is_update ? ": at the next update" : "");
+	text_puts(&words, endswith(unit, ".slice") ? ": at the next start in it" : is_update ? ": at the next update" : "");
 	change = add_change(planning->plan, PLAN_UNIT, !old ? '+' : !new ? '-' : '~', path, unit);
 	change->text = text_take(&words);
-	if (runs(sources, unit) && !is_one_shot(sources->new, unit) && !is_slice && !endswith(unit, ".target"))
+	if (runs(sources, unit) && endswith(unit, ".service") && !is_one_shot(sources->new, unit))
 		change->action = PLAN_RESTART;
 }
 

@@ -180,14 +180,15 @@ change "keys" "~ all builds [build] timeout 1h -> 2h: at their next build
 ~ l4d2-build.slice AllowedCPUs=0: at the next start in it
 ~ l4d2-game.slice AllowedCPUs=1-7: at the next start in it
 ~ left4me-web.service ExecStart= changed, TasksMax=196 -> 328: restart
-~ left4me-workshop-refresh.timer [workshop] refresh *-*-* 04:00:00 -> daily: restart
+~ left4me-workshop-refresh.timer [workshop] refresh *-*-* 04:00:00 -> daily
 + system.slice.d/10-left4me-cpuset.conf new: at the next start in it
 + user.slice.d/10-left4me-cpuset.conf new: at the next start in it" configure '[game]' 'memory_max = 3G' '[build]' 'timeout = 2h' \
 	'[web]' 'workers = 2' '[workshop]' 'refresh = daily' '[host]' 'cpus = 8' 'system_cpus = 0'
+is "$(systemctl show --property=NextElapseUSecRealtime --value left4me-workshop-refresh.timer | cut -d' ' -f3)" 00:00:00 "the reload has brought the calendar"
 like "$(configure '[game]' 'memory_max = 4G' '[host]' 'cpus = 8' 'system_cpus = 0' && plan --diff)" $'left4me-server@.service\n-MemoryMax=3G\n\\+MemoryMax=4G' "--diff shows the lines"
 configure '[game]' 'memory_max = 4G' 'strict_ports = yes'
 systemctl daemon-reload
-systemctl restart left4me-web left4me-workshop-refresh.timer
+systemctl restart left4me-web
 ok "another reload" reload
 is "$(lines)" "~ all servers unit, hardening: restart" "after it hashes alone tell of what all servers have in common"
 change "one has it already" "~ alpha unit, hardening: restart

@@ -303,6 +303,17 @@ chown 1000:1000 "$STATE"
 check_finds "^$STATE: is owned by 1000:1000, not by 980:980" "another owner"
 chown left4me:left4me "$STATE"
 
+# Units are given the user by its name, and everything else by its number.
+configure_host() { printf '[host]\n' >/etc/left4me/left4me.conf.d/50-test.conf && printf '%s\n' "$@" >>/etc/left4me/left4me.conf.d/50-test.conf; }
+configure_host 'user = other'
+like "$(check)" "^/etc/passwd: has $(id -u other) as the id of 'other' \(\[host\] user\), not 980: .*; set \[host\] uid = $(id -u other)$" "another user's id"
+configure_host 'group = other'
+like "$(check)" "^/etc/group: has $(id -g other) as the id of 'other' \(\[host\] group\), not 980: .*; set \[host\] gid = $(id -g other)$" "another group's id"
+configure_host 'user = nobodys' 'group = nobodys'
+is "$(check)" "warning: /etc/passwd: does not have 'nobodys' ([host] user): unless a name service has it, no unit starts (217/USER)
+warning: /etc/group: does not have 'nobodys' ([host] group): unless a name service has it, no unit starts (216/GROUP)" "a user whom nobody knows"
+rm /etc/left4me/left4me.conf.d/50-test.conf
+
 # A configuration with a mistake costs its own key and is reported.
 printf '[game]\nmemory_max = lots\nnice = 4\n' >/etc/left4me/left4me.conf.d/50-test.conf
 reload

@@ -264,7 +264,7 @@ static int compare_strings(const void *a, const void *b)
 	return strcmp(*(char *const *) a, *(char *const *) b);
 }
 
-static bool is_fragment(const char *name)
+bool config_is_fragment(const char *name)
 {
 	return *name != '.' && endswith(name, ".conf");
 }
@@ -279,7 +279,7 @@ static void load_fragments(struct loader *loader, const char *directory)
 	size_t count = 0;
 
 	while (dir && (errno = 0, entry = readdir(dir)) != NULL) {
-		if (!is_fragment(entry->d_name))
+		if (!config_is_fragment(entry->d_name))
 			continue;
 		names = grow_array(names, count, sizeof(*names));
 		names[count++] = xasprintf("%s/%s", label, entry->d_name);

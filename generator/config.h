@@ -61,3 +61,6 @@ void config_load(const struct config_source *source, struct report *report, stru
 bool config_opens_homes(const struct config *config);
 
 void config_done(struct config *config);
+
+/* Whether a file of that name in left4me.conf.d is read. */
+bool config_is_fragment(const char *name);

@@ -23,6 +23,8 @@ static int access_of(const struct need *need)
 {
 	if (need->kind == NEED_DATABASE)
 		return R_OK | W_OK;
+	if (need->kind == NEED_READABLE)
+		return R_OK;
 	return need->kind == NEED_PROGRAM || need->kind == NEED_DIRECTORY || is_script(need) ? X_OK : 0;
 }
 
@@ -105,6 +107,14 @@ static void judge_database(const struct needs *needs, const struct need *need, c
 			       "from writing; %s", uid, config->host.uid, remedy);
 }
 
+/* The check of that user itself has said so, and cannot go by what it has not read. */
+static void judge_readable(const struct needs *needs, const struct need *need, const struct found *found, struct report *report)
+{
+	if (geteuid() == 0 && found->number == EACCES)
+		report_warning(report, need->path, "user %s may not read it, so that left4me-check.service fails; chgrp it to a group "
+			       "of that user and chmod g+r", needs->config->host.uid);
+}
+
 static void judge_need(struct needs *needs, const struct need *need, const struct found *found, struct report *report)
 {
 	cleanup_free char *reason = NULL, *remedy = NULL;
@@ -125,7 +135,9 @@ static void judge_need(struct needs *needs, const struct need *need, const struc
 static void judge(struct needs *needs, const struct need *need, const struct found *found, struct report *report)
 {
 	/* Root reads it, whoever may not come near; and another user than the units' cannot tell what they may. */
-	if (found->state.st_mode == 0 && found->number == EACCES && (need->kind == NEED_FILE || !needs->as_user))
+	if (need->kind == NEED_READABLE)
+		judge_readable(needs, need, found, report);
+	else if (found->state.st_mode == 0 && found->number == EACCES && (need->kind == NEED_FILE || !needs->as_user))
 		report->blind = true;
 	else if (need->kind == NEED_ROOT)
 		judge_root(needs, need, found, report);

@@ -1,5 +1,6 @@
 #include "host-needs.h"
 
+#include <dirent.h>
 #include <string.h>
 
 #include "name.h"
@@ -100,6 +101,25 @@ static void need_database(struct needs *needs)
 		need(needs, NEED_DATABASE, xconcat(needs->config->host.database, names[i], ""), NULL, NULL);
 }
 
+/* What root has read, left4me-check.service has to. In the order of their names, as in a directory they have none. */
+static void need_readable(struct needs *needs)
+{
+	static const char directory[] = "/etc/left4me/left4me.conf.d";
+	struct dirent **entries;
+	int count = scandir(directory, &entries, NULL, alphasort);
+
+	need(needs, NEED_READABLE, xstrdup("/etc/left4me/host.env"), NULL, NULL);
+	need(needs, NEED_READABLE, xstrdup("/etc/left4me/web.env"), NULL, NULL);
+	need(needs, NEED_READABLE, xstrdup("/etc/left4me/left4me.conf"), NULL, NULL);
+	for (int i = 0; i < count; i++) {
+		if (config_is_fragment(entries[i]->d_name))
+			need(needs, NEED_READABLE, xasprintf("%s/%s", directory, entries[i]->d_name), NULL, NULL);
+		free(entries[i]);
+	}
+	if (count >= 0)
+		free(entries);
+}
+
 void host_needs_list(const struct model *model, struct needs *needs)
 {
 	const struct config *config = needs->config;
@@ -113,6 +133,7 @@ void host_needs_list(const struct model *model, struct needs *needs)
 		need_mask(needs, config->host.helpers);
 	}
 	need_database(needs);
+	need_readable(needs);
 	if (servers || scripts || update) {
 		need(needs, NEED_PLACE, xstrdup(config->host.helpers), NULL, NULL);
 		need(needs, NEED_WAY, path_directory(config->host.helpers), NULL, NULL);

@@ -20,6 +20,7 @@ enum need_kind {
 	NEED_DATABASE,                 /* or what lies beside it: may be missing */
 	NEED_PLACE,                    /* where it really is counts, and nothing else */
 	NEED_WAY,                      /* likewise, of a directory that is not bound, but that a bound one lies in */
+	NEED_READABLE,                 /* to the check's user; may be missing */
 };
 
 struct need {

@@ -328,7 +328,8 @@ chown root:root /etc/left4me/left4me.conf.d/50-test.conf
 printf '[game]\nnice = -4\n' >/etc/left4me/left4me.conf.d/50-test.conf
 chmod 600 /etc/left4me/left4me.conf.d/50-test.conf
 reload
-is "$(check)/$(property "$(unit alpha)" Nice)" /-4 "a configuration file of root's alone is in force"
+is "$(check)/$(property "$(unit alpha)" Nice)" "warning: /etc/left4me/left4me.conf.d/50-test.conf: user 980 may not read it, so that left4me-check.service fails; chgrp it to a group of that user and chmod g+r/-4" \
+	"a configuration file of root's alone is in force, and a warning to root"
 start_check "a configuration file of root's alone"
 is "$(property left4me-check.service ExecMainStatus)" 2 "left4me-check.service could not look"
 like "$(runuser -u left4me -- left4me-generator check 2>&1)" \

@@ -114,6 +114,7 @@ for part in . upper work; do
 done
 is "$(owners; ls /etc)" "$before" "and nothing is made where they lead"
 is "$(findmnt --raw --noheadings --types overlay --output TARGET | grep -v "^/run/left4me/server/\|^/$")" "" "nor mounted"
+systemctl stop left4me-server@off.service      # or Restart= starts it later
 as_left4me "rm -rf runtime/off"
 
 # --- the web application's own view ------------------------------------------------------------------------------------
@@ -136,7 +137,21 @@ put 755 "$STATE/.venv/bin/look" <<-'END'
 	sudo -n true 2>/dev/null && echo "sees: any command by sudo"
 	sudo -n -l | grep -c NOPASSWD: | sed 's/^/sees: rules /'
 END
-printf '#!/bin/sh\n%s/.venv/bin/look\nexec sleep infinity\n' "$STATE" | put 755 "$STATE/.venv/bin/gunicorn"
+# By /proc/PID/root one process is given what another sees, where the kernel lets it look into that.
+VIEWS='import os, time
+own, end, seen = open("/proc/self/cgroup").read(), time.monotonic() + 8, set()
+while time.monotonic() < end:
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            group = open(f"/proc/{pid}/cgroup").read()
+            if group != own and os.listdir(f"/proc/{pid}/root"):
+                seen.add(group.strip().rpartition("/")[2])
+        except OSError:
+            pass
+print("views:", *sorted(seen), flush=True)'
+put 755 "$STATE/.venv/bin/views" <<<"#!/usr/bin/python3
+$VIEWS"
+printf '#!/bin/sh\n%s/.venv/bin/look\n%s/.venv/bin/views\nexec sleep infinity\n' "$STATE" "$STATE" | put 755 "$STATE/.venv/bin/gunicorn"
 ln -sf look "$STATE/.venv/bin/flask"
 systemctl restart left4me-web
 systemctl start left4me-workshop-refresh
@@ -147,6 +162,38 @@ for unit in left4me-web left4me-workshop-refresh; do
 	is "$(journal $unit | sed -n 's/^sees: //p' | paste -sd,)" "writes its state,rules $rules" \
 		"$unit writes its state, reads no secret of root's, and has the literal commands alone, or none"
 done
+
+# --- what others of the same user see ------------------------------------------------------------------------------------
+
+# They run again and again meanwhile, each for some hundredths of a second, and the web application beside the refresh.
+views() { # UNIT
+	CURSOR=$(journalctl --no-pager -n 0 --show-cursor | sed -n 's/^-- cursor: //p')
+	while :; do
+		systemctl reset-failed left4me-check.service
+		systemctl start left4me-check.service
+		systemctl restart left4me-activate.service
+	done >/dev/null 2>&1 &
+	systemctl restart "$1"
+	wait_for 30 eval "journalctl --no-pager -o cat --after-cursor='$CURSOR' -u $1 | grep '^views:' >views"
+	kill $!
+	wait $!
+	cat views
+}
+ln -sf views "$STATE/.venv/bin/flask"
+for unit in left4me-web left4me-workshop-refresh; do
+	is "$(views $unit)" "views:" "$unit has no view but its own, whoever else of its user runs"
+done
+for unit in left4me-check left4me-activate; do
+	mkdir -p /etc/systemd/system/$unit.service.d
+	printf '[Service]\nAmbientCapabilities=\n' >/etc/systemd/system/$unit.service.d/50-without.conf
+done
+mkdir -p /etc/systemd/system/left4me-workshop-refresh.service.d
+printf '[Service]\nPrivateUsers=no\n' >/etc/systemd/system/left4me-workshop-refresh.service.d/50-without.conf
+systemctl daemon-reload
+is "$(views left4me-web)" "views: left4me-activate.service left4me-check.service" "without their capability the check and the activation lend it theirs"
+like "$(views left4me-workshop-refresh)" "left4me-web.service" "and without a user namespace the refresh looks into the web application"
+rm /etc/systemd/system/left4me-*.service.d/50-without.conf
+systemctl daemon-reload
 
 # --- other users -------------------------------------------------------------------------------------------------------
 

@@ -94,6 +94,28 @@ if [ -n "$LONG" ]; then
 	sysctl -q -p /usr/local/lib/sysctl.d/99-left4me.conf
 fi
 
+# --- live logs: each is a journalctl of root's, which watches the journal --------------------------------------------------------
+
+follow=(/usr/bin/journalctl --no-pager -a -o json -n 200 -u left4me-server@one.service -f)
+watch_logs() { # AMOUNT: how many of root's inotify instances are left meanwhile
+	local i
+	for ((i = 0; i < $1; i++)); do
+		worker "${follow[@]}" >"log.$i" 2>&1 &
+	done
+	wait_for 100 eval '[ "$(pgrep -c -u root -x journalctl)" -ge '"$1"' ]' || diag "$(cat log.*)"
+	python3 exhaust.py 0 | sed -n 's/^inotify //p'
+	pkill -u root -x journalctl
+	wait
+}
+left=$(watch_logs 10)
+ok "with 10 live logs root may still watch files: $left times" test "$left" -gt 4000
+if [ -n "$LONG" ]; then
+	sysctl -q -w fs.inotify.max_user_instances=128
+	left=$(watch_logs 94)
+	ok "with the kernel's own limit, and as many logs as its tasks allow, few are left: $left" test "$left" -lt 35
+	sysctl -q -p /usr/local/lib/sysctl.d/99-left4me.conf
+fi
+
 # --- modules ------------------------------------------------------------------------------------------------------------
 
 # A server sees its overlay alone: what is put into its upper directory lies in the merged one.

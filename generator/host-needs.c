@@ -75,7 +75,7 @@ static void need_web(struct needs *needs, const char *program, const char *conse
 	need(needs, NEED_DIRECTORY, xstrdup(config->host.source), consequence, "put the application there, or set [host] source");
 	need(needs, NEED_SCRIPT, xasprintf("%s/bin/%s", config->web.venv, program), consequence,
 	     "make the virtual environment, or set [web] venv");
-	need(needs, NEED_FILE, xstrdup("/etc/left4me/host.env"), consequence, from_tmpfiles);
+	need(needs, NEED_FILE, xstrdup(HOST_ENV), consequence, from_tmpfiles);
 	need(needs, NEED_FILE, xstrdup("/etc/left4me/web.env"), consequence,
 	     EXAMPLES "/web.env is one to begin with; or set [web] enabled = no");
 }
@@ -108,7 +108,7 @@ static void need_readable(struct needs *needs)
 	struct dirent **entries;
 	int count = scandir(directory, &entries, NULL, alphasort);
 
-	need(needs, NEED_READABLE, xstrdup("/etc/left4me/host.env"), NULL, NULL);
+	need(needs, NEED_READABLE, xstrdup(HOST_ENV), NULL, NULL);
 	need(needs, NEED_READABLE, xstrdup("/etc/left4me/web.env"), NULL, NULL);
 	need(needs, NEED_READABLE, xstrdup("/etc/left4me/left4me.conf"), NULL, NULL);
 	for (int i = 0; i < count; i++) {

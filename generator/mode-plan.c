@@ -165,8 +165,7 @@ static void print_plan(const struct plan *plan, const struct options *options, c
 static int compare(struct run *run, const struct options *options, const struct collection *new)
 {
 	cleanup_free char *directory = xasprintf("%s" GENERATOR_DIRECTORY, options->prefix);
-	cleanup_free char *records = xasprintf("%s" STARTED_RECORDS, options->prefix);
-	cleanup_free char *host_env = xasprintf("%s/etc/left4me/host.env", options->prefix), *silence = NULL;
+	cleanup_free char *silence = NULL;
 	cleanup(collection_done) struct collection old = COLLECTION_EMPTY;
 	cleanup(units_done) struct units units = UNITS_NONE;
 	cleanup(look_done) struct look found = LOOK_EMPTY;
@@ -187,7 +186,7 @@ static int compare(struct run *run, const struct options *options, const struct 
 	if (on_host)
 		look(&(struct look_request){ .root = run->config.host.root, .uid = run->config.host.uid, .gid = run->config.host.gid },
 		     &found);
-	plan_make(&(struct plan_sources){ &old, new, &run->model, on_host ? &units : NULL, &found, records, host_env }, &plan);
+	plan_make(&(struct plan_sources){ &old, new, &run->model, on_host ? &units : NULL, &found, options->prefix }, &plan);
 	print_plan(&plan, options, &old, new);
 	return plan.count > 0 || plan.needs_reload ? EXIT_PROBLEMS : EXIT_CLEAN;
 }

@@ -20,6 +20,9 @@ enum { SCRIPT_MAX = 1024 * 1024 };
 /* What the helpers take for ROOT unless --root= says otherwise. */
 #define DEFAULT_ROOT "/var/lib/left4me"
 
+/* The environment of servers and web application, beside the configuration. */
+#define HOST_ENV "/etc/left4me/host.env"
+
 /* The word that stands for ROOT/installation in a list of layers; always the last one. */
 #define INSTALLATION "installation"
 

@@ -1,7 +1,5 @@
 #include "plan.h"
 
-#include <sys/stat.h>
-
 #include "plan-files.h"
 
 /* --- what runs ------------------------------------------------------------------------------------------- */
@@ -40,7 +38,7 @@ struct planning {
 	const struct plan_sources *sources;
 	struct plan *plan;
 	bool common_is_said;
-	struct stat host_env;
+	char *records;                 /* their directory */
 	unsigned *ports;               /* of each unit of the sources, what its record says; 0 where it is down or has none */
 };
 
@@ -89,9 +87,9 @@ static void look_at_server(const struct planning *planning, const char *name, st
 	unit = find_unit(sources, server.unit);
 	server.runs = unit_is_up(unit);
 	started_of_unit(server.new ? server.new : "", &server.now);
-	started_see_host_env(&server.now, &planning->host_env);
+	started_look_at_host_env(&server.now, sources->prefix);
 	server.then = STARTED_EMPTY;
-	server.has_record = server.runs && started_read_start(sources->records, name, &server.then);
+	server.has_record = server.runs && started_read_start(planning->records, name, &server.then);
 	server.is_started = server.has_record || (unit && unit->state == UNIT_RUNNING);
 	if (server.has_record)
 		look_see_layers(sources->look, &server.now);
@@ -119,7 +117,7 @@ static void read_ports(struct planning *planning)
 	planning->ports = xcalloc(units ? units->count + 1 : 1, sizeof(*planning->ports));
 	for (size_t i = 0; units && i < units->count; i++)
 		if (units->units[i].kind == UNIT_SERVER && unit_is_up(&units->units[i]))
-			planning->ports[i] = started_recorded_port(planning->sources->records, units->units[i].name);
+			planning->ports[i] = started_recorded_port(planning->records, units->units[i].name);
 }
 
 /* What all servers have in common is said once. */
@@ -431,18 +429,19 @@ static int by_kind(const void *a, const void *b)
 
 void plan_make(const struct plan_sources *sources, struct plan *ret_plan)
 {
-	struct planning planning = { .sources = sources, .plan = ret_plan };
+	struct planning planning = {
+		.sources = sources, .plan = ret_plan, .records = xconcat(sources->prefix, STARTED_RECORDS, ""),
+	};
 	struct collected_pair pair = { .path = NULL };
 
 	*ret_plan = (struct plan){ .changes = NULL };
-	if (stat(sources->host_env, &planning.host_env) < 0)
-		planning.host_env = (struct stat){ 0 };
 	read_ports(&planning);
 	plan_all(&planning);
 	while (collections_next(sources->old, sources->new, &pair))
 		plan_path(&planning, pair.path, pair.old, pair.new);
 	plan_orphans(&planning);
 	free(planning.ports);
+	free(planning.records);
 	sort_array(ret_plan->changes, ret_plan->count, sizeof(*ret_plan->changes), by_kind);
 }
 

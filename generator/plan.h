@@ -36,8 +36,7 @@ struct plan_sources {
 	const struct model *model;     /* the rows of `new` */
 	const struct units *units;     /* NULL: nothing runs, files alone are compared */
 	const struct look *look;       /* at the layers; empty where nothing runs */
-	const char *records;           /* the directory */
-	const char *host_env;
+	const char *prefix;            /* of the records and of host.env */
 };
 
 void plan_make(const struct plan_sources *sources, struct plan *ret_plan);

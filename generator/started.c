@@ -1,6 +1,7 @@
 #include "started.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 
@@ -266,6 +267,15 @@ char *started_refusal(const char *unit)
 void started_see_host_env(struct started *started, const struct stat *state)
 {
 	add_item(started, xstrdup(STARTED_HOST_ENV), host_env_value(state));
+}
+
+void started_look_at_host_env(struct started *started, const char *prefix)
+{
+	cleanup_free char *path = xconcat(prefix, HOST_ENV, "");
+	struct stat state = { .st_size = 0 };
+
+	if (stat(path, &state) == 0 || errno == ENOENT)
+		started_see_host_env(started, &state);
 }
 
 void started_see_layer(struct started *started, const char *id, const struct stat *state)

@@ -95,6 +95,9 @@ void started_of_unit(const char *text, struct started *ret_started);
 void started_see_host_env(struct started *started, const struct stat *state);
 void started_see_layer(struct started *started, const char *id, const struct stat *state);
 
+/* Looks at host.env itself; nothing where that cannot be done. */
+void started_look_at_host_env(struct started *started, const char *prefix);
+
 /* The drop-ins, of both sides, for who may not read all of them: that one is missing tells nothing then. */
 void started_forget_drop_ins(struct started *started);
 

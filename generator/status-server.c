@@ -29,17 +29,6 @@ static const struct instance *find_row(const struct model *model, const char *na
 	return row && model_counts(model, row) ? row : NULL;
 }
 
-static void see_host_env(struct started *started, const char *prefix)
-{
-	cleanup_free char *path = xasprintf("%s/etc/left4me/host.env", prefix);
-	struct stat state;
-
-	if (stat(path, &state) == 0)
-		started_see_host_env(started, &state);
-	else if (errno == ENOENT)
-		started_see_host_env(started, &(struct stat){ .st_size = 0 });
-}
-
 /* What the server was started with, and what it would be started with; both empty where nobody can tell. */
 struct starts {
 	struct started then, next;
@@ -62,7 +51,7 @@ static void read_starts(const struct status_sources *sources, const char *name, 
 	ret_starts->recorded = started_is_whole(&ret_starts->then);
 	started_of_unit(unit ? unit : "", &ret_starts->next);
 	look_see_layers(sources->look, &ret_starts->next);
-	see_host_env(&ret_starts->next, sources->prefix);
+	started_look_at_host_env(&ret_starts->next, sources->prefix);
 }
 
 static void set_port(struct server_status *server, const struct starts *starts, const struct look *look)

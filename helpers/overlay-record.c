@@ -13,8 +13,6 @@
 #include "privileged.h"
 #include "started.h"
 
-#define HOST_ENV "/etc/left4me/host.env"
-
 static void add_given(struct text *record, const char *started)
 {
 	if (!started)

@@ -292,11 +292,6 @@ struct overlay *model_overlay(const struct model *model, int64_t id)
 	return bsearch(&key, model->overlays, model->overlay_total, sizeof(key), compare_overlays);
 }
 
-bool model_counts(const struct model *model, const struct instance *instance)
-{
-	return instance < model->instances + model->instance_count;
-}
-
 bool model_is_beyond(const struct model *model, const char *name)
 {
 	const struct instance *found = model_instance(model, name);
@@ -439,11 +434,6 @@ void model_build(const struct config *config, const struct rows *rows, struct re
 	for (size_t i = 0; i < model.overlay_count; i++)
 		model.refused += model.overlays[i].refused != NULL;
 	*ret_model = model;
-}
-
-bool instance_is_to_start(const struct instance *instance)
-{
-	return !instance->refused && instance->enabled;
 }
 
 void model_done(struct model *model)

@@ -63,13 +63,19 @@ struct instance *model_instance(const struct model *model, const char *name);
 struct overlay *model_overlay(const struct model *model, int64_t id);
 
 /* Whether an instance of the model is within [host] servers. */
-bool model_counts(const struct model *model, const struct instance *instance);
+static inline bool model_counts(const struct model *model, const struct instance *instance)
+{
+	return instance < model->instances + model->instance_count;
+}
 
 /* Whether a row of that name, or of that id, is beyond [host] servers, or overlays. */
 bool model_is_beyond(const struct model *model, const char *name);
 bool model_is_overlay_beyond(const struct model *model, const char *id);
 
 /* Whether the host's boot starts it. */
-bool instance_is_to_start(const struct instance *instance);
+static inline bool instance_is_to_start(const struct instance *instance)
+{
+	return !instance->refused && instance->enabled;
+}
 
 void model_done(struct model *model);

@@ -42,11 +42,13 @@ void template_fill(const struct template *template, const struct variable *varia
 	const struct piece *piece = template->pieces, *end = piece + template->count;
 
 	while (piece < end) {
-		size_t count = piece->line ? piece->line : 1;
-		size_t lines = piece->line ? count_lines(piece, count, variables) : 1;
-
-		for (size_t line = 0; line < lines; line++)
-			fill_line(piece, count, variables, line, out);
-		piece += count;
+		if (piece->line == 0) {
+			text_append(out, piece->literal, piece->length);
+			piece++;
+			continue;
+		}
+		for (size_t lines = count_lines(piece, piece->line, variables), line = 0; line < lines; line++)
+			fill_line(piece, piece->line, variables, line, out);
+		piece += piece->line;
 	}
 }

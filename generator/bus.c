@@ -162,9 +162,13 @@ static int read_value(sd_bus_message *answer, char type, struct bus_value *ret_v
 	uint32_t u;
 	uint64_t t;
 	int32_t i;
-	int r;
+	int b, r;
 
 	switch (type) {
+	case 'b':
+		r = lib.sd_bus_message_read(answer, "v", signature, &b);
+		*ret_value = (struct bus_value){ .number = r > 0 ? b : -1 };
+		return r;
 	case 's':
 		r = lib.sd_bus_message_read(answer, "v", signature, &word);
 		*ret_value = (struct bus_value){ .word = r > 0 ? xstrdup(word) : NULL };

@@ -11,7 +11,7 @@
 
 struct bus_property {
 	const char *interface, *name;
-	char type;                     /* as D-Bus writes it: 'u', 'i' or 't', numbers; 's', a word */
+	char type;                     /* as D-Bus writes it: 'b', 'u', 'i' or 't', numbers; 's', a word */
 };
 
 struct bus_value {

@@ -241,7 +241,7 @@ void host_ask(const struct config *config, struct host_questions *ret_questions)
 		units[i] = kinds[i].unit;
 	*ret_questions = HOST_QUESTIONS_NONE;
 	sockets_read(config->port_first, config->port_last, &ret_questions->sockets);
-	ret_questions->units_error = units_ask(&ret_questions->units);
+	ret_questions->units_error = units_ask(false, &ret_questions->units);
 	if (*config->workshop.refresh)
 		manager_ask(calendar, &ret_questions->calendar);
 	if (ret_questions->units_error < 0)

@@ -15,7 +15,7 @@ static const char usage[] =
 	"       left4me-generator render --format=FORMAT [--output=PATH] [OPTION]...\n"
 	"       left4me-generator check [OPTION]...\n"
 	"       left4me-generator status [--json] [--sizes] [--mark] [NAME]...\n"
-	"       left4me-generator plan [--diff] [--commands] [OPTION]...\n"
+	"       left4me-generator plan [--diff | --commands] [OPTION]...\n"
 	"\n"
 	"Makes systemd units for Left 4 Dead 2 servers out of /etc/left4me and the\n"
 	"database.\n"
@@ -168,6 +168,8 @@ static int run_mode(const struct mode *mode, const struct options *options, cons
 		return misused("unexpected argument '%s'", options->words[0]);
 	if (options->no_database && (options->database || options->rows))
 		return misused("--no-database excludes --database and --rows");
+	if (options->diff && options->commands)
+		return misused("--diff excludes --commands");
 	return mode->run(options);
 }
 

@@ -154,9 +154,8 @@ static void print_plan(const struct plan *plan, const struct options *options, c
 	cleanup_text struct text lines = TEXT_EMPTY;
 
 	if (options->commands)
-		print_commands(plan);
-	else
-		print_changes(plan);
+		return print_commands(plan);
+	print_changes(plan);
 	if (options->diff)
 		plan_diff(old, new, &lines);
 	(void) fputs(text_string(&lines), stdout);
@@ -177,7 +176,7 @@ static int compare(struct run *run, const struct options *options, const struct 
 		report_problem(&run->report, directory, "%s", strerror(-r));
 		return EXIT_NOTHING;
 	}
-	r = on_host ? units_ask(&units) : 0;
+	r = on_host ? units_ask(true, &units) : 0;
 	if (r < 0) {
 		silence = manager_silence(-r);
 		report_problem(&run->report, "systemd", "%s", silence);

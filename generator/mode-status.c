@@ -164,7 +164,7 @@ int mode_status(const struct options *options)
 	sources.refuses = !unknown && run.report.refusal_count > 0;
 	sources.next = !unknown && render_rows_of_now(&run, &next) ? &next : NULL;
 	sources.drop_ins_unseen = run.drop_ins.unseen;
-	r = units_ask(&units);
+	r = units_ask(false, &units);
 	if (r < 0) {
 		silence = manager_silence(-r);
 		return give_up("systemd %s", silence);

@@ -420,6 +420,15 @@ static void plan_orphans(struct planning *planning)
 	}
 }
 
+/* By a drop-in of the operator's, whatever it says: what counts at a start has been compared already. */
+static bool any_needs_reload(const struct units *units)
+{
+	for (size_t i = 0; units && i < units->count; i++)
+		if (units->units[i].needs_reload)
+			return true;
+	return false;
+}
+
 static int by_kind(const void *a, const void *b)
 {
 	const struct change *x = a, *y = b;
@@ -440,6 +449,7 @@ void plan_make(const struct plan_sources *sources, struct plan *ret_plan)
 	while (collections_next(sources->old, sources->new, &pair))
 		plan_path(&planning, pair.path, pair.old, pair.new);
 	plan_orphans(&planning);
+	ret_plan->needs_reload |= any_needs_reload(sources->units);
 	free(planning.ports);
 	free(planning.records);
 	sort_array(ret_plan->changes, ret_plan->count, sizeof(*ret_plan->changes), by_kind);

@@ -7,8 +7,8 @@
 #include "bus.h"
 #include "name.h"
 
-/* What is asked of each. Of a timer all but the first two are missing. */
-enum { SINCE, FIRST_START, RESULT, RESTARTS, PID, MEMORY, END_CODE, END_STATUS, MAIN_START, MAIN_END, PROPERTIES };
+/* What is asked of each. Of a timer all that a service has are missing. */
+enum { SINCE, FIRST_START, RESULT, RESTARTS, PID, MEMORY, END_CODE, END_STATUS, MAIN_START, MAIN_END, NEEDS_RELOAD, PROPERTIES };
 static const struct bus_property properties[PROPERTIES] = {
 	[SINCE] = { "Unit", "StateChangeTimestampMonotonic", 't' },
 	[FIRST_START] = { "Unit", "InactiveExitTimestampMonotonic", 't' },
@@ -20,6 +20,7 @@ static const struct bus_property properties[PROPERTIES] = {
 	[END_STATUS] = { "Service", "ExecMainStatus", 'i' },
 	[MAIN_START] = { "Service", "ExecMainStartTimestampMonotonic", 't' },
 	[MAIN_END] = { "Service", "ExecMainExitTimestampMonotonic", 't' },
+	[NEEDS_RELOAD] = { "Unit", "NeedDaemonReload", 'b' },
 };
 
 /* So many restarts, the last so recently, are a loop even while the unit runs for a moment. */
@@ -51,8 +52,8 @@ static int64_t not_negative(struct bus_value value)
 	return value.number > 0 ? value.number : 0;
 }
 
-/* Takes the values of `shown` over. */
-static struct unit unit_of(struct bus_unit *shown)
+/* Takes the values of `shown` over; all but the last, where `count` says so. */
+static struct unit unit_of(struct bus_unit *shown, size_t count)
 {
 	const struct bus_value *values = shown->values;
 	enum unit_kind kind = UNIT_OF_HOST;
@@ -63,6 +64,7 @@ static struct unit unit_of(struct bus_unit *shown)
 		.name = name ? name : xstrdup(shown->id), .kind = kind,
 		.state = state_of(shown->active, shown->sub, shown->has_job),
 		.has_run = has_run,
+		.needs_reload = count > NEEDS_RELOAD && values[NEEDS_RELOAD].number > 0,
 		/* A reload gives units that never ran its own time. */
 		.since = has_run ? not_negative(values[SINCE]) : 0,
 		.memory = values[MEMORY].number >= 0 ? values[MEMORY].number : UNIT_UNKNOWN,
@@ -101,19 +103,20 @@ static int compare_units(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-int units_ask(struct units *ret_units)
+int units_ask(bool with_files, struct units *ret_units)
 {
 	static const char *const patterns[] = {
 		"left4me-*.service", "left4me-*.timer", BUILD_UNIT "*.service", NULL,
 	};
+	const size_t count = with_files ? PROPERTIES : NEEDS_RELOAD;
 	struct bus_units shown;
-	int r = bus_ask(patterns, properties, PROPERTIES, &shown);
+	int r = bus_ask(patterns, properties, count, &shown);
 
 	if (r < 0)
 		return r;
 	*ret_units = UNITS_NONE;
 	for (size_t i = 0; i < shown.count; i++)
-		add_unit(ret_units, unit_of(&shown.units[i]));
+		add_unit(ret_units, unit_of(&shown.units[i], count));
 	bus_units_done(&shown);
 	sort_array(ret_units->units, ret_units->count, sizeof(*ret_units->units), compare_units);
 	return 0;

@@ -30,6 +30,7 @@ struct unit {
 	enum unit_kind kind;
 	enum unit_state state;
 	bool has_run;                  /* ever since the boot, if only for a moment */
+	bool needs_reload;             /* its files have changed since systemd has read them; false where that was not asked for */
 	int64_t since;                 /* when the state began, in microseconds of the monotonic clock; 0: unknown */
 	int64_t memory;                /* bytes, or UNIT_UNKNOWN */
 	int64_t restarts;
@@ -45,8 +46,11 @@ struct units {
 };
 #define UNITS_NONE ((struct units){ NULL, 0 })
 
-/* 0, or -errno when systemd does not answer: manager_silence(). */
-int units_ask(struct units *ret_units);
+/*
+ * 0, or -errno when systemd does not answer: manager_silence(). `with_files`: needs_reload is asked for, too, for which systemd looks
+ * through all directories of drop-ins, 1 ms a unit.
+ */
+int units_ask(bool with_files, struct units *ret_units);
 
 /* The one of that kind and name, or NULL. */
 const struct unit *units_find(const struct units *units, enum unit_kind kind, const char *name);

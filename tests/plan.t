@@ -40,6 +40,8 @@ status 1' "before the first reload everything is new"
 reload
 is "$(plan)" "status 0" "after a reload there is nothing to do; what others generate does not matter"
 is "$(plan --commands)$(plan --diff)" "status 0status 0" "nor anything to type or to see"
+is "$(plan --commands --diff)" "left4me-generator: --diff excludes --commands; --help explains
+status 2" "nor both: the lines of a file are no commands"
 
 sql "UPDATE servers SET port = 27100, arguments = '+exec \"x, --started=port=1\"' WHERE name = 'alpha';
 	DELETE FROM servers WHERE name = 'beta';

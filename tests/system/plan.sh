@@ -158,6 +158,13 @@ change host.env "~ alpha host.env: restart
 change "a drop-in" "~ beta 50-nice.conf added: restart" drop_in 3
 change "it goes" "~ beta 50-nice.conf removed: restart" rm "$drop_ins/50-nice.conf"
 
+# What says nothing of a start waits for a reload alone. What systemd has written itself it has read.
+printf '[Service]\nRestart=no\n' >"$drop_ins/50-nice.conf"
+change "a drop-in that a reload applies" "~ units nothing that a server or build notices: a reload takes it in" true
+change "it goes" "~ units nothing that a server or build notices: a reload takes it in" rm "$drop_ins/50-nice.conf"
+ok "a property" systemctl set-property --runtime left4me-server@beta CPUWeight=50
+is "$(plan; echo $?)" 0 "a property that is set: there is nothing to do"
+
 change "a mask of the hardening" "~ beta 10-hardening.conf added: restart" ln -s /dev/null "$drop_ins/10-hardening.conf"
 change "it goes" "~ beta 10-hardening.conf removed: restart" rm "$drop_ins/10-hardening.conf"
 change "a record that somebody has cut" "~ beta no record of its start: restart" truncate -s 40 /run/left4me/mounted/beta

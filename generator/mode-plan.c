@@ -5,6 +5,7 @@
 #include "last-good.h"
 #include "look.h"
 #include "plan.h"
+#include "plan-commands.h"
 #include "plan-files.h"
 #include "run.h"
 
@@ -53,108 +54,13 @@ static void print_changes(const struct plan *plan)
 		(void) puts("~ units         nothing that a server or build notices: a reload takes it in");
 }
 
-static void print_action(const struct change *change)
-{
-	static const char *const verbs[] = {
-		[PLAN_STOP_BEFORE] = "stop", [PLAN_START] = "start", [PLAN_RESTART] = "restart", [PLAN_STOP] = "stop",
-	};
-
-	(void) printf("systemctl %s %s  # %s\n", verbs[change->action], change->unit,
-		      *change->text ? change->text : "what changes for all servers");
-}
-
-/* Not twice for a unit of which both the file and a drop-in change: they stand one after the other. */
-static bool is_repeated(const struct plan *plan, size_t i)
-{
-	const struct change *change = &plan->changes[i];
-
-	return change->kind == PLAN_UNIT && i > 0 && change[-1].action == change->action && strcmp(change[-1].unit, change->unit) == 0;
-}
-
-static void print_free_actions(const struct plan *plan, enum plan_action first, enum plan_action last)
-{
-	for (enum plan_action action = first; action <= last; action++)
-		for (size_t i = 0; i < plan->count; i++)
-			if (plan->changes[i].action == action && !plan->changes[i].holder && !is_repeated(plan, i))
-				print_action(&plan->changes[i]);
-}
-
-/* Whether the server NAME is among those that have not let go of their ports yet. */
-static bool is_among(const struct plan *plan, const bool *holds, const char *name)
-{
-	for (size_t i = 0; i < plan->count; i++)
-		if (holds[i] && strcmp(plan->changes[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-static const struct change *find_change(const struct plan *plan, const char *server)
-{
-	for (size_t i = 0; i < plan->count; i++)
-		if (plan->changes[i].kind == PLAN_SERVER && strcmp(plan->changes[i].name, server) == 0)
-			return &plan->changes[i];
-	return NULL;
-}
-
-/* Whether no command has the holder of its port let go: a refused server runs on, and whoever waits for it waits, too. */
-static bool is_stuck(const struct plan *plan, const struct change *change)
-{
-	size_t steps = 0;
-
-	for (; change && change->holder && steps <= plan->count; steps++)
-		change = find_change(plan, change->holder);
-	return change && !change->holder && change->action == PLAN_NONE;
-}
-
-/* What waits for another's port comes behind that one; where each of several waits for the next, one of them is stopped first. */
-static void print_waiting_actions(const struct plan *plan)
-{
-	cleanup_free bool *waits = xcalloc(plan->count + 1, sizeof(*waits)), *holds = xcalloc(plan->count + 1, sizeof(*holds));
-	size_t left = 0;
-
-	for (size_t i = 0; i < plan->count; i++) {
-		holds[i] = plan->changes[i].holder != NULL;
-		waits[i] = holds[i] && !is_stuck(plan, &plan->changes[i]);
-		left += waits[i];
-		if (holds[i] && !waits[i])
-			(void) printf("# %s: %s, once %s no longer has its port\n", plan->changes[i].unit, plan->changes[i].text,
-				      plan->changes[i].holder);
-	}
-	while (left > 0) {
-		size_t before = left, first = 0;
-
-		for (size_t i = 0; i < plan->count; i++)
-			if (waits[i] && !is_among(plan, holds, plan->changes[i].holder)) {
-				print_action(&plan->changes[i]);
-				waits[i] = holds[i] = false;
-				left--;
-			}
-		while (left == before && !(waits[first] && holds[first]))
-			first++;
-		if (left == before) {
-			(void) printf("systemctl stop %s  # lets go of its port\n", plan->changes[first].unit);
-			holds[first] = false;
-		}
-	}
-}
-
-/* Each line runs as it is printed. */
-static void print_commands(const struct plan *plan)
-{
-	print_free_actions(plan, PLAN_STOP_BEFORE, PLAN_STOP_BEFORE);
-	if (plan->needs_reload)
-		(void) puts("systemctl daemon-reload  # takes the units in, changes nothing that runs");
-	print_free_actions(plan, PLAN_START, PLAN_STOP);
-	print_waiting_actions(plan);
-}
-
 static void print_plan(const struct plan *plan, const struct options *options, const struct collection *old,
 		       const struct collection *new)
 {
 	cleanup_text struct text lines = TEXT_EMPTY;
 
 	if (options->commands)
-		return print_commands(plan);
+		return plan_print_commands(plan);
 	print_changes(plan);
 	if (options->diff)
 		plan_diff(old, new, &lines);

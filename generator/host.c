@@ -131,101 +131,6 @@ static void check_features(const char *features, const char *systemd, struct rep
 		(void) check_library("libseccomp.so.2", "libseccomp2", seccomp, report);
 }
 
-static void check_calendar(const struct config *config, struct question *question, struct report *report)
-{
-	cleanup_text struct text out = TEXT_EMPTY;
-
-	if (*config->workshop.refresh && manager_answer(question, &out) == 1)
-		report_problem(report, "[workshop] refresh", "'%s' is no calendar expression to systemd",
-			       config->workshop.refresh);
-}
-
-/* The shells of accounts that nobody logs in to. */
-static bool is_no_shell(const char *shell)
-{
-	const char *slash = strrchr(shell, '/'), *name = slash ? slash + 1 : shell;
-
-	return strcmp(name, "nologin") == 0 || strcmp(name, "false") == 0;
-}
-
-/* A line of passwd(5) or group(5): the id is in the same place. */
-enum { ACCOUNT_ID = 2, ACCOUNT_HOME = 5, ACCOUNT_SHELL = 6, ACCOUNT_FIELDS = 7 };
-
-/* `line` without its end, in pieces that stay in it; what it lacks is empty. */
-static void split_account(char *line, char *ret_fields[ACCOUNT_FIELDS])
-{
-	char *rest = line;
-
-	line[strcspn(line, "\n")] = '\0';
-	for (size_t i = 0; i < ACCOUNT_FIELDS; i++) {
-		ret_fields[i] = rest;
-		rest += strcspn(rest, ":");
-		if (*rest)
-			*rest++ = '\0';
-	}
-}
-
-/* Reads the file itself: a name service would load plugins and might wait for the network. 1 where it has the name, 0 where not, -1. */
-static int find_account(const char *path, const char *name, char **ret_line, char *ret_fields[ACCOUNT_FIELDS])
-{
-	FILE *file = fopen(path, "re");
-	cleanup_free char *line = NULL;
-	size_t size = 0;
-	int found = file ? 0 : -1;
-
-	while (found == 0 && getline(&line, &size, file) > 0) {
-		split_account(line, ret_fields);
-		found = strcmp(ret_fields[0], name) == 0;
-	}
-	if (file)
-		(void) fclose(file);
-	if (found == 1) {
-		*ret_line = line;
-		line = NULL;
-	}
-	return found;
-}
-
-/* Units are given the name, and all else is done with the id. A name that is missing may be a name service's. */
-static void judge_id(const char *path, const char *key, const char *name, const char *id, int found, char *const fields[ACCOUNT_FIELDS],
-		     const char *status, struct report *report)
-{
-	if (found == 0)
-		report_warning(report, path, "does not have '%s' ([host] %s): unless a name service has it, no unit starts (%s)",
-			       name, key, status);
-	else if (found == 1 && strtoul(fields[ACCOUNT_ID], NULL, 10) != strtoul(id, NULL, 10))
-		report_problem(report, path, "has %s as the id of '%s' ([host] %s), not %s: the files of what runs are another's; set "
-			       "[host] %cid = %s", fields[ACCOUNT_ID], name, key, id, *key, fields[ACCOUNT_ID]);
-}
-
-/* Both are warnings: who uses an account of his own has reasons, and the home can only be changed while nothing runs. */
-static void judge_account(const struct config *config, const char *home, const char *shell, struct report *report)
-{
-	const char *user = config->host.user;
-
-	if (!is_no_shell(shell))
-		report_warning(report, user, "has the login shell %s, but user@%s.service is masked: who logs in as %s has no "
-			       "user manager; give [host] user an account of its own", *shell ? shell : "/bin/sh",
-			       config->host.uid, user);
-	if (path_below(home, config->host.root))
-		report_warning(report, user, "has its home in %s, where the web application can leave keys for sshd; once "
-			       "nothing of it runs: usermod --home /nonexistent %s", config->host.root, user);
-}
-
-static void check_account(const struct config *config, struct report *report)
-{
-	static const char passwd[] = "/etc/passwd", group[] = "/etc/group";
-	cleanup_free char *user_line = NULL, *group_line = NULL;
-	char *fields[ACCOUNT_FIELDS];
-	int found = find_account(passwd, config->host.user, &user_line, fields);
-
-	judge_id(passwd, "user", config->host.user, config->host.uid, found, fields, "217/USER", report);
-	if (found == 1)
-		judge_account(config, fields[ACCOUNT_HOME], fields[ACCOUNT_SHELL], report);
-	found = find_account(group, config->host.group, &group_line, fields);
-	judge_id(group, "group", config->host.group, config->host.gid, found, fields, "216/GROUP", report);
-}
-
 bool host_is_running(void)
 {
 	return access("/run/systemd/system", F_OK) == 0;
@@ -312,8 +217,11 @@ void host_check_loaded(const struct config *config, const char *systemd, struct 
 	}
 }
 
-void host_check_needs(const struct config *config, struct host_questions *questions, struct report *report)
+void host_check_calendar(const struct config *config, struct host_questions *questions, struct report *report)
 {
-	check_calendar(config, &questions->calendar, report);
-	check_account(config, report);
+	cleanup_text struct text out = TEXT_EMPTY;
+
+	if (*config->workshop.refresh && manager_answer(&questions->calendar, &out) == 1)
+		report_problem(report, "[workshop] refresh", "'%s' is no calendar expression to systemd",
+			       config->workshop.refresh);
 }

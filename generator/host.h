@@ -64,8 +64,11 @@ void host_check_runs(enum rows_origin origin, const struct config *config, const
 /* Reports what the kernel lacks that every server or build needs. */
 void host_check_kernel(const struct config *config, struct report *report);
 
+/* Reports where user and group are not what the configuration says, or the user is one that somebody logs in as. */
+void host_check_account(const struct config *config, struct report *report);
+
 /* Reports overlays that are mount points of their own, which no build can replace. */
 void host_check_mounts(const struct config *config, struct report *report);
 
-/* Reports what else the units rely on, but is missing. */
-void host_check_needs(const struct config *config, struct host_questions *questions, struct report *report);
+/* Reports a time of the refresh that systemd does not understand. */
+void host_check_calendar(const struct config *config, struct host_questions *questions, struct report *report);

@@ -36,7 +36,8 @@ static void check_host(struct run *run, struct host_questions *questions)
 	compare_copies(run);
 	host_check_kernel(&run->config, &run->report);
 	host_check_mounts(&run->config, &run->report);
-	host_check_needs(&run->config, questions, &run->report);
+	host_check_account(&run->config, &run->report);
+	host_check_calendar(&run->config, questions, &run->report);
 }
 
 /* What left4me-activate.service asks before it has systemd reload. */

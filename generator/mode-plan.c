@@ -59,8 +59,10 @@ static void print_plan(const struct plan *plan, const struct options *options, c
 {
 	cleanup_text struct text lines = TEXT_EMPTY;
 
-	if (options->commands)
-		return plan_print_commands(plan);
+	if (options->commands) {
+		plan_print_commands(plan);
+		return;
+	}
 	print_changes(plan);
 	if (options->diff)
 		plan_diff(old, new, &lines);

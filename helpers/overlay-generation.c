@@ -23,6 +23,9 @@
 #define NEW "new"
 #define OLD "old-"
 
+/* So many names are looked at before the lock is let go of, for which starts wait: its user may have made as many as the disk takes. */
+enum { NAMES_MAX = 1000 };
+
 void generations_done(struct generations *generations)
 {
 	closep(&generations->parent);
@@ -192,14 +195,15 @@ static bool may_go(const struct generations *generations, const struct pins *pin
 	       !is_pinned(pins, state.st_dev, state.st_ino);
 }
 
-static char **list_garbage(const struct generations *generations, const struct pins *pins, bool building)
+/* *ret_all is whether no name is left that was not looked at. */
+static char **list_garbage(const struct generations *generations, const struct pins *pins, bool building, bool *ret_all)
 {
 	cleanup_closedir DIR *directory = directory_open(generations->own);
-	const struct dirent *entry;
+	const struct dirent *entry = NULL;
 	char **list = NULL;
 	size_t count = 0;
 
-	while (directory && (entry = directory_next(directory))) {
+	for (int looked = 0; looked < NAMES_MAX && directory && (entry = directory_next(directory)); looked++) {
 		if (!may_go(generations, pins, entry->d_name, building))
 			continue;
 		list = grow_array(list, count, sizeof(*list));
@@ -207,11 +211,12 @@ static char **list_garbage(const struct generations *generations, const struct p
 	}
 	list = grow_array(list, count, sizeof(*list));
 	list[count] = NULL;
+	*ret_all = !entry;
 	return list;
 }
 
 /* While the lock is held no server mounts an old generation, and afterwards none can find it. */
-static char **choose_garbage(const struct generations *generations, bool building)
+static char **choose_garbage(const struct generations *generations, bool building, bool *ret_all)
 {
 	int lock = lock_layers(true);
 	cleanup(pins_done) struct pins pins = read_pins();
@@ -220,20 +225,22 @@ static char **choose_garbage(const struct generations *generations, bool buildin
 	use_rights_of(generations->parent, 0);
 	if (!building)
 		retire(generations);
-	list = list_garbage(generations, &pins, building);
+	list = list_garbage(generations, &pins, building, ret_all);
 	use_own_rights();
 	closep(&lock);
 	return list;
 }
 
-void collect_generations(const struct generations *generations, bool building)
+/* Frees the list. Returns whether anything of it is gone. */
+static bool remove_garbage(const struct generations *generations, char **garbage)
 {
-	char **garbage = choose_garbage(generations, building);
+	bool any = false;
 
 	use_rights_of(generations->parent, 0);
 	for (char **name = garbage; *name; name++) {
 		int r = remove_tree(generations->own, *name);
 
+		any |= r == 0;
 		if (r < 0)
 			(void) fprintf(stderr, PROGRAM ": cannot remove '%s/%s': %s\n", generations->own_path, *name,
 				       strerror(-r));
@@ -241,6 +248,15 @@ void collect_generations(const struct generations *generations, bool building)
 	}
 	use_own_rights();
 	free(garbage);
+	return any;
+}
+
+void collect_generations(const struct generations *generations, bool building)
+{
+	bool all;
+
+	while (remove_garbage(generations, choose_garbage(generations, building, &all)) && !all)
+		;
 }
 
 void exchange_generation(const struct generations *generations, int present)

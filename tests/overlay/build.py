@@ -272,6 +272,23 @@ def race():
     subprocess.run(["rm", "-rf", f"{ROOT}/runtime/a"], check=True)
 
 
+def many_names():
+    """The owner, who may have the directory open, fills .left4me/ID: starts wait for no more than so many names at a time."""
+    reset()
+    build()
+    leave(False)
+    as_owner("seq -f old-%.0f 2500 | xargs touch", OWN)
+    log = f"{ROOT}/strace.log"
+    collected = helper("collect", tracer=("strace", "-o", log, "-e", "flock,newfstatat,unlinkat"))
+    with open(log) as lines:
+        looks = [step.split("unlinkat(")[0].count("newfstatat(") for step in lines.read().split("LOCK_EX")[1:]]
+    os.unlink(log)
+    left = [name for name in os.listdir(OWN) if name.startswith("old-")]
+    ok(collected.returncode == 0 and not left, "2500 names in .left4me/1 are removed", collected.stderr, *left[:3])
+    ok(max(looks) <= 1010, "... a thousand at a time", looks)
+    helper("discard", "1")
+
+
 def is_locked():
     """Whether a mount is under way."""
     directory = os.open("/run/left4me/overlay", os.O_RDONLY)
@@ -321,5 +338,6 @@ servers()
 unchanged()
 no_data()
 by_the_application()
+many_names()
 race()
 finish()

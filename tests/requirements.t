@@ -229,6 +229,7 @@ for unit in system.slice.d/10-left4me-cpuset.conf user.slice.d/10-left4me-cpuset
 done
 pin F18 l4d2-game.slice AllowedCPUs=1-3,5-7
 pin F19 left4me-check.service 'ExecStart=left4me-generator check'
+pin resources left4me-check.service TimeoutStartSec=2min
 for unit in $server $build $web; do
 	forbid 'S61, S62' "$unit" '^(NoNewPrivileges|Protect|Private|SystemCall|Restrict[A-Z])'
 done

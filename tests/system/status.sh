@@ -257,8 +257,9 @@ install -o left4me -g left4me /opt/system-test/srcds/srcds_run "$STATE/installat
 systemctl reload-or-restart --marked
 ok "beta has its new port" wait_for 5 eval 'line beta | grep -q "^beta running [0-9a-z]* 27115 "'
 is "$(line beta | cut -d' ' -f7-)" "" "and nothing waits there"
+# A stop of one that is not ready yet ends by its time limit: systemd says that then, and not that it refused the start.
 for _ in {1..11}; do
-	systemctl restart left4me-server@gamma 2>/dev/null
+	systemctl restart left4me-server@gamma 2>/dev/null && wait_for 20 is_ready gamma
 done
 like "$(line gamma)" "^gamma failed .* started too often: systemctl reset-failed left4me-server@gamma$" "a start that systemd has refused"
 sql "INSERT INTO servers (name, title, port, arguments, enabled) VALUES ('zeta', '', 27060, '', 1)"

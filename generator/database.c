@@ -20,15 +20,15 @@ enum sidecar { WAL, SHM, JOURNAL, SIDECARS };
 
 static const char *const suffixes[SIDECARS] = { "-wal", "-shm", "-journal" };
 
-/* The database and its sidecars at one moment; if two looks are equal, no writer was there in between. */
-struct look {
+/* The database and its sidecars at one moment; if two snapshots are equal, no writer was there in between. */
+struct snapshot {
 	struct stat file;
 	unsigned char header[100];             /* with the change counter (SQLite's file format, 1.3) */
 	bool has[SIDECARS];
 	off_t size[SIDECARS];
 };
 
-/* How to open what a look has found, see choose_way(). */
+/* How to open what a snapshot shows, see choose_way(). */
 enum way { PLAIN, IMMUTABLE, RECOVER };
 
 struct attempt {
@@ -36,7 +36,7 @@ struct attempt {
 	database_query query;
 	void *userdata;
 	int64_t start;
-	const struct look *look;       /* in a recovery */
+	const struct snapshot *snapshot; /* in a recovery */
 	char *schema_error;            /* what SQLite cannot read of the schema, or NULL */
 	struct database_error error;
 };
@@ -64,22 +64,22 @@ static char *sidecar_path(const char *path, enum sidecar sidecar)
 }
 
 /* Looks at the name, and takes the header from the open file: if the name is given to another file, the inode tells. */
-static int look_at(struct attempt *attempt, int fd, struct look *ret_look)
+static int take_snapshot(struct attempt *attempt, int fd, struct snapshot *ret_snapshot)
 {
-	struct look look = { 0 };
+	struct snapshot snapshot = { 0 };
 
-	if (lstat(attempt->path, &look.file) < 0)
+	if (lstat(attempt->path, &snapshot.file) < 0)
 		return fail(attempt, errno, attempt->path, "read it");
-	(void) !pread(fd, look.header, sizeof(look.header), 0);
+	(void) !pread(fd, snapshot.header, sizeof(snapshot.header), 0);
 	for (enum sidecar i = 0; i < SIDECARS; i++) {
 		cleanup_free char *path = sidecar_path(attempt->path, i);
 		struct stat st;
 
 		/* No writer of SQLite's has an index that is something else. */
-		look.has[i] = lstat(path, &st) == 0 && (i != SHM || S_ISREG(st.st_mode));
-		look.size[i] = look.has[i] ? st.st_size : 0;
+		snapshot.has[i] = lstat(path, &st) == 0 && (i != SHM || S_ISREG(st.st_mode));
+		snapshot.size[i] = snapshot.has[i] ? st.st_size : 0;
 	}
-	*ret_look = look;
+	*ret_snapshot = snapshot;
 	return 0;
 }
 
@@ -88,7 +88,7 @@ static bool same_time(struct timespec a, struct timespec b)
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-static bool same_look(const struct look *a, const struct look *b)
+static bool same_snapshot(const struct snapshot *a, const struct snapshot *b)
 {
 	return a->file.st_dev == b->file.st_dev && a->file.st_ino == b->file.st_ino &&
 	       a->file.st_size == b->file.st_size &&
@@ -99,11 +99,11 @@ static bool same_look(const struct look *a, const struct look *b)
 }
 
 /* Whether the last page is incomplete: SQLite would read zeros in its place. A live writer may just be writing it. */
-static bool is_cut(const struct look *look)
+static bool is_cut(const struct snapshot *snapshot)
 {
-	off_t page = look->header[16] << 8 | look->header[17];
+	off_t page = snapshot->header[16] << 8 | snapshot->header[17];
 
-	return look->file.st_size % (page == 1 ? 65536 : page < 512 ? 512 : page) != 0;
+	return snapshot->file.st_size % (page == 1 ? 65536 : page < 512 ? 512 : page) != 0;
 }
 
 /*
@@ -111,13 +111,13 @@ static bool is_cut(const struct look *look)
  * would have to create -shm to read it. -journal belongs to a writer or, after a crash, is hot; a plain read tells which.
  * Without any of them the file is complete, and a plain read of a WAL database would create sidecars.
  */
-static enum way choose_way(const struct look *look)
+static enum way choose_way(const struct snapshot *snapshot)
 {
-	if (look->has[WAL] && look->has[SHM])
+	if (snapshot->has[WAL] && snapshot->has[SHM])
 		return PLAIN;
-	if (look->size[WAL] > 0)
+	if (snapshot->size[WAL] > 0)
 		return RECOVER;
-	if (look->size[JOURNAL] > 0)
+	if (snapshot->size[JOURNAL] > 0)
 		return PLAIN;
 	return IMMUTABLE;
 }
@@ -257,13 +257,13 @@ static void explain_failure(struct attempt *attempt, int rc, sqlite3 *db)
 				   "version", sqlite3_errmsg(db), sqlite3_libversion());
 	else if (rc != SQLITE_INTERRUPT)
 		reason = xstrdup(sqlite3_errmsg(db));
-	else if (!attempt->look)
+	else if (!attempt->snapshot)
 		reason = xasprintf("could not be read within %d seconds", DATABASE_PATIENCE);
 	else {
-		sidecar = attempt->look->size[JOURNAL] > 0 ? JOURNAL : WAL;
+		sidecar = attempt->snapshot->size[JOURNAL] > 0 ? JOURNAL : WAL;
 		reason = xasprintf("a writer has crashed, and its %s of %lld MiB could not be recovered within %d seconds; "
 				   "the application does that when it opens the database", suffixes[sidecar] + 1,
-				   (long long) attempt->look->size[sidecar] >> 20, DATABASE_PATIENCE);
+				   (long long) attempt->snapshot->size[sidecar] >> 20, DATABASE_PATIENCE);
 	}
 	set_reason(attempt, reason);
 }
@@ -347,13 +347,13 @@ static int open_file(struct attempt *attempt, const char *path, const char *what
 }
 
 /* A sidecar that a crashed writer has left: 0 with -1 if there is none, or -1 with the reason. */
-static int open_sidecar(struct attempt *attempt, const struct look *look, enum sidecar sidecar, int *ret_fd)
+static int open_sidecar(struct attempt *attempt, const struct snapshot *snapshot, enum sidecar sidecar, int *ret_fd)
 {
 	cleanup_free char *path = sidecar_path(attempt->path, sidecar);
 	cleanup_free char *what = xconcat("its ", suffixes[sidecar], " file");
 
-	*ret_fd = look->size[sidecar] > 0 ? open_file(attempt, path, what) : -1;
-	return *ret_fd < 0 && look->size[sidecar] > 0 ? -1 : 0;
+	*ret_fd = snapshot->size[sidecar] > 0 ? open_file(attempt, path, what) : -1;
+	return *ret_fd < 0 && snapshot->size[sidecar] > 0 ? -1 : 0;
 }
 
 /* SQLite says no more than that it cannot open the database when it may not read a sidecar: true with the reason. */
@@ -373,18 +373,18 @@ static bool is_sidecar_closed(struct attempt *attempt)
 }
 
 /* Reads the database with the log or the journal that a crashed writer left. */
-static int recover_and_read(struct attempt *attempt, const struct look *look, int fd)
+static int recover_and_read(struct attempt *attempt, const struct snapshot *snapshot, int fd)
 {
 	cleanup_close int journal = -1, log = -1;
 	struct recovery *recovery;
 	int rc;
 
-	if (open_sidecar(attempt, look, JOURNAL, &journal) < 0 || open_sidecar(attempt, look, WAL, &log) < 0)
+	if (open_sidecar(attempt, snapshot, JOURNAL, &journal) < 0 || open_sidecar(attempt, snapshot, WAL, &log) < 0)
 		return SQLITE_CANTOPEN;
 	recovery = recovery_begin(&(struct recovery_files){ fd, journal, log }, is_out_of_time, attempt);
-	attempt->look = look;
+	attempt->snapshot = snapshot;
 	rc = open_and_read(attempt, RECOVER);
-	attempt->look = NULL;
+	attempt->snapshot = NULL;
 	recovery_end(recovery);
 	return rc;
 }
@@ -393,11 +393,11 @@ static int recover_and_read(struct attempt *attempt, const struct look *look, in
 static int try_once(struct attempt *attempt)
 {
 	cleanup_close int fd = open_file(attempt, attempt->path, "it");
-	struct look before, after;
+	struct snapshot before, after;
 	enum way way;
 	int rc;
 
-	if (fd < 0 || look_at(attempt, fd, &before) < 0)
+	if (fd < 0 || take_snapshot(attempt, fd, &before) < 0)
 		return -1;
 	way = choose_way(&before);
 	if (way == IMMUTABLE && memcmp(before.header, "SQLite format 3", 16) == 0 && is_cut(&before)) {
@@ -411,9 +411,9 @@ static int try_once(struct attempt *attempt)
 	}
 	if (rc != SQLITE_OK && is_sidecar_closed(attempt))
 		return -1;
-	if (way != PLAIN && look_at(attempt, fd, &after) < 0)
+	if (way != PLAIN && take_snapshot(attempt, fd, &after) < 0)
 		return -1;
-	if (way != PLAIN && !same_look(&before, &after))
+	if (way != PLAIN && !same_snapshot(&before, &after))
 		return 1;
 	return rc == SQLITE_OK ? 0 : is_transient(rc) ? 1 : -1;
 }

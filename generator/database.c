@@ -169,37 +169,42 @@ static int load_schema(sqlite3 *db, struct attempt *attempt)
 
 /*
  * Each line closes one way in which a file or its schema can attack its reader (sqlite.org, "Defense Against The Dark
- * Arts"). The limits are for our own queries, and for what is left of the views' text in them.
+ * Arts").
  */
+static const struct setting {
+	int id, value;
+} settings[] = {
+	{ SQLITE_DBCONFIG_DEFENSIVE, 1 },
+	{ SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
+	{ SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0 },
+	{ SQLITE_DBCONFIG_ENABLE_TRIGGER, 0 },
+	{ SQLITE_DBCONFIG_DQS_DML, 0 },        /* without a column port, SELECT "port" is an error, not a text */
+	{ SQLITE_DBCONFIG_DQS_DDL, 0 },
+};
+
+/* For our own queries, and for what is left of the views' text in them. */
+static const struct setting limits[] = {
+	{ SQLITE_LIMIT_LENGTH, VALUE_LENGTH_MAX },
+	{ SQLITE_LIMIT_SQL_LENGTH, 1000000 },
+	{ SQLITE_LIMIT_EXPR_DEPTH, 100 },
+	{ SQLITE_LIMIT_COMPOUND_SELECT, 50 },
+	{ SQLITE_LIMIT_VDBE_OP, 100000 },
+	{ SQLITE_LIMIT_FUNCTION_ARG, 20 },
+	{ SQLITE_LIMIT_ATTACHED, 0 },
+	{ SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000 },
+	{ SQLITE_LIMIT_TRIGGER_DEPTH, 1 },
+	{ SQLITE_LIMIT_WORKER_THREADS, 0 },
+};
+
+/* They read nothing but their argument. */
+static const char *harmless_modules[] = { "json_each", "json_tree", "jsonb_each", "jsonb_tree", NULL };
+
 static int harden(sqlite3 *db, struct attempt *attempt)
 {
-	static const struct {
-		int setting, value;
-	} settings[] = {
-		{ SQLITE_DBCONFIG_DEFENSIVE, 1 },
-		{ SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
-		{ SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0 },
-		{ SQLITE_DBCONFIG_ENABLE_TRIGGER, 0 },
-		{ SQLITE_DBCONFIG_DQS_DML, 0 },        /* without a column port, SELECT "port" is an error, not a text */
-		{ SQLITE_DBCONFIG_DQS_DDL, 0 },
-	}, limits[] = {
-		{ SQLITE_LIMIT_LENGTH, VALUE_LENGTH_MAX },
-		{ SQLITE_LIMIT_SQL_LENGTH, 1000000 },
-		{ SQLITE_LIMIT_EXPR_DEPTH, 100 },
-		{ SQLITE_LIMIT_COMPOUND_SELECT, 50 },
-		{ SQLITE_LIMIT_VDBE_OP, 100000 },
-		{ SQLITE_LIMIT_FUNCTION_ARG, 20 },
-		{ SQLITE_LIMIT_ATTACHED, 0 },
-		{ SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000 },
-		{ SQLITE_LIMIT_TRIGGER_DEPTH, 1 },
-		{ SQLITE_LIMIT_WORKER_THREADS, 0 },
-	};
-	/* They read nothing but their argument. */
-	static const char *harmless_modules[] = { "json_each", "json_tree", "jsonb_each", "jsonb_tree", NULL };
 	int rc;
 
 	for (size_t i = 0; i < ELEMENTS(settings); i++)
-		(void) sqlite3_db_config(db, settings[i].setting, settings[i].value, NULL);
+		(void) sqlite3_db_config(db, settings[i].id, settings[i].value, NULL);
 	/* Newer SQLite calls full-text and spatial indexes innocuous: views may use them, and the authorizer is not asked. */
 	(void) sqlite3_drop_modules(db, harmless_modules);
 	(void) sqlite3_busy_timeout(db, BUSY_MILLISECONDS);
@@ -211,7 +216,7 @@ static int harden(sqlite3 *db, struct attempt *attempt)
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(db, "PRAGMA cache_size=-500", NULL, NULL, NULL);     /* KiB */
 	for (size_t i = 0; i < ELEMENTS(limits); i++)
-		(void) sqlite3_limit(db, limits[i].setting, limits[i].value);
+		(void) sqlite3_limit(db, limits[i].id, limits[i].value);
 	return rc == SQLITE_OK ? sqlite3_set_authorizer(db, authorize, NULL) : rc;
 }
 

@@ -9,9 +9,7 @@
 #include <unistd.h>
 
 #include "base.h"
-
-/* discard (RFC 863): an empty datagram that does come through does no harm */
-enum { PORT = 9 };
+#include "privileged.h"
 
 static void free_addresses(struct ifaddrs **addresses)
 {
@@ -40,12 +38,12 @@ static bool may_be_reached(const struct sockaddr *address, char *text, size_t si
 	switch (address->sa_family) {
 	case AF_INET:
 		memcpy(&in, address, sizeof(in));
-		in.sin_port = htons(PORT);
+		in.sin_port = htons(DISCARD_PORT);
 		(void) inet_ntop(AF_INET, &in.sin_addr, text, (socklen_t) size);
 		return !is_refused(AF_INET, (struct sockaddr *) &in, sizeof(in));
 	case AF_INET6:
 		memcpy(&in6, address, sizeof(in6));
-		in6.sin6_port = htons(PORT);
+		in6.sin6_port = htons(DISCARD_PORT);
 		(void) inet_ntop(AF_INET6, &in6.sin6_addr, text, (socklen_t) size);
 		return !is_refused(AF_INET6, (struct sockaddr *) &in6, sizeof(in6));
 	default:

@@ -14,6 +14,7 @@
 #include "overlay-build.h"
 #include "overlay-say.h"
 #include "overlay-view.h"
+#include "privileged.h"
 
 static bool is_server(const char *unit)
 {
@@ -49,13 +50,13 @@ static void check_sandbox(void)
 
 /*
  * Where the kernel does not enforce IPAddressDeny=, as without BPF, the unit runs unfiltered without a word. A datagram
- * to the loopback address is refused at once if it does; the discard port is nobody's.
+ * to the loopback address is refused at once if it does.
  */
 static void check_address_filter(void)
 {
 	const struct sockaddr_in loopback = {
 		.sin_family = AF_INET,
-		.sin_port = htons(9),
+		.sin_port = htons(DISCARD_PORT),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
 	cleanup_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);

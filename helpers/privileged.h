@@ -9,6 +9,9 @@
 /* Root's, with a directory for each of the helpers' purposes. */
 #define RUN_DIRECTORY "/run/left4me"
 
+/* discard (RFC 863), for probes of an address filter: nothing listens there, and a datagram that does come through does no harm. */
+enum { DISCARD_PORT = 9 };
+
 /*
  * Drops what the process inherited: closes descriptors above 2, opens /dev/null for those of 0 to 2 that are
  * closed, empties the environment, sets umask 022, ignores SIGPIPE and sets no_new_privs, since the helpers execute

@@ -85,15 +85,22 @@ static void make_directories(struct generations *generations, const char *parent
 	generations->own = make_own(generations);
 }
 
+/* PARENT/.left4me, or -ENOENT. */
+static int open_top(int parent, const char *path)
+{
+	int top = opened(open_beneath(parent, GENERATIONS, O_RDONLY | O_DIRECTORY, 0), true, path, GENERATIONS);
+
+	if (top >= 0)
+		check_own(top, path, GENERATIONS);
+	return top;
+}
+
 static void find_directories(struct generations *generations, const char *parent)
 {
-	const int flags = O_RDONLY | O_DIRECTORY;
-
-	generations->top = opened(open_beneath(generations->parent, GENERATIONS, flags, 0), true, parent, GENERATIONS);
-	if (generations->top < 0)
-		return;
-	check_own(generations->top, parent, GENERATIONS);
-	generations->own = opened(open_beneath(generations->top, generations->id, flags, 0), true, parent, GENERATIONS);
+	generations->top = open_top(generations->parent, parent);
+	if (generations->top >= 0)
+		generations->own = opened(open_beneath(generations->top, generations->id, O_RDONLY | O_DIRECTORY, 0), true, parent,
+					  GENERATIONS);
 }
 
 static int open_parent(const char *root, bool of_installation, bool may_be_missing)
@@ -127,17 +134,18 @@ void open_generations(const char *root, const char *id, bool create, struct gene
 
 struct text list_generations(const char *root)
 {
-	cleanup(generations_done) struct generations generations;
+	cleanup_free char *overlays = xasprintf("%s/overlays", root);
+	cleanup_close int parent = open_parent(root, false, true);
+	cleanup_close int top = parent < 0 ? parent : open_top(parent, overlays);
 	cleanup_closedir DIR *directory = NULL;
 	struct text list = TEXT_EMPTY;
 	const struct dirent *entry;
 
-	open_generations(root, ".", false, &generations);
-	if (generations.top < 0)
+	if (top < 0)
 		return list;
-	directory = directory_open(generations.top);
+	directory = directory_open(top);
 	if (!directory)
-		die(EXIT_FAILED, errno, "cannot read '%s'", generations.own_path);
+		die(EXIT_FAILED, errno, "cannot read '%s/" GENERATIONS "'", overlays);
 	while ((entry = directory_next(directory)))
 		text_append(&list, entry->d_name, strlen(entry->d_name) + 1);
 	return list;

@@ -39,9 +39,9 @@ static void ask(const struct needs *needs, const struct model *model, struct loo
 
 	for (size_t i = 0; i < needs->count; i++)
 		files[i] = (struct look_file){
-			.path = needs->of[i].path, .access = access_of(&needs->of[i]),
-			.is_no_link = is_state(&needs->of[i]) || needs->of[i].kind == NEED_DATABASE,
-			.is_program = is_script(&needs->of[i]),
+			.path = needs->list[i].path, .access = access_of(&needs->list[i]),
+			.is_no_link = is_state(&needs->list[i]) || needs->list[i].kind == NEED_DATABASE,
+			.is_program = is_script(&needs->list[i]),
 		};
 	look(&request, ret_look);
 	free(files);
@@ -178,7 +178,7 @@ void host_check_files(const struct config *config, const struct model *model, st
 		const struct found *found = look_find(ret_look, FOUND_FILE, number);
 
 		if (found)
-			judge(&needs, &needs.of[i], found, report);
+			judge(&needs, &needs.list[i], found, report);
 	}
 	host_check_places(&needs, model, ret_look, report);
 	check_unseen(config, ret_look, host_enabled_servers(model) > 0 && !needs.state_is_unfit, report);

@@ -17,8 +17,8 @@ static const char from_tmpfiles[] = "systemd-tmpfiles --create makes it (tmpfile
 
 static void need(struct needs *needs, enum need_kind kind, char *path, const char *consequence, const char *remedy)
 {
-	needs->of = grow_array(needs->of, needs->count, sizeof(*needs->of));
-	needs->of[needs->count++] = (struct need){ kind, path, consequence, remedy };
+	needs->list = grow_array(needs->list, needs->count, sizeof(*needs->list));
+	needs->list[needs->count++] = (struct need){ kind, path, consequence, remedy };
 }
 
 size_t host_enabled_servers(const struct model *model)
@@ -160,6 +160,6 @@ void host_needs_list(const struct model *model, struct needs *needs)
 void host_needs_done(struct needs *needs)
 {
 	for (size_t i = 0; i < needs->count; i++)
-		free(needs->of[i].path);
-	free(needs->of);
+		free(needs->list[i].path);
+	free(needs->list);
 }

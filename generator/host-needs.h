@@ -31,7 +31,7 @@ struct need {
 
 struct needs {
 	const struct config *config;
-	struct need *of;
+	struct need *list;
 	size_t count;
 	bool as_user;                  /* what the child may not do the units may not do either */
 	bool root_is_missing, state_is_unfit;  /* then what lies below is no news */

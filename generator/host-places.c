@@ -11,7 +11,7 @@ static const char *real_path(const struct needs *needs, const struct look *look,
 {
 	for (size_t i = 0; i < needs->count; i++) {
 		cleanup_free char *number = xasprintf("%zu", i);
-		const struct found *found = strcmp(needs->of[i].path, path) == 0 ? look_find(look, FOUND_FILE, number) : NULL;
+		const struct found *found = strcmp(needs->list[i].path, path) == 0 ? look_find(look, FOUND_FILE, number) : NULL;
 
 		if (found)
 			return found->real;
@@ -54,7 +54,7 @@ static void check_helper(const struct needs *needs, const struct look *look, con
 static bool is_bound(const struct needs *needs, const struct look *look, const char *real)
 {
 	for (size_t i = 0; i < needs->count; i++) {
-		const struct need *need = &needs->of[i];
+		const struct need *need = &needs->list[i];
 		const char *place = real_path(needs, look, need->path);
 
 		if ((need->kind == NEED_ROOT || need->kind == NEED_PLACE || need->kind == NEED_DIRECTORY) && *place &&
@@ -77,7 +77,7 @@ static void check_interpreter(const struct needs *needs, const struct look *look
 {
 	cleanup_free char *number = xasprintf("%zu", at);
 	const struct found *found = look_find(look, FOUND_INTERPRETER, number);
-	const struct need *need = &needs->of[at];
+	const struct need *need = &needs->list[at];
 	bool is_hidden;
 
 	if (!found || (found->number == EACCES && !needs->as_user))

@@ -81,7 +81,7 @@ static bool has_its_port(const struct runs *runs, const struct instance *row)
 static void check_sockets(const struct instance *row, const char *where, const struct sockets *sockets, struct report *report)
 {
 	for (size_t i = 0; i < sockets->count; i++) {
-		const struct port_in_use *in_use = &sockets->of[i];
+		const struct port_in_use *in_use = &sockets->list[i];
 
 		if (in_use->port != row->port)
 			continue;

@@ -189,24 +189,24 @@ static const unsigned allowed_calls[] = {
 enum { ALLOWED = sizeof(allowed_calls) / sizeof(allowed_calls[0]), PROGRAM_MAX = 2 * ALLOWED + 16 };
 
 struct program {
-	struct sock_filter of[PROGRAM_MAX];
+	struct sock_filter list[PROGRAM_MAX];
 	unsigned short length;
 };
 
 static void load(struct program *program, size_t offset)
 {
-	program->of[program->length++] = (struct sock_filter) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (unsigned) offset);
+	program->list[program->length++] = (struct sock_filter) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (unsigned) offset);
 }
 
 static void leave(struct program *program, unsigned action)
 {
-	program->of[program->length++] = (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, action);
+	program->list[program->length++] = (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, action);
 }
 
 /* The next instruction is for `value` only, or, with `unless`, for any other one. */
 static void when(struct program *program, unsigned value, bool unless)
 {
-	program->of[program->length++] = (struct sock_filter) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, unless, !unless);
+	program->list[program->length++] = (struct sock_filter) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, unless, !unless);
 }
 
 /*
@@ -217,7 +217,7 @@ static void when(struct program *program, unsigned value, bool unless)
 static int restrict_calls(void)
 {
 	struct program program = { .length = 0 };
-	struct sock_fprog filter = { .filter = program.of };
+	struct sock_fprog filter = { .filter = program.list };
 
 	load(&program, offsetof(struct seccomp_data, arch));
 	when(&program, ARCHITECTURE, true);
@@ -230,7 +230,7 @@ static int restrict_calls(void)
 	when(&program, SYS_openat, true);
 	leave(&program, SECCOMP_RET_ERRNO | ENOSYS);
 	load(&program, offsetof(struct seccomp_data, args[2]));
-	program.of[program.length++] = (struct sock_filter) BPF_STMT(BPF_ALU | BPF_AND | BPF_K, O_ACCMODE | O_CREAT | O_TRUNC);
+	program.list[program.length++] = (struct sock_filter) BPF_STMT(BPF_ALU | BPF_AND | BPF_K, O_ACCMODE | O_CREAT | O_TRUNC);
 	when(&program, O_RDONLY, true);
 	leave(&program, SECCOMP_RET_ERRNO | EACCES);
 	leave(&program, SECCOMP_RET_ALLOW);

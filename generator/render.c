@@ -129,7 +129,7 @@ static void set(struct rendering *rendering, unsigned variable, const char *text
 
 static void set_list(struct rendering *rendering, unsigned variable, const char *const *list, size_t count)
 {
-	rendering->variables.of[variable] = (struct variable){ .list = list, .count = count };
+	rendering->variables.list[variable] = (struct variable){ .list = list, .count = count };
 }
 
 static const char *unit_name(struct rendering *rendering, const char *kind, const char *instance)
@@ -147,7 +147,7 @@ static int put(struct rendering *rendering, const struct template *template, con
 
 	if (!text)
 		return -1;
-	template_fill(template, rendering->variables.of, text);
+	template_fill(template, rendering->variables.list, text);
 	return rendering->sink->close(rendering->sink, file);
 }
 
@@ -270,7 +270,7 @@ static void set_words(struct rendering *rendering, const struct instance *instan
 static void hash_template(struct rendering *rendering, const char *key, const struct template *template)
 {
 	text_clear(&rendering->started);
-	template_fill(template, rendering->variables.of, &rendering->started);
+	template_fill(template, rendering->variables.list, &rendering->started);
 	text_puts(&rendering->groups, key);
 	started_put_hash(&rendering->groups, started_hash_settings(text_string(&rendering->started)));
 }

@@ -39,8 +39,8 @@ static void read_list(const char *path, bool tcp, unsigned first, unsigned last,
 			break;
 		if (line.port < first || line.port > last || !is_in_the_way(line.address))
 			continue;
-		sockets->of = grow_array(sockets->of, sockets->count, sizeof(*sockets->of));
-		sockets->of[sockets->count++] = (struct port_in_use){ line.port, tcp ? "TCP" : "UDP", line.uid };
+		sockets->list = grow_array(sockets->list, sockets->count, sizeof(*sockets->list));
+		sockets->list[sockets->count++] = (struct port_in_use){ line.port, tcp ? "TCP" : "UDP", line.uid };
 	}
 }
 
@@ -55,6 +55,6 @@ void sockets_read(unsigned first, unsigned last, struct sockets *ret_sockets)
 
 void sockets_done(struct sockets *sockets)
 {
-	free(sockets->of);
+	free(sockets->list);
 	*sockets = (struct sockets){ NULL, 0 };
 }

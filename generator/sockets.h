@@ -12,7 +12,7 @@ struct port_in_use {
 };
 
 struct sockets {
-	struct port_in_use *of;
+	struct port_in_use *list;
 	size_t count;
 };
 

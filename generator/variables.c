@@ -8,7 +8,7 @@
 
 void variable_set(struct variables *variables, unsigned number, const char *text)
 {
-	variables->of[number] = (struct variable){ .text = text, .length = text ? strlen(text) : 0 };
+	variables->list[number] = (struct variable){ .text = text, .length = text ? strlen(text) : 0 };
 }
 
 /* What the templates' own masks do not cover: a root or database in an unusual place. */
@@ -28,7 +28,7 @@ static void add_bind(const char *const path, const char *root, const char *list[
 
 static void set_list(struct variables *variables, unsigned number, const char *const *list, size_t count)
 {
-	variables->of[number] = (struct variable){ .list = list, .count = count };
+	variables->list[number] = (struct variable){ .list = list, .count = count };
 }
 
 /*

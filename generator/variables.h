@@ -34,7 +34,7 @@ enum {
 
 /* The texts of all variables; `owned` is what of them is not the configuration's or the model's. */
 struct variables {
-	struct variable of[VARIABLE_COUNT];
+	struct variable list[VARIABLE_COUNT];
 	char *overlay, *fetch;         /* the helpers' command lines */
 	char *web_tasks;
 	char *application, *command, *update;  /* the operator's words, each with a blank before it */

@@ -44,7 +44,7 @@ $B/left4me-overlay: $(overlay_objects:%=$B/helpers/%.o) $(patsubst %,$B/core/%.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs mount)
 
 fetch_objects := left4me-fetch-script $(basename $(notdir $(wildcard helpers/fetch-*.c))) privileged
-$B/left4me-fetch-script: $(fetch_objects:%=$B/helpers/%.o) $(patsubst %,$B/core/%.o,database database-enter database-explain recovery escape name base platform)
+$B/left4me-fetch-script: $(fetch_objects:%=$B/helpers/%.o) $(patsubst %,$B/core/%.o,child database database-enter database-explain recovery escape name base platform)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs sqlite3)
 
 # The templates in pieces; generator/template.h.

@@ -53,3 +53,12 @@ int child_end(pid_t child)
 		(void) nanosleep(&(struct timespec){ .tv_nsec = nap }, NULL);
 	return status;
 }
+
+char *child_explain(int status, const char *otherwise)
+{
+	if (WIFSIGNALED(status))
+		return xasprintf("the reading process was ended by signal %d", WTERMSIG(status));
+	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)     /* out_of_memory() */
+		return xstrdup("the reading process ran out of memory");
+	return xstrdup(otherwise);
+}

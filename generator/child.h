@@ -25,3 +25,6 @@ bool child_read(int fd, int64_t deadline, size_t size_max, struct text *answer);
  * file system that does not respond dies only when that call returns.
  */
 int child_end(pid_t child);
+
+/* Why a child that reads a database gave no whole answer, `otherwise` if its wait status does not tell; owned by the caller. */
+char *child_explain(int status, const char *otherwise);

@@ -253,18 +253,6 @@ void reader_done(struct reader *reader)
 	*reader = READER_NONE;
 }
 
-/* Why the child sent neither rows nor a reason. */
-static char *explain_end(struct reader *reader)
-{
-	int status = end_child(reader);
-
-	if (WIFSIGNALED(status))
-		return xasprintf("the reading process was ended by signal %d", WTERMSIG(status));
-	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)     /* out_of_memory() */
-		return xstrdup("the reading process ran out of memory");
-	return xstrdup("the reading process did not give whole rows");
-}
-
 /* Takes the rows over and returns NULL, or returns why there are none. */
 static char *judge(struct reader *reader, struct text *answer, struct rows *ret_rows, bool *ret_denied)
 {
@@ -274,7 +262,9 @@ static char *judge(struct reader *reader, struct text *answer, struct rows *ret_
 		*ret_denied = *failure == '+';
 		return xstrdup(failure + 1);
 	}
-	return rows_take(answer, ret_rows) ? NULL : explain_end(reader);
+	if (rows_take(answer, ret_rows))
+		return NULL;
+	return child_explain(end_child(reader), "the reading process did not give whole rows");
 }
 
 int reader_finish(struct reader *reader, struct rows *ret_rows, char **ret_reason, bool *ret_denied)

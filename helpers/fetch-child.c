@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "database.h"
 #include "name.h"
 
@@ -72,11 +73,7 @@ static char *judge(const struct text *answer, int status, struct query *query)
 	if (kind == ANSWER_REASON)
 		return xasprintf("%.*s", answer->length > REASON_MAX ? REASON_MAX : (int) answer->length - 1,
 				 answer->data + 1);
-	if (WIFSIGNALED(status))
-		return xasprintf("the reading process was ended by signal %d", WTERMSIG(status));
-	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)     /* out_of_memory() */
-		return xstrdup("the reading process ran out of memory");
-	return xstrdup("the reading process did not give a whole answer");
+	return child_explain(status, "the reading process did not give a whole answer");
 }
 
 int fetch_by_child(uid_t uid, gid_t gid, const char *database, struct query *query, char **ret_reason)

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { CPUS_MAX = 8192 };      /* the kernel's own NR_CPUS limit on x86-64 */
+#define CPUS_MAX 8192          /* the kernel's own NR_CPUS limit on x86-64 */
 
 struct cpuset {
 	uint64_t words[CPUS_MAX / 64];

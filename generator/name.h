@@ -12,7 +12,8 @@
 enum { LAYERS_MAX = 500, OVERLAYS_MAX = LAYERS_MAX - 1 };
 
 /* The most that [host] servers and overlays allow: beyond, PID 1 itself is too slow for everybody else. */
-enum { SERVERS_MAX = 5000, OVERLAY_ROWS_MAX = 10000 };
+#define SERVERS_MAX 5000
+#define OVERLAY_ROWS_MAX 10000
 
 /* The longest script of an overlay, in bytes. */
 enum { SCRIPT_MAX = 1024 * 1024 };

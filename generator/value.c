@@ -263,6 +263,10 @@ static bool is_cpu_list(const char *value)
 	return *value == '\0' || cpuset_parse(value, &set);
 }
 
+/* The number that a macro stands for, as a text. */
+#define DIGITS_OF(macro) DIGITS_OF_EXPANDED(macro)
+#define DIGITS_OF_EXPANDED(number) #number
+
 static const struct {
 	bool (*valid)(const char *value);
 	int64_t min, max;              /* of a whole number, which has no function */
@@ -272,9 +276,9 @@ static const struct {
 	[TYPE_PATH] = { is_path, 0, 0, "an absolute, normalised path without blank, %, $, quote, \\ or :" },
 	[TYPE_USER] = { is_user, 0, 0, "a name of the form [a-z_][a-z0-9_-]*" },
 	[TYPE_ID] = { NULL, 1, UINT32_MAX - 1, "an id from 1 to 4294967294" },
-	[TYPE_SERVERS] = { NULL, 1, SERVERS_MAX, "a number from 1 to 5000" },
-	[TYPE_OVERLAYS] = { NULL, 1, OVERLAY_ROWS_MAX, "a number from 1 to 10000" },
-	[TYPE_HOST_CPUS] = { is_host_cpus, 0, 0, "a number of CPUs from 1 to 8192 or a list such as 0,2,4 or 0-7" },
+	[TYPE_SERVERS] = { NULL, 1, SERVERS_MAX, "a number from 1 to " DIGITS_OF(SERVERS_MAX) },
+	[TYPE_OVERLAYS] = { NULL, 1, OVERLAY_ROWS_MAX, "a number from 1 to " DIGITS_OF(OVERLAY_ROWS_MAX) },
+	[TYPE_HOST_CPUS] = { is_host_cpus, 0, 0, "a number of CPUs from 1 to " DIGITS_OF(CPUS_MAX) " or a list such as 0,2,4 or 0-7" },
 	[TYPE_CPU_LIST] = { is_cpu_list, 0, 0, "a list of CPUs such as 0,4 or 0-1" },
 	[TYPE_BIND] = { is_bind, 0, 0, "a numeric address and port such as 127.0.0.1:8000" },
 	[TYPE_WORKERS] = { NULL, 1, 1024, "a number from 1 to 1024" },

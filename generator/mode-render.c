@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "output.h"
 #include "run.h"
 
 /* 0 when units may be made: no fault in the configuration, and rows where they are wanted. */
@@ -11,12 +12,27 @@ static int read_sources(struct run *run, const struct options *options)
 	return options->no_database ? 0 : run_read_rows(run, options, NULL);
 }
 
-static int write_units(struct run *run, const struct options *options)
+static int write_tree(struct run *run, const char *path)
 {
-	bool tree = strcmp(options->format, "tree") == 0;
-	struct sink *sink = tree ? sink_tree(options->output, &run->report) : sink_json(options->output, &run->report);
+	static const volatile sig_atomic_t never = 0;
+	cleanup(output_done) struct output output = { .path = NULL };
+	struct sink *sink;
+	int r;
 
-	return sink ? run_render(run, tree, sink) : -1;
+	if (output_make(path, &run->report, &output) < 0)
+		return -1;
+	sink = sink_directories(output.units, output.state, &never, &run->report);
+	r = sink ? run_render(run, true, sink) : -1;
+	if (r < 0)
+		output_remove(&output);
+	return r;
+}
+
+static int write_json(struct run *run, const char *path)
+{
+	struct sink *sink = sink_json(path, &run->report);
+
+	return sink ? run_render(run, false, sink) : -1;
 }
 
 int mode_render(const struct options *options)
@@ -26,7 +42,8 @@ int mode_render(const struct options *options)
 
 	if (r == 0) {
 		run_build_model(&run);
-		r = write_units(&run, options);
+		r = strcmp(options->format, "tree") == 0 ? write_tree(&run, options->output) :
+			write_json(&run, options->output);
 	}
 	run_print_report(&run, stderr);
 	if (r < 0)

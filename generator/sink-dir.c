@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -28,8 +27,6 @@ struct directory_sink {
 	char *base_path[TREE_COUNT];
 	const volatile sig_atomic_t *give_up;
 	struct report *report;
-	char *output;                  /* of sink_tree(), else NULL */
-	bool output_made;
 
 	struct written *written;
 	size_t written_count;
@@ -340,18 +337,6 @@ static void take_back_unfinished(void)
 		take_back(unfinished);
 }
 
-static void remove_output(const struct directory_sink *sink)
-{
-	static const char *const directories[] = { "/systemd/generator", "/systemd", "/left4me", "" };
-
-	for (size_t i = 0; i < ELEMENTS(directories); i++) {
-		cleanup_free char *path = xasprintf("%s%s", sink->output, directories[i]);
-
-		if (*directories[i] || sink->output_made)
-			(void) rmdir(path);
-	}
-}
-
 static void directory_free(struct directory_sink *sink)
 {
 	closep(&sink->text.fd);
@@ -363,7 +348,6 @@ static void directory_free(struct directory_sink *sink)
 	text_done(&sink->paths);
 	free(sink->written);
 	free(sink->directories);
-	free(sink->output);
 	free(sink);
 }
 
@@ -373,11 +357,8 @@ static int directory_finish(struct sink *base, bool good)
 	int r = good ? put_in_place(sink) : -1;
 
 	unfinished = NULL;
-	if (r < 0) {
+	if (r < 0)
 		take_back(sink);
-		if (sink->output)
-			remove_output(sink);
-	}
 	directory_free(sink);
 	return r;
 }
@@ -400,7 +381,8 @@ static int open_base(struct directory_sink *sink, enum tree tree, const char *pa
 	return -1;
 }
 
-static struct directory_sink *make_sink(const volatile sig_atomic_t *give_up, struct report *report)
+struct sink *sink_directories(const char *units, const char *state, const volatile sig_atomic_t *give_up,
+			      struct report *report)
 {
 	struct directory_sink *sink = xcalloc(1, sizeof(*sink));
 
@@ -413,11 +395,6 @@ static struct directory_sink *make_sink(const volatile sig_atomic_t *give_up, st
 		.base = { -1, -1 }, .give_up = give_up, .report = report,
 		.text = TEXT_EMPTY, .paths = TEXT_EMPTY,
 	};
-	return sink;
-}
-
-static struct sink *start(struct directory_sink *sink, const char *units, const char *state)
-{
 	if (open_base(sink, TREE_UNITS, units) < 0 || open_base(sink, TREE_STATE, state) < 0) {
 		(void) directory_finish(&sink->sink, false);
 		return NULL;
@@ -425,52 +402,4 @@ static struct sink *start(struct directory_sink *sink, const char *units, const 
 	unfinished = sink;
 	(void) atexit(take_back_unfinished);
 	return &sink->sink;
-}
-
-struct sink *sink_directories(const char *units, const char *state, const volatile sig_atomic_t *give_up,
-			      struct report *report)
-{
-	return start(make_sink(give_up, report), units, state);
-}
-
-static bool is_empty_directory(const char *path)
-{
-	cleanup_closedir DIR *dir = opendir(path);
-	const struct dirent *entry;
-	bool empty = dir != NULL;
-
-	while (empty && (entry = readdir(dir)) != NULL)
-		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
-	return empty;
-}
-
-static int make_path(const char *path, struct report *report)
-{
-	if (mkdir(path, 0755) == 0)
-		return 0;
-	report_problem(report, path, "%s", strerror(errno));
-	return -1;
-}
-
-struct sink *sink_tree(const char *output, struct report *report)
-{
-	static const volatile sig_atomic_t never = 0;
-	cleanup_free char *systemd = xasprintf("%s/systemd", output);
-	cleanup_free char *units = xasprintf("%s/systemd/generator", output);
-	cleanup_free char *state = xasprintf("%s/left4me", output);
-	struct directory_sink *sink;
-
-	if (access(output, F_OK) == 0 && !is_empty_directory(output)) {
-		report_problem(report, output, "is not an empty directory");
-		return NULL;
-	}
-	sink = make_sink(&never, report);
-	sink->output = xstrdup(output);
-	sink->output_made = access(output, F_OK) < 0;
-	if ((sink->output_made && make_path(output, report) < 0) || make_path(systemd, report) < 0 ||
-	    make_path(units, report) < 0) {
-		(void) directory_finish(&sink->sink, false);
-		return NULL;
-	}
-	return start(sink, units, state);
 }

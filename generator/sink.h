@@ -67,9 +67,6 @@ enum { SINK_BUDGET = 96 * 1024 * 1024 };
 struct sink *sink_directories(const char *units, const char *state, const volatile sig_atomic_t *give_up,
 			      struct report *report);
 
-/* The same below `output`, which must be empty or missing: output/systemd/generator and output/left4me. */
-struct sink *sink_tree(const char *output, struct report *report);
-
 /*
  * The units as {"systemd": {"units": {NAME: {SECTION: {KEY: VALUE}}}}}, written by finish() to the file `output` or,
  * when NULL, to standard output. A value is a string or, for a repeated key, a list of strings.

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 
 #include "config-cpus.h"
+#include "config-env.h"
 #include "config-file.h"
-#include "env-file.h"
 #include "name.h"
 #include "value.h"
 
@@ -29,8 +29,6 @@ struct loader {
 	struct config config;
 	char *cpus_place;              /* where system_cpus was set, NULL where it was not */
 	bool refresh_is_set;           /* to a good value */
-	unsigned env_port_first, env_port_last;
-	char *env_ports_place;         /* of the later of the two, NULL when neither is set */
 };
 
 static char **field(struct config *config, const struct key *key)
@@ -82,166 +80,23 @@ static void set_key(void *userdata, const char *section, const char *name, const
 		report_problem(loader->report, where, "'%s' stands before the first section", name);
 }
 
-/*
- * The path of an URL of SQLAlchemy's, whose options (?timeout=30) say how the application opens the file and not which, or
- * why it has none. SQLAlchemy decodes no %XX in it.
- */
-static const char *split_database_url(const char *url, char **ret_path)
+static void take_over(char **target, char **value)
 {
-	const char *slashes = strstr(url, "://"), *path = slashes ? slashes + strlen("://") : url;
-
-	if (startswith(url, "sqlite+pysqlcipher:"))
-		return "names an encrypted database, which cannot be read";
-	if (!startswith(url, "sqlite:///") && !startswith(url, "sqlite+pysqlite:///") && !startswith(url, "sqlite+aiosqlite:///"))
-		return startswith(url, "sqlite") && slashes && !*path ?
-			"names a database in memory: it must be a file, sqlite:////absolute/path" :
-			"is not of the form sqlite:////absolute/path";
-	path++;
-	if (strstr(path, "uri=") || startswith(path, "file:"))
-		return "has a URI of SQLite's in it, of which only the application knows what it means: set [host] database";
-	if (!*path || *path == '?' || startswith(path, ":memory:"))
-		return "names a database in memory: it must be a file, sqlite:////absolute/path";
-	if (*path != '/')
-		return "has a relative path: an absolute one has four slashes, sqlite:////absolute/path";
-	if (strpbrk(path + strcspn(path, "?"), " \t\"'#\\"))
-		return "has a blank, a quote, # or \\ in its options: a comment needs a line of its own";
-	*ret_path = xasprintf("%.*s", (int) strcspn(path, "?"), path);
-	return NULL;
-}
-
-/* Its value is never shown: a URL may hold a password. */
-static void set_database_url(struct loader *loader, const char *key, const char *url, const char *where)
-{
-	cleanup_free char *path = NULL;
-	const char *problem = split_database_url(url, &path);
-
-	if (problem)
-		report_problem(loader->report, where, "%s %s", key, problem);
-	else if (!value_is(TYPE_PATH, path))
-		report_problem(loader->report, where, "the path of %s is not %s", key, value_what(TYPE_PATH));
-	else
-		set_key(loader, "host", "database", path, where);
-}
-
-static void set_env_port(struct loader *loader, const char *key, const char *value, const char *where, unsigned *port)
-{
-	int64_t number;
-
-	if (!parse_decimal(value, 1024, 65535, &number)) {
-		report_problem(loader->report, where, "%s '%.100s' is not a port from 1024 to 65535", key, value);
+	if (!*value)
 		return;
-	}
-	*port = (unsigned) number;
-	free(loader->env_ports_place);
-	loader->env_ports_place = xstrdup(where);
+	free(*target);
+	*target = take_ptr(value);
 }
 
-static void set_root(struct loader *loader, const char *key, const char *value, const char *where)
+static void load_env(struct loader *loader, const char *directory)
 {
-	if (value_is(TYPE_PATH, value))
-		set_key(loader, "host", "root", value, where);
-	else
-		report_problem(loader->report, where, "%s '%.100s' is not %s", key, value, value_what(TYPE_PATH));
-}
+	struct config *config = &loader->config;
+	struct config_env env;
 
-static void set_port_first(struct loader *loader, const char *key, const char *value, const char *where)
-{
-	set_env_port(loader, key, value, where, &loader->env_port_first);
-}
-
-static void set_port_last(struct loader *loader, const char *key, const char *value, const char *where)
-{
-	set_env_port(loader, key, value, where, &loader->env_port_last);
-}
-
-/* Servers were given these by variables once. */
-static void warn_of_row(struct loader *loader, const char *key, const char *value, const char *where)
-{
-	(void) value;
-	report_warning(loader->report, where, "%s has no effect on any server: port, arguments and layers are those of its row; "
-		       "remove it", key);
-}
-
-static const struct variable {
-	const char *name;
-	void (*set)(struct loader *loader, const char *key, const char *value, const char *where);
-} variables[] = {
-	{ "LEFT4ME_ROOT", set_root }, { "DATABASE_URL", set_database_url },
-	{ "LEFT4ME_PORT_RANGE_START", set_port_first }, { "LEFT4ME_PORT_RANGE_END", set_port_last },
-	{ "L4D2_PORT", warn_of_row }, { "L4D2_ARGS", warn_of_row }, { "L4D2_LAYERS", warn_of_row },
-};
-
-/* What stands before the name: NULL if nothing, or if it is another name. */
-static const char *prefix_of(const char *key, const char *name)
-{
-	const char *end = endswith(key, name);
-
-	if (!end || end == key)
-		return NULL;
-	if (startswith(key, "\xef\xbb\xbf"))
-		return "a byte order mark";
-	if (startswith(key, "export") && strchr(" \t", key[6]))
-		return "'export'";
-	return strchr(" \t", end[-1]) ? "what stands" : NULL;
-}
-
-/* Whether the line begins with the name and goes on with something else than an equals sign. */
-static bool lacks_equals(const char *key, const char *value, const char *name)
-{
-	const char *rest = startswith(key, name);
-
-	return !value && rest && (!*rest || strchr(" \t:", *rest));
-}
-
-/*
- * systemd, which gives the same file to the web application, takes "export NAME" and a byte order mark for parts of a name that
- * is none, and passes over the line: the two must not come apart.
- */
-static void set_from_env(void *userdata, const char *key, const char *value, const char *where)
-{
-	struct loader *loader = userdata;
-
-	for (const struct variable *variable = variables; variable < variables + ELEMENTS(variables); variable++) {
-		const char *prefix = prefix_of(key, variable->name);
-
-		if (prefix)
-			report_problem(loader->report, where, "%s before %s makes systemd pass over the line, for the services, "
-				       "too; remove it", prefix, variable->name);
-		else if (lacks_equals(key, value, variable->name))
-			report_problem(loader->report, where, "%s lacks its '=': systemd passes over the line, for the services, "
-				       "too", variable->name);
-		else if (value && strcmp(key, variable->name) == 0)
-			variable->set(loader, key, value, where);
-	}
-}
-
-static void load_env(struct loader *loader, const char *directory, const char *name)
-{
-	cleanup_free char *label = xasprintf("%s/%s", directory, name);
-	cleanup_free char *path = xasprintf("%s%s", loader->source->prefix, label);
-	cleanup(config_file_freep) char *text =
-		config_file_read(path, label, true, loader->source->root_owned, loader->report);
-
-	if (text)
-		env_file_parse(text, label, set_from_env, loader);
-}
-
-static void load_envs(struct loader *loader, const char *directory)
-{
-	cleanup_free char *ports = NULL;
-
-	value_split_ports(loader->config.game.ports, &loader->env_port_first, &loader->env_port_last);
-	load_env(loader, directory, "host.env");
-	load_env(loader, directory, "web.env");
-	if (!loader->env_ports_place)
-		return;
-	ports = xasprintf("%u-%u", loader->env_port_first, loader->env_port_last);
-	if (loader->env_port_first <= loader->env_port_last)
-		set_key(loader, "game", "ports", ports, loader->env_ports_place);
-	else
-		report_problem(loader->report, loader->env_ports_place,
-			       "LEFT4ME_PORT_RANGE_START %u is above LEFT4ME_PORT_RANGE_END %u",
-			       loader->env_port_first, loader->env_port_last);
+	config_env_load(loader->source, directory, config->game.ports, loader->report, &env);
+	take_over(&config->host.root, &env.root);
+	take_over(&config->host.database, &env.database);
+	take_over(&config->game.ports, &env.ports);
 }
 
 static void load_ini(struct loader *loader, const char *label, bool may_be_missing)
@@ -298,7 +153,7 @@ static void load_directory(struct loader *loader, const char *directory)
 {
 	cleanup_free char *file = xasprintf("%s/left4me.conf", directory);
 
-	load_envs(loader, directory);
+	load_env(loader, directory);
 	load_ini(loader, file, true);
 	load_fragments(loader, directory);
 }
@@ -356,7 +211,6 @@ void config_load(const struct config_source *source, struct report *report, stru
 	config->unix_sockets = value_is_yes(config->build.unix_sockets);
 	config->web_may_update = *config->update.command && value_is_yes(config->update.web_may_start);
 	free(loader.cpus_place);
-	free(loader.env_ports_place);
 	*ret_config = *config;
 }
 

@@ -95,6 +95,11 @@ for line in re.findall("^    (/.*)$", section, re.M):
 told.sort()
 none([] if told == wanted and wanted else ["%r" % told, "%r" % wanted], "commands are those of the sudoers template")
 
+hardenings = sorted(name for name in os.listdir("templates") if name.endswith("hardening.conf"))
+filters = [re.findall(r"^#.*\n#.*\nSystemCallFilter=~fsetxattr.*", read("templates/" + name), re.M) for name in hardenings]
+none([name for name, lines in zip(hardenings, filters) if len(hardenings) != 5 or len(lines) != 1 or lines != filters[0]],
+     "all five sandboxes refuse setxattr, for the same reason")
+
 for helper, files in (("left4me-overlay", ("privileged", "overlay-mount")),
                       ("left4me-fetch-script", ("privileged", "fetch-unit"))):
     column = 1 if helper == "left4me-overlay" else 2

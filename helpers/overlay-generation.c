@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base.h"
+#include "escape.h"
 #include "name.h"
 #include "overlay-anchor.h"
 #include "overlay-directory.h"
@@ -23,8 +24,11 @@
 #define NEW "new"
 #define OLD "old-"
 
-/* So many names are looked at before the lock is let go of, for which starts wait: its user may have made as many as the disk takes. */
-enum { NAMES_MAX = 1000 };
+/*
+ * Starts wait for the lock, so it is released after this many names: the user may have made as many as the disk holds, and makes more
+ * meanwhile. What is left after the passes waits for the next time.
+ */
+enum { NAMES_MAX = 1000, PASSES_MAX = 1000 };
 
 void generations_done(struct generations *generations)
 {
@@ -239,32 +243,42 @@ static char **choose_garbage(const struct generations *generations, bool buildin
 	return list;
 }
 
-/* Frees the list. Returns whether anything of it is gone. */
+/* Names are their owner's to choose. */
+static void say_what_stays(const struct generations *generations, const char *name, int error)
+{
+	cleanup_free char *path = xconcat(generations->own_path, "/", name);
+	cleanup_free char *shown = escape_message(path);
+
+	(void) fprintf(stderr, PROGRAM ": cannot remove '%s': %s\n", shown, strerror(error));
+}
+
+/* Frees the list. Returns whether there was something, and all of it is gone. */
 static bool remove_garbage(const struct generations *generations, char **garbage)
 {
-	bool any = false;
+	bool gone = *garbage != NULL;
 
 	use_rights_of(generations->parent, 0);
 	for (char **name = garbage; *name; name++) {
 		int r = remove_tree(generations->own, *name);
 
-		any |= r == 0;
-		if (r < 0)
-			(void) fprintf(stderr, PROGRAM ": cannot remove '%s/%s': %s\n", generations->own_path, *name,
-				       strerror(-r));
+		if (r < 0) {
+			say_what_stays(generations, *name, -r);
+			gone = false;
+		}
 		free(*name);
 	}
 	use_own_rights();
 	free(garbage);
-	return any;
+	return gone;
 }
 
 void collect_generations(const struct generations *generations, bool building)
 {
-	bool all;
+	bool all = false;
 
-	while (remove_garbage(generations, choose_garbage(generations, building, &all)) && !all)
-		;
+	for (int i = 0; !all && i < PASSES_MAX; i++)
+		if (!remove_garbage(generations, choose_garbage(generations, building, &all)))
+			return;
 }
 
 void exchange_generation(const struct generations *generations, int present)

@@ -84,7 +84,7 @@ static bool unmount_all_stopped(const struct request *request, int units, int *r
 	return any;
 }
 
-/* A server that fails while this runs has it started to no effect, since it is active: so it looks again until nothing is left. */
+/* A server that fails while this runs asks for this unit while it is active, which does nothing: so it looks until nothing is left. */
 void verb_umount_stopped(const struct request *request)
 {
 	cleanup_close int units = open_units();

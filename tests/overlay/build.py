@@ -286,6 +286,12 @@ def many_names():
     left = [name for name in os.listdir(OWN) if name.startswith("old-")]
     ok(collected.returncode == 0 and not left, "2500 names in .left4me/1 are removed", collected.stderr, *left[:3])
     ok(max(looks) <= 1010, "... a thousand at a time", looks)
+    name = f"{OWN}/old-\x1b[31m\n"
+    os.mkdir(name)
+    subprocess.run(["mount", "--bind", name, name], check=True)
+    collected = helper("collect")
+    ok(f"cannot remove '{OWN}/old-\\x1b[31m\\n'" in collected.stderr, "a name that stays is shown without its control characters", collected.stderr)
+    subprocess.run(["umount", name], check=True)
     helper("discard", "1")
 
 

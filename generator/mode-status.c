@@ -109,16 +109,17 @@ static int unmark_servers(const struct status *status)
 	int r = 0;
 
 	for (size_t i = 0; i < status->count; i++)
-		if (status->servers[i].unit && !status->servers[i].restart) {
+		if (status->servers[i].restart_known && !status->servers[i].restart) {
 			names[count] = status->names[i];
 			units[count++] = xasprintf(SERVER_UNIT "%s.service", status->names[i]);
 		}
 	if (count > 0)
 		manager_ask_show("Markers", (const char *const *) units, &question);
-	if (count > 0 && manager_answer_show(&question, &shown) == 0)
-		for (size_t i = 0; i < count; i++)
-			if (is_marked(&shown, i) && mark(names[i], false) != 0)
-				r = give_up("the mark of " SERVER_UNIT "%s.service cannot be taken back; are you root?", names[i]);
+	if (count > 0 && manager_answer_show(&question, &shown) < 0)
+		r = give_up("systemd does not say which servers are marked");
+	for (size_t i = 0; i < count; i++)
+		if (is_marked(&shown, i) && mark(names[i], false) != 0)
+			r = give_up("the mark of " SERVER_UNIT "%s.service cannot be taken back; are you root?", names[i]);
 	for (size_t i = 0; i < count; i++)
 		free(units[i]);
 	return r;

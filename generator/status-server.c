@@ -85,6 +85,7 @@ static void note_restart(struct server_status *server, const struct starts *star
 		text_join(notes, "; ", "started without a record: what waits for a restart is unknown");
 		return;
 	}
+	server->restart_known = true;
 	if (started_compare(&starts->then, &starts->next, &words)) {
 		server->restart = text_take(&words);
 		server->waits = true;

@@ -30,6 +30,7 @@ struct server_status {
 	int64_t size;                  /* bytes of runtime/NAME on disk, or UNIT_UNKNOWN */
 	char *reload;                  /* what a reload would change, in words; NULL for nothing, and where nobody can tell */
 	char *restart;                 /* what a restart would change then, likewise */
+	bool restart_known;            /* whether anybody could tell */
 	char *note;                    /* for people; maybe empty */
 	bool waits;                    /* somebody has to do something */
 };

@@ -217,11 +217,13 @@ ask_amid 0 2 plan &
 ask_amid 0 2 check &
 ok "ten ask" wait_for 10 stopped 10
 began=$SECONDS
-echo 1 >/sys/fs/cgroup/init.scope/cgroup.freeze
+freezer=/sys/fs/cgroup/init.scope/cgroup.freeze
+trap 'echo 0 >$freezer' EXIT
+echo 1 >$freezer
 wait_for 5 grep -q 'frozen 1' /sys/fs/cgroup/init.scope/cgroup.events
 pkill -CONT -x left4me-generat
 wait
-echo 0 >/sys/fs/cgroup/init.scope/cgroup.freeze
+echo 0 >$freezer
 for asked in asked.*; do
 	is "$(said "$(cat "$asked")")" "$silence" "${asked#asked.}: it says that systemd does not answer"
 done
@@ -245,6 +247,11 @@ is "$(status --mark gamma | tail -n 1)" "marked: none, no server waits for a res
 is "$(property left4me-server@beta Markers)/$(property left4me-server@gamma Markers)" needs-restart/ "--mark marks what waits for a restart"
 reload
 is "$(property left4me-server@beta Markers)" needs-restart "a reload keeps the mark"
+cp /run/left4me/mounted/beta record
+echo port=27016 >/run/left4me/mounted/beta
+status --mark >/dev/null
+is "$(property left4me-server@beta Markers)" needs-restart "so does a server of which nobody can tell what waits"
+cp record /run/left4me/mounted/beta
 sql "UPDATE servers SET port = 27016 WHERE name = 'beta'"
 reload
 like "$(status --mark | tail -n 1)" "^marked: none" "what waits no more"

@@ -32,10 +32,9 @@ static void print_free_actions(const struct plan *plan, enum plan_action first, 
 /* What changes for a server; NULL where nothing does. */
 static const struct change *find_change(const struct plan *plan, const char *server)
 {
-	for (size_t i = 0; i < plan->count; i++)
-		if (plan->changes[i].kind == PLAN_SERVER && strcmp(plan->changes[i].name, server) == 0)
-			return &plan->changes[i];
-	return NULL;
+	const struct change key = { .kind = PLAN_SERVER, .name = (char *) server };
+
+	return bsearch(&key, plan->changes, plan->count, sizeof(key), plan_compare);
 }
 
 /* Whether no command has the holder of its port let go: a refused server runs on, and whoever waits for it waits, too. */

@@ -250,8 +250,7 @@ static bool is_kept_up(const struct collection *collection, const char *unit)
 /* A service runs on without its file; a timer that is waiting has nothing to start any more, and systemd has it fail. */
 static void plan_host_unit_gone(struct change *change, const char *unit, bool runs)
 {
-	const char *suffix = strrchr(unit, '.');
-	bool is_timer = suffix && strcmp(suffix, ".timer") == 0;
+	bool is_timer = endswith(unit, ".timer");
 
 	change->action = !runs ? PLAN_NONE : is_timer ? PLAN_STOP_BEFORE : PLAN_STOP;
 	change->text = xstrdup(!runs ? "gone" : is_timer ? "gone: fails at the reload unless it is stopped before"
@@ -429,7 +428,7 @@ static bool any_needs_reload(const struct units *units)
 	return false;
 }
 
-static int by_kind(const void *a, const void *b)
+int plan_compare(const void *a, const void *b)
 {
 	const struct change *x = a, *y = b;
 
@@ -452,7 +451,7 @@ void plan_make(const struct plan_sources *sources, struct plan *ret_plan)
 	ret_plan->needs_reload |= any_needs_reload(sources->units);
 	free(planning.ports);
 	free(planning.records);
-	sort_array(ret_plan->changes, ret_plan->count, sizeof(*ret_plan->changes), by_kind);
+	sort_array(ret_plan->changes, ret_plan->count, sizeof(*ret_plan->changes), plan_compare);
 }
 
 void plan_done(struct plan *plan)

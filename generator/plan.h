@@ -39,6 +39,9 @@ struct plan_sources {
 	const char *prefix;            /* of the records and of host.env */
 };
 
+/* The order of changes, for bsearch(3). */
+int plan_compare(const void *a, const void *b);
+
 void plan_make(const struct plan_sources *sources, struct plan *ret_plan);
 
 void plan_done(struct plan *plan);

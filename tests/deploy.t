@@ -63,7 +63,7 @@ fi
 is "$(sed -n 's/^\([a-z][^ ]*\) = /\1=/p' deploy/sysctl.d/99-left4me.conf | sort)" "$(sort <<-'END'
 	kernel.yama.ptrace_scope=2
 	fs.epoll.max_user_watches=1000000000000
-	fs.inotify.max_user_instances=8192
+	fs.inotify.max_user_instances=65536
 	fs.leases-enable=0
 	fs.pipe-user-pages-soft=0
 	kernel.keys.maxbytes=1000000

@@ -111,8 +111,8 @@ static void judge_database(const struct needs *needs, const struct need *need, c
 static void judge_readable(const struct needs *needs, const struct need *need, const struct found *found, struct report *report)
 {
 	if (geteuid() == 0 && found->number == EACCES)
-		report_warning(report, need->path, "user %s may not read it, so that left4me-check.service fails; chgrp it to a group "
-			       "of that user and chmod g+r", needs->config->host.uid);
+		report_warning(report, need->path, "user %s may not read it, or not enter a directory above it, so that "
+			       "left4me-check.service fails; chgrp to a group of that user, and chmod g+rX", needs->config->host.uid);
 }
 
 static void judge_need(struct needs *needs, const struct need *need, const struct found *found, struct report *report)

@@ -15,7 +15,7 @@ static int read_sources(struct run *run, const struct options *options)
 static int write_tree(struct run *run, const char *path)
 {
 	static const volatile sig_atomic_t never = 0;
-	cleanup(output_done) struct output output = { .path = NULL };
+	cleanup(output_done) struct output_directory output = { .path = NULL };
 	struct sink *sink;
 	int r;
 

@@ -66,7 +66,7 @@ const char *path_mask(const char *path);
 /* Whether units have a directory of their own there, or none. */
 bool path_is_private(const char *path);
 
-/* The directory that a valid_path() lies in, owned by the caller; "" for "/". */
+/* The directory that a valid_path() lies in, owned by the caller; "" where that is "/". */
 char *path_directory(const char *path);
 
 /* The part of a valid_path() below another, within it: "" for the directory itself, NULL if it does not lie there. */

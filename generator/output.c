@@ -25,7 +25,7 @@ static int make_path(const char *path, struct report *report)
 	return -1;
 }
 
-int output_make(const char *path, struct report *report, struct output *ret_output)
+int output_make(const char *path, struct report *report, struct output_directory *ret_output)
 {
 	cleanup_free char *systemd = xasprintf("%s/systemd", path);
 	bool made = access(path, F_OK) < 0;
@@ -34,7 +34,7 @@ int output_make(const char *path, struct report *report, struct output *ret_outp
 		report_problem(report, path, "is not an empty directory");
 		return -1;
 	}
-	*ret_output = (struct output){
+	*ret_output = (struct output_directory){
 		.path = xstrdup(path), .made = made,
 		.units = xasprintf("%s/generator", systemd), .state = xasprintf("%s/left4me", path),
 	};
@@ -46,7 +46,7 @@ int output_make(const char *path, struct report *report, struct output *ret_outp
 	return -1;
 }
 
-void output_remove(const struct output *output)
+void output_remove(const struct output_directory *output)
 {
 	cleanup_free char *systemd = xasprintf("%s/systemd", output->path);
 
@@ -57,7 +57,7 @@ void output_remove(const struct output *output)
 		(void) rmdir(output->path);
 }
 
-void output_done(struct output *output)
+void output_done(struct output_directory *output)
 {
 	freep(&output->path);
 	freep(&output->units);

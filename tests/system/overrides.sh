@@ -328,7 +328,7 @@ chown root:root /etc/left4me/left4me.conf.d/50-test.conf
 printf '[game]\nnice = -4\n' >/etc/left4me/left4me.conf.d/50-test.conf
 chmod 600 /etc/left4me/left4me.conf.d/50-test.conf
 reload
-is "$(check)/$(property "$(unit alpha)" Nice)" "warning: /etc/left4me/left4me.conf.d/50-test.conf: user 980 may not read it, so that left4me-check.service fails; chgrp it to a group of that user and chmod g+r/-4" \
+is "$(check)/$(property "$(unit alpha)" Nice)" "warning: /etc/left4me/left4me.conf.d/50-test.conf: user 980 may not read it, or not enter a directory above it, so that left4me-check.service fails; chgrp to a group of that user, and chmod g+rX/-4" \
 	"a configuration file of root's alone is in force, and a warning to root"
 start_check "a configuration file of root's alone"
 is "$(property left4me-check.service ExecMainStatus)" 2 "left4me-check.service could not look"

@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include "host.h"
 #include "name.h"
 
@@ -58,8 +60,18 @@ static void check_game(const struct config *config, const struct model *model, c
 		       "(left4me.conf(5), steamcmd)", config->host.uid, who);
 }
 
+/* As left4me-overlay asks before it mounts. */
+static bool may_enter(const struct config *config, const struct stat *layer)
+{
+	unsigned shift = layer->st_uid == strtoul(config->host.uid, NULL, 10) ? 6 :
+			 layer->st_gid == strtoul(config->host.gid, NULL, 10) ? 3 : 0;
+
+	return (layer->st_mode >> shift & (S_IROTH | S_IXOTH)) == (S_IROTH | S_IXOTH);
+}
+
+/* `found` is NULL where there is no directory. */
 static void check_layer(const struct config *config, const struct model *model, const struct overlay *overlay,
-			struct report *report)
+			const struct found *found, struct report *report)
 {
 	cleanup_free char *path = xasprintf("%s/overlays/%s", config->host.root, overlay->id_text), *who = NULL;
 	struct failing failing = { .count = 0 };
@@ -70,6 +82,11 @@ static void check_layer(const struct config *config, const struct model *model, 
 	if (failing.count == 0)
 		return;
 	who = show_failing(&failing);
+	if (found) {
+		report_problem(report, path, "is closed to user %s: %s; take it out of the stack, or: chmod a+rx %s", config->host.uid,
+			       who, path);
+		return;
+	}
 	report_problem(report, path, "is missing, or no directory: %s; the application makes it, or: runuser -u %s -- mkdir %s%s%s",
 		       who, config->host.user, path, overlay->has_script ? " && systemctl start " BUILD_UNIT : "",
 		       overlay->has_script ? overlay->id_text : "");
@@ -78,7 +95,10 @@ static void check_layer(const struct config *config, const struct model *model, 
 void host_check_stacks(const struct config *config, const struct model *model, const struct look *look, struct report *report)
 {
 	check_game(config, model, look, report);
-	for (size_t i = 0; i < model->overlay_count; i++)
-		if (!model->overlays[i].refused && !look_find(look, FOUND_OVERLAY, model->overlays[i].id_text))
-			check_layer(config, model, &model->overlays[i], report);
+	for (size_t i = 0; i < model->overlay_count; i++) {
+		const struct found *found = look_find(look, FOUND_OVERLAY, model->overlays[i].id_text);
+
+		if (!model->overlays[i].refused && !(found && may_enter(config, &found->state)))
+			check_layer(config, model, &model->overlays[i], found, report);
+	}
 }

@@ -11,6 +11,7 @@
 #include "overlay-generation.h"
 #include "overlay-instance.h"
 #include "overlay-mount.h"
+#include "overlay-owner.h"
 #include "overlay-record.h"
 #include "overlay-say.h"
 #include "overlay-table.h"
@@ -43,6 +44,26 @@ static void open_layers(const struct request *request, int root, struct stack *s
 			die(EXIT_FAILED, 0, "layer %s is missing: '%s/%s'; left4me-generator check says what helps",
 			    request->layers[i], request->root, path);
 		stack->layers[stack->count++] = opened(fd, false, request->root, path);
+	}
+}
+
+/*
+ * The mount is made with root's rights, and shows what is in a layer whatever the layer's own mode says: what its user may not enter,
+ * such as the directory of old generations under another name, is none.
+ */
+static void check_layers(const struct request *request, const struct instance_directory *instance, const struct stack *stack)
+{
+	size_t i = 0;
+
+	use_rights_of(instance->runtime, 0);
+	while (i < stack->count && faccessat(stack->layers[i], ".", R_OK | X_OK, AT_EACCESS) == 0)
+		i++;
+	use_own_rights();
+	if (i < stack->count) {
+		cleanup_free char *path = layer_path(request->layers[i]);
+
+		die(EXIT_FAILED, 0, "layer %s is closed to its user: '%s/%s'; left4me-generator check says what helps", request->layers[i],
+		    request->root, path);
 	}
 }
 
@@ -166,6 +187,7 @@ static void mount_instance(const struct request *request, const struct instance_
 	if (create)
 		lock = lock_layers(false);
 	open_layers(request, instance->root, &stack);
+	check_layers(request, instance, &stack);
 	if (request->dry_run) {
 		print_mount(request, instance, &stack);
 		return;

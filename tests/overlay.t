@@ -358,6 +358,15 @@ fi
 fresh
 run mount a 4 installation
 refused 1 "layer 4 is missing: '$R/overlays/4'; left4me-generator check says" "a missing overlay"
+install -d -o root -m 0700 "$R/overlays/4"
+run mount a 4 installation
+refused 1 "layer 4 is closed to its user: '$R/overlays/4'; left4me-generator check says" "a directory of root's alone"
+run umount a
+chmod 0755 "$R/overlays/4"
+run mount a 4 installation
+is "$status" 0 "but not one that all may read"
+run umount a
+fresh
 rm "$R/installation/who"
 rmdir "$R/installation"
 run mount a 1 installation

@@ -110,6 +110,12 @@ like "$(check)" "instance 'alpha' and 1 more do not start; " "a layer of two ser
 sql "DELETE FROM server_overlays WHERE server = 'beta' AND overlay = 2"
 ok "what it says helps" runuser -u left4me -- mkdir "$STATE/overlays/2"
 is "$(check)" "" "then check finds nothing"
+chown root: "$STATE/overlays/2" && chmod 700 "$STATE/overlays/2"
+check_finds "$STATE/overlays/2: is closed to user 980: instance 'alpha' does not start; take it out of the stack, or: chmod a+rx $STATE/overlays/2" \
+	"a layer of root's alone"
+does_not_start "$(unit alpha)" "a layer of root's alone: the server does not start"
+ok "what it says helps" chmod a+rx "$STATE/overlays/2"
+is "$(check)" "" "then check finds nothing"
 as_left4me "rmdir overlays/2 && mv kept overlays/2; mv overlays/1 kept"
 sql "UPDATE servers SET enabled = 0 WHERE name = 'alpha'"
 is "$(check)" "" "a layer of disabled servers alone is not needed"

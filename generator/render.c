@@ -54,6 +54,7 @@ enum part { OF_HOST, OF_ORIGIN, OF_ROWS };
 struct output;
 static int put_host(struct rendering *rendering, const struct output *output);
 static int want_activate(struct rendering *rendering, const struct output *output);
+static int want_activate_later(struct rendering *rendering, const struct output *output);
 static int put_fallback(struct rendering *rendering, const struct output *output);
 static int put_servers(struct rendering *rendering, const struct output *output);
 static int put_turns(struct rendering *rendering, const struct output *output);
@@ -108,6 +109,7 @@ static const struct output {
 	{ OF_HOST, put_host, &template_activate_service, "", "left4me-activate.service", always, NULL, NULL },
 	{ OF_HOST, put_host, &template_activate_timer, "", "left4me-activate.timer", always, NULL, NULL },
 	{ OF_ORIGIN, want_activate, NULL, "", "left4me-activate.timer", always, "timers.target.wants", NULL },
+	{ OF_ORIGIN, want_activate_later, NULL, "", "left4me-activate.timer", always, "left4me-check.service.wants", NULL },
 	{ OF_HOST, put_host, &template_reload_service, "", "left4me-reload.service", always, NULL, NULL },
 	{ OF_HOST, put_host, &template_check_service, "", "left4me-check.service", always, "left4me.target.wants", NULL },
 	{ OF_HOST, put_host, &template_check_timer, "", "left4me-check.timer", always, "timers.target.wants", NULL },
@@ -168,13 +170,24 @@ static int put_host(struct rendering *rendering, const struct output *output)
 }
 
 /* Wanted where the database was out of reach: it is looked for again and again. */
+static int want(struct rendering *rendering, const struct output *output)
+{
+	const struct file unit = { .tree = TREE_UNITS, .directory = output->directory, .name = output->name };
+
+	return rendering->sink->link(rendering->sink, &unit, output->wanted_by);
+}
+
 static int want_activate(struct rendering *rendering, const struct output *output)
 {
 	enum rows_origin origin = rendering->sources->origin;
-	struct sink *sink = rendering->sink;
-	const struct file unit = { .tree = TREE_UNITS, .directory = output->directory, .name = output->name };
 
-	return origin == ROWS_NONE || origin == ROWS_LAST_GOOD ? sink->link(sink, &unit, output->wanted_by) : 0;
+	return origin == ROWS_NONE || origin == ROWS_LAST_GOOD ? want(rendering, output) : 0;
+}
+
+/* Once the host has booted a reload starts no timer, but the check does. With the last good rows no server is missing. */
+static int want_activate_later(struct rendering *rendering, const struct output *output)
+{
+	return rendering->sources->origin == ROWS_NONE ? want(rendering, output) : 0;
 }
 
 /*

@@ -147,8 +147,11 @@ for name, make, words in FAULTS:
         continue
     if run.status != 0 or ACTIVATION not in run.tree:
         found.append("status %r, %sactivation link" % (run.status, "" if ACTIVATION in run.tree else "no "))
+    if LATER not in run.tree:
+        found.append("the check would not try it again")
     got = without_rows(run.tree)
-    got.pop(ACTIVATION, None)
+    for path in ACTIVATION, LATER, os.path.dirname(LATER):
+        got.pop(path, None)
     changed = difference(got, {p: e for p, e in without_rows(good.tree).items() if p in got or e[0] != "dir"})
     found += [changed] if changed else []
     found += ["unit of a row: %s" % p for p in run.tree if ROW_FILES.fullmatch(p)]

@@ -246,6 +246,8 @@ def good_database():
 # An earlier run, whose rows are the last good ones
 
 ACTIVATION = UNITS + "timers.target.wants/left4me-activate.timer"
+# without any rows, on a host that runs
+LATER = UNITS + "left4me-check.service.wants/left4me-activate.timer"
 
 
 def after_good_run(age=0):

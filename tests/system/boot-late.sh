@@ -23,7 +23,7 @@ fi
 host_is_up "late /var/lib/left4me"
 is "$(reload_count)" 1 "one extra reload"
 is "$(property left4me-activate.service Result)" success "left4me-activate.service went through"
-is "$(property left4me-activate.service ActiveState)" active "to its end"
+is "$(property left4me-activate.timer ActiveState)" inactive "to its end"
 is "$(property left4me-check.service Result)" success "the check was clean"
 unlike "$(journalctl --no-pager -b -o cat _PID=1)" "vanished from the unit file|ordering cycle" "no command vanished, no cycle"
 done_testing

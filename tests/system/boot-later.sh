@@ -73,7 +73,8 @@ like "$(runuser -u left4me -- left4me-generator check --rows)" "locked" "check -
 
 kill "$writer"
 gone=$(uptime_ms)
-ok "then it comes up by itself" wait_for 60 is_active left4me-activate.service
+is_over() { [ "$(property left4me-activate.timer ActiveState)" = inactive ]; }
+ok "then it comes up by itself" wait_for 60 is_over
 ok "with the servers" wait_for 20 is_active left4me-server@alpha
 echo "# alpha ran $(($(property left4me-server@alpha ActiveEnterTimestampMonotonic) / 1000 - gone)) ms after the rows could be read"
 checked() { [ "$(property left4me-check.service SubState)" = dead ]; }
@@ -83,6 +84,27 @@ is "$(sed -n 's/^port=//p' /run/left4me/mounted/alpha)" 27015 "with what was com
 is "$(property left4me-web.service ActiveState)" active "the web application is active"
 is "$(reload_count)" 1 "one reload"
 sleep 5
-is "$(reload_count)/$(property left4me-activate.timer SubState)" 1/running "and the timer does no more"
+is "$(reload_count)/$(property left4me-activate.timer SubState)" 1/dead "and the timer does no more"
+
+# --- later, on a host that runs: the rows are lost, and those of the last reading ----------------------------------------
+
+mv /var/disk/left4me/left4me.db lost
+rm /run/left4me/last-good
+reload
+unit=/run/systemd/generator/left4me-server@alpha.service
+fails "without rows alpha has no unit" test -e $unit
+ok "it runs on" is_active left4me-server@alpha
+systemctl stop left4me-server@beta
+fails "the check finds it" systemctl start left4me-check.service
+ok "from then on it is tried" another_try
+is "$(reload_count)" 2 "and no more than that"
+mv lost /var/disk/left4me/left4me.db
+back=$(uptime_ms)
+ok "it comes up by itself again" wait_for 60 is_over
+echo "# $(($(uptime_ms) - back)) ms after the rows could be read"
+ok "alpha has its unit" test -e $unit
+ok "alpha runs as before" is_active left4me-server@alpha
+ok "what is wanted starts, as at a boot" wait_for 20 is_active left4me-server@beta
+is "$(reload_count)" 3 "by one reload"
 unlike "$(journalctl --no-pager -b -o cat _PID=1)" "vanished from the unit file|ordering cycle" "no command vanished, no cycle"
 done_testing

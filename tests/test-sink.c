@@ -365,7 +365,7 @@ static void test_beginning(void)
 /* As `render --format=tree` does it; -2 when there is no directory to write to. */
 static int push_tree(const char *path, size_t last, struct report *report)
 {
-	cleanup(output_done) struct output output = { .path = NULL };
+	cleanup(output_done) struct output_directory output = { .path = NULL };
 	int r;
 
 	if (output_make(path, report, &output) < 0)

@@ -5,14 +5,14 @@
 #include "host.h"
 #include "last-good.h"
 #include "name.h"
-#include "started.h"
+#include "records.h"
 
 enum { LEFT_BEHIND_NAMED = 10 };
 
-/* Servers and builds as systemd has them, and for each the port that it was started with, 0 where it is down or unknown. */
+/* Servers and builds as systemd has them, and what servers were started with. */
 struct runs {
 	const struct units *units;
-	unsigned *ports;
+	struct records records;
 };
 
 /* Between two runs a server has no port. */
@@ -21,19 +21,9 @@ static bool has_process(const struct unit *unit)
 	return unit_is_up(unit) && unit->state != UNIT_RESTARTING;
 }
 
-static struct runs read_runs(const struct units *units)
-{
-	struct runs runs = { units, xcalloc(units->count + 1, sizeof(*runs.ports)) };
-
-	for (size_t i = 0; i < units->count; i++)
-		if (units->units[i].kind == UNIT_SERVER && has_process(&units->units[i]))
-			runs.ports[i] = started_recorded_port(STARTED_RECORDS, units->units[i].name);
-	return runs;
-}
-
 static void runs_done(struct runs *runs)
 {
-	free(runs->ports);
+	records_done(&runs->records);
 }
 
 /* --- one server ------------------------------------------------------------------------------------------ */
@@ -62,20 +52,23 @@ static void check_crashes(const struct unit *unit, const struct instance *row, s
 /* --- ports ----------------------------------------------------------------------------------------------- */
 
 /* The server that was started with that port and is no server of it any more, or NULL. */
-static const struct unit *squatter(const struct runs *runs, const struct instance *owner)
+static const char *squatter(const struct runs *runs, const struct instance *owner)
 {
-	for (size_t i = 0; i < runs->units->count; i++)
-		if (runs->ports[i] == owner->port && strcmp(runs->units->units[i].name, owner->name) != 0)
-			return &runs->units->units[i];
+	for (size_t i = 0; i < runs->records.count; i++) {
+		const struct record *record = &runs->records.records[i];
+
+		if (record->port == owner->port && strcmp(record->name, owner->name) != 0 &&
+		    has_process(units_find(runs->units, UNIT_SERVER, record->name)))
+			return record->name;
+	}
 	return NULL;
 }
 
 static bool has_its_port(const struct runs *runs, const struct instance *row)
 {
-	const struct unit *unit = units_find(runs->units, UNIT_SERVER, row->name);
-	unsigned port = unit ? runs->ports[unit - runs->units->units] : 0;
+	const struct record *record = records_find_start(&runs->records, row->name);
 
-	return has_process(unit) && (port == 0 || port == row->port);
+	return has_process(units_find(runs->units, UNIT_SERVER, row->name)) && (!record || record->port == row->port);
 }
 
 static void check_sockets(const struct instance *row, const char *where, const struct sockets *sockets, struct report *report)
@@ -95,14 +88,13 @@ static void check_port(const struct runs *runs, const struct model *model, const
 		       const struct sockets *sockets, struct report *report)
 {
 	cleanup_free char *where = xasprintf("instance '%s'", row->name);
-	const struct unit *other = squatter(runs, row);
+	const char *other = squatter(runs, row);
 
 	if (other)
 		report_problem(report, where, "its port %u is held by " SERVER_UNIT "%s.service, which %s: systemctl %s "
-			       SERVER_UNIT "%s.service", row->port, other->name,
-			       find_row(model, other->name) ? "was started before its row had another port"
-							    : "runs without a row",
-			       find_row(model, other->name) ? "restart" : "stop", other->name);
+			       SERVER_UNIT "%s.service", row->port, other,
+			       find_row(model, other) ? "was started before its row had another port" : "runs without a row",
+			       find_row(model, other) ? "restart" : "stop", other);
 	else if (row->enabled && !has_its_port(runs, row))
 		check_sockets(row, where, sockets, report);
 }
@@ -168,8 +160,9 @@ void host_check_runs(enum rows_origin origin, const struct config *config, const
 		     const struct host_questions *questions, struct report *report)
 {
 	const struct units *units = &questions->units;
-	cleanup(runs_done) struct runs runs = read_runs(units);
+	cleanup(runs_done) struct runs runs = { .units = units };
 
+	records_read("", &runs.records);
 	if (origin == ROWS_DATABASE)
 		check_origin(config->host.database, report);
 	for (size_t i = 0; i < units->count; i++)

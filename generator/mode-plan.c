@@ -75,6 +75,7 @@ static int compare(struct run *run, const struct options *options, const struct 
 	cleanup_free char *silence = NULL;
 	cleanup(collection_done) struct collection old = COLLECTION_EMPTY;
 	cleanup(units_done) struct units units = UNITS_NONE;
+	cleanup(records_done) struct records records = RECORDS_NONE;
 	cleanup(look_done) struct look found = LOOK_EMPTY;
 	cleanup(plan_done) struct plan plan = { .changes = NULL };
 	bool on_host = !*options->prefix && host_is_running();
@@ -93,7 +94,8 @@ static int compare(struct run *run, const struct options *options, const struct 
 	if (on_host)
 		look(&(struct look_request){ .root = run->config.host.root, .uid = run->config.host.uid, .gid = run->config.host.gid },
 		     &found);
-	plan_make(&(struct plan_sources){ &old, new, &run->model, on_host ? &units : NULL, &found, options->prefix }, &plan);
+	records_read(options->prefix, &records);
+	plan_make(&(struct plan_sources){ &old, new, &run->model, on_host ? &units : NULL, &records, &found, options->prefix }, &plan);
 	print_plan(&plan, options, &old, new);
 	return plan.count > 0 || plan.needs_reload ? EXIT_PROBLEMS : EXIT_CLEAN;
 }

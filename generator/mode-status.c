@@ -42,12 +42,13 @@ static bool render_rows_of_now(struct run *run, struct collection *ret_next)
 	return sink->finish(sink, run_render_rows(run, sink) == 0) == 0 && !run->report.blind;
 }
 
-static void look_below_root(const struct run *run, const struct units *units, bool sizes, struct look *ret_look)
+static void look_below_root(const struct run *run, const struct units *units, const struct records *records, bool sizes,
+			    struct look *ret_look)
 {
 	struct look_request request = {
 		.root = run->config.host.root, .uid = run->config.host.uid, .gid = run->config.host.gid, .sizes = sizes,
 	};
-	cleanup_free pid_t *pids = status_unrecorded("", units, &request.pid_count);
+	cleanup_free pid_t *pids = status_unrecorded(units, records, &request.pid_count);
 
 	request.pids = pids;
 	look(&request, ret_look);
@@ -150,11 +151,13 @@ int mode_status(const struct options *options)
 {
 	cleanup(run_done) struct run run = RUN_EMPTY;
 	cleanup(units_done) struct units units = UNITS_NONE;
+	cleanup(records_done) struct records records = RECORDS_NONE;
 	cleanup(collection_done) struct collection next = COLLECTION_EMPTY;
 	cleanup(look_done) struct look found = LOOK_EMPTY;
 	cleanup(status_done) struct status status = { .count = 0 };
 	struct status_sources sources = {
-		.prefix = "", .units = &units, .look = &found, .only = options->words, .only_count = options->word_count,
+		.prefix = "", .units = &units, .records = &records, .look = &found,
+		.only = options->words, .only_count = options->word_count,
 	};
 	cleanup_free char *unknown = NULL, *silence = NULL;
 	int r;
@@ -170,7 +173,8 @@ int mode_status(const struct options *options)
 		silence = manager_silence(-r);
 		return give_up("systemd %s", silence);
 	}
-	look_below_root(&run, &units, options->sizes, &found);
+	records_read("", &records);
+	look_below_root(&run, &units, &records, options->sizes, &found);
 	status_build(&sources, &status);
 	for (size_t i = 0; i < options->word_count; i++)
 		if (!status_has(&status, options->words[i]))

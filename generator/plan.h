@@ -6,8 +6,8 @@
 
 #include "look.h"
 #include "model.h"
+#include "records.h"
 #include "sink.h"
-#include "started.h"
 #include "units.h"
 
 /* What an operator would do about a change, before the reload and after it. */
@@ -35,8 +35,9 @@ struct plan_sources {
 	const struct collection *old, *new;    /* sorted */
 	const struct model *model;     /* the rows of `new` */
 	const struct units *units;     /* NULL: nothing runs, files alone are compared */
+	const struct records *records;
 	const struct look *look;       /* at the layers; empty where nothing runs */
-	const char *prefix;            /* of the records and of host.env */
+	const char *prefix;            /* of host.env */
 };
 
 /* The order of changes, for bsearch(3). */

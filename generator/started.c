@@ -185,30 +185,14 @@ bool started_read_record(const char *directory, const char *name, struct started
 	return text != NULL;
 }
 
-bool started_is_whole(const struct started *record)
+unsigned started_port(const struct started *record)
 {
 	const char *port = started_value(record, STARTED_PORT);
+	bool is_whole = started_value(record, STARTED_ARGUMENTS) && started_value(record, STARTED_UNIT) &&
+			started_value(record, STARTED_HARDENING);
 	int64_t number;
 
-	return port && parse_decimal(port, 1, 65535, &number) && started_value(record, STARTED_ARGUMENTS) &&
-	       started_value(record, STARTED_UNIT) && started_value(record, STARTED_HARDENING);
-}
-
-bool started_read_start(const char *directory, const char *name, struct started *ret_started)
-{
-	if (started_read_record(directory, name, ret_started) && started_is_whole(ret_started))
-		return true;
-	started_done(ret_started);
-	return false;
-}
-
-unsigned started_recorded_port(const char *directory, const char *name)
-{
-	cleanup(started_done) struct started started = STARTED_EMPTY;
-	const char *port = started_read_record(directory, name, &started) ? started_value(&started, STARTED_PORT) : NULL;
-	int64_t number;
-
-	return port && parse_decimal(port, 1, 65535, &number) ? (unsigned) number : 0;
+	return is_whole && port && parse_decimal(port, 1, 65535, &number) ? (unsigned) number : 0;
 }
 
 /* The last words of the mount's line: the ids are digits and end in the word for the installation. */

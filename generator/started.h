@@ -76,14 +76,8 @@ const char *started_value(const struct started *started, const char *key);
 void started_of_record(const char *text, struct started *ret_started);
 bool started_read_record(const char *directory, const char *name, struct started *ret_started);
 
-/* Whether a record says what its unit started; one of a mount by hand, or that somebody has cut, does not. */
-bool started_is_whole(const struct started *record);
-
-/* Such a one: false, and nothing, where there is none. */
-bool started_read_start(const char *directory, const char *name, struct started *ret_started);
-
-/* The port of the server's record; 0 where there is none. */
-unsigned started_recorded_port(const char *directory, const char *name);
+/* The port of a record that says what its unit started; 0 for one of a mount by hand, or that somebody has cut. */
+unsigned started_port(const struct started *record);
 
 /*
  * From the text of a generated unit: what its mount is told, and `layer=ID` for each layer, without the identity. Nothing

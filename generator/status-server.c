@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <sys/stat.h>
 
-#include "started.h"
 
 /* --- words ----------------------------------------------------------------------------------------------- */
 
@@ -29,26 +28,24 @@ static const struct instance *find_row(const struct model *model, const char *na
 	return row && model_counts(model, row) ? row : NULL;
 }
 
-/* What the server was started with, and what it would be started with; both empty where nobody can tell. */
+/* What the server was started with, and what it would be started with, empty where nobody can tell. */
 struct starts {
-	struct started then, next;
-	bool recorded;                 /* in a record that says it all */
-	bool mounted;                  /* there is one */
+	const struct record *mounted;  /* whatever it says, or NULL */
+	const struct started *then;    /* what it says of the start, or NULL */
+	struct started next;
 };
 
 static void starts_done(struct starts *starts)
 {
-	started_done(&starts->then);
 	started_done(&starts->next);
 }
 
-static void read_starts(const struct status_sources *sources, const char *name, const char *unit,
-			struct starts *ret_starts)
+static void read_starts(const struct status_sources *sources, const char *name, const char *unit, struct starts *ret_starts)
 {
-	cleanup_free char *records = xconcat(sources->prefix, STARTED_RECORDS, "");
+	const struct record *start = records_find_start(sources->records, name);
 
-	ret_starts->mounted = started_read_record(records, name, &ret_starts->then);
-	ret_starts->recorded = started_is_whole(&ret_starts->then);
+	ret_starts->mounted = records_find(sources->records, name);
+	ret_starts->then = start ? &start->started : NULL;
 	started_of_unit(unit ? unit : "", &ret_starts->next);
 	look_see_layers(sources->look, &ret_starts->next);
 	started_look_at_host_env(&ret_starts->next, sources->prefix);
@@ -56,7 +53,7 @@ static void read_starts(const struct status_sources *sources, const char *name, 
 
 static void set_port(struct server_status *server, const struct starts *starts, const struct look *look)
 {
-	const char *then = starts->recorded ? started_value(&starts->then, STARTED_PORT) : NULL;
+	const char *then = starts->then ? started_value(starts->then, STARTED_PORT) : NULL;
 	const char *next = started_value(&starts->next, STARTED_PORT);
 	cleanup_free char *pid = server->unit ? xasprintf("%ld", (long) server->unit->pid) : NULL;
 	const struct found *found = pid ? look_find(look, FOUND_PORT, pid) : NULL;
@@ -81,12 +78,12 @@ static void note_restart(struct server_status *server, const struct starts *star
 
 	if (server->state != UNIT_RUNNING || !server->has_unit || server->refused)
 		return;
-	if (!starts->recorded) {
+	if (!starts->then) {
 		text_join(notes, "; ", "started without a record: what waits for a restart is unknown");
 		return;
 	}
 	server->restart_known = true;
-	if (started_compare(&starts->then, &starts->next, &words)) {
+	if (started_compare(starts->then, &starts->next, &words)) {
 		server->restart = text_take(&words);
 		server->waits = true;
 		text_join(notes, "; ", "restart: %s", server->restart);
@@ -99,7 +96,7 @@ static void note_mount(struct server_status *server, const struct starts *starts
 {
 	if (!starts->mounted || unit_is_up(server->unit))
 		return;
-	if (started_value(&starts->then, STARTED_UNIT))
+	if (started_value(&starts->mounted->started, STARTED_UNIT))
 		text_join(notes, "; ", "still mounted: systemctl start left4me-unmount");
 	else
 		text_join(notes, "; ", "mounted by hand: left4me-overlay umount %s", server->name);

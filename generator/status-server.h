@@ -8,6 +8,7 @@
 
 #include "look.h"
 #include "model.h"
+#include "records.h"
 #include "sink.h"
 #include "units.h"
 
@@ -38,6 +39,7 @@ struct server_status {
 struct status_sources {
 	const char *prefix;            /* put before the paths in /run and /etc */
 	const struct units *units;
+	const struct records *records;
 	const struct model *model;     /* NULL when the database could not be read */
 	const struct collection *next; /* what a reload would make of the rows; NULL where nobody can tell */
 	bool refuses;                  /* a reload would refuse rows, of servers or not */

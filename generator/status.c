@@ -5,35 +5,28 @@
 #include <sys/stat.h>
 
 #include "name.h"
-#include "started.h"
 
 /* --- names ----------------------------------------------------------------------------------------------- */
 
-static void add_name(struct status *status, const char *name, size_t length)
+static void add_name(struct status *status, const char *name)
 {
-	char *copy = xasprintf("%.*s", (int) length, name);
-
-	if (!valid_name(copy)) {
-		free(copy);
-		return;
-	}
 	status->names = grow_array(status->names, status->count, sizeof(*status->names));
-	status->names[status->count++] = copy;
+	status->names[status->count++] = xstrdup(name);
 }
 
-/* The names that stand between `before` and `after` in those of the files of a directory. */
-static void add_files(struct status *status, const char *prefix, const char *directory, const char *before,
-		      const char *after)
+/* Those that the last reload has made a unit for. */
+static void add_unit_files(struct status *status, const char *prefix)
 {
-	cleanup_free char *path = xasprintf("%s%s", prefix, directory);
+	cleanup_free char *path = xconcat(prefix, GENERATOR_DIRECTORY, "");
 	const struct dirent *entry;
 	cleanup_closedir DIR *dir = opendir(path);
 
 	while (dir && (entry = readdir(dir))) {
-		const char *start = startswith(entry->d_name, before), *end = endswith(entry->d_name, after);
+		enum unit_kind kind;
+		cleanup_free char *name = unit_instance(entry->d_name, &kind);
 
-		if (start && end && start < end)
-			add_name(status, start, (size_t) (end - start));
+		if (name && kind == UNIT_SERVER)
+			add_name(status, name);
 	}
 }
 
@@ -72,16 +65,17 @@ static void settle_names(const struct status_sources *sources, struct status *st
 /* A unit that is loaded and stopped, and has neither row nor file, is only a name that somebody has mentioned. */
 static void collect_names(const struct status_sources *sources, struct status *status)
 {
-	add_files(status, sources->prefix, GENERATOR_DIRECTORY, SERVER_UNIT, ".service");
-	add_files(status, sources->prefix, STARTED_RECORDS, "", "");
+	add_unit_files(status, sources->prefix);
+	for (size_t i = 0; i < sources->records->count; i++)
+		add_name(status, sources->records->records[i].name);
 	for (size_t i = 0; i < sources->units->count; i++) {
 		const struct unit *unit = &sources->units->units[i];
 
 		if (unit->kind == UNIT_SERVER && unit->state != UNIT_STOPPED)
-			add_name(status, unit->name, strlen(unit->name));
+			add_name(status, unit->name);
 	}
 	for (size_t i = 0; sources->model && i < sources->model->instance_count; i++)
-		add_name(status, sources->model->instances[i].name, strlen(sources->model->instances[i].name));
+		add_name(status, sources->model->instances[i].name);
 	settle_names(sources, status);
 }
 
@@ -217,17 +211,15 @@ void status_build(const struct status_sources *sources, struct status *ret_statu
 	collect_left_behind(sources, status);
 }
 
-pid_t *status_unrecorded(const char *prefix, const struct units *units, size_t *ret_count)
+pid_t *status_unrecorded(const struct units *units, const struct records *records, size_t *ret_count)
 {
-	cleanup_free char *records = xconcat(prefix, STARTED_RECORDS, "");
 	pid_t *pids = NULL;
 	size_t count = 0;
 
 	for (size_t i = 0; i < units->count; i++) {
 		const struct unit *unit = &units->units[i];
-		cleanup(started_done) struct started record = STARTED_EMPTY;
 
-		if (unit->kind != UNIT_SERVER || unit->pid == 0 || started_read_start(records, unit->name, &record))
+		if (unit->kind != UNIT_SERVER || unit->pid == 0 || records_find_start(records, unit->name))
 			continue;
 		pids = grow_array(pids, count, sizeof(*pids));
 		pids[count++] = unit->pid;

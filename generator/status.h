@@ -28,8 +28,8 @@ struct status {
 /* The status; texts are borrowed from the sources, which must live as long. */
 void status_build(const struct status_sources *sources, struct status *ret_status);
 
-/* The process ids of servers that run and have no record; the caller frees the array. */
-pid_t *status_unrecorded(const char *prefix, const struct units *units, size_t *ret_count);
+/* The process ids of servers that run and have no record of their start; the caller frees the array. */
+pid_t *status_unrecorded(const struct units *units, const struct records *records, size_t *ret_count);
 
 bool status_has(const struct status *status, const char *name);
 

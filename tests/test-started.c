@@ -101,18 +101,18 @@ static void test_whole(void)
 {
 	static const struct {
 		const char *record;
-		bool whole;
+		unsigned port;
 	} records[] = {
-		{ "port=27015\n" LINES "layer=installation 1 9\n", true }, { "", false }, { "port=\n" LINES, false },
-		{ "port=27015\n", false }, { "port=\033[31m\n" LINES, false }, { "port=99999\n" LINES, false },
-		{ "layer=installation 1 9\nhost_env=1 2 3 4.000000000\n", false },
+		{ "port=27015\n" LINES "layer=installation 1 9\n", 27015 }, { "", 0 }, { "port=\n" LINES, 0 },
+		{ "port=27015\n", 0 }, { "port=\033[31m\n" LINES, 0 }, { "port=99999\n" LINES, 0 },
+		{ "layer=installation 1 9\nhost_env=1 2 3 4.000000000\n", 0 },
 	};
 
 	for (size_t i = 0; i < ELEMENTS(records); i++) {
 		cleanup(started_done) struct started record;
 
 		started_of_record(records[i].record, &record);
-		ok(started_is_whole(&record) == records[i].whole, "a whole record, or not: %zu", i);
+		is_int(started_port(&record), records[i].port, "the port of a whole record, or none: %zu", i);
 	}
 }
 

@@ -1,6 +1,6 @@
 /*
  * The variables of templates/: one for each key of the configuration, those that follow from keys, and those of a
- * unit of its own, which render.c fills.
+ * unit of its own, which render-rows.c fills.
  */
 #pragma once
 

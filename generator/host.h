@@ -11,7 +11,7 @@
 #include "look.h"
 #include "manager.h"
 #include "model.h"
-#include "render.h"
+#include "render-sources.h"
 #include "sockets.h"
 #include "units.h"
 

@@ -3,7 +3,6 @@
 #include "plan-files.h"
 #include "plan-host.h"
 #include "plan-server.h"
-#include "planning.h"
 
 /* --- servers --------------------------------------------------------------------------------------------- */
 

@@ -5,28 +5,8 @@
  */
 #pragma once
 
-#include "config.h"
-#include "drop-ins.h"
-#include "model.h"
-#include "running.h"
+#include "render-sources.h"
 #include "sink.h"
-
-/* Where the rows behind a model came from. */
-enum rows_origin {
-	ROWS_DATABASE,
-	ROWS_LAST_GOOD,
-	ROWS_NONE,             /* the database could not be read and there are no last good ones */
-	ROWS_OMITTED,          /* nobody asked for any: units of the host only, and no sudo rules */
-};
-
-/* What units are made from. render_host() looks at the configuration alone, render_origin() at the origin, too. */
-struct render_sources {
-	const struct config *config;
-	const struct model *model;
-	const struct running *running;         /* for the sudo rules */
-	enum rows_origin origin;
-	const struct drop_ins *drop_ins;       /* NULL: none */
-};
 
 /*
  * The key of left4me.conf, as "[section] key", whose value alone is that of a setting in a unit; NULL where there is none. The

@@ -1,7 +1,8 @@
 /* A rendering under way: the output that it is at, the variables of its template, and the sink. */
 #pragma once
 
-#include "render.h"
+#include "render-sources.h"
+#include "sink.h"
 #include "template.h"
 #include "variables.h"
 

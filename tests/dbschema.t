@@ -174,23 +174,23 @@ tap.ok(re.search(r"has no view generator_instances; .* \(SQLite [0-9.]+ cannot r
 # Messages that say what is wrong
 
 
-def collated():
-    """A name with a collation that only the application has."""
+def german():
+    """A table with a collation that only the application has."""
     connection = sqlite3.connect(DATABASE, isolation_level=None)
     connection.create_collation("german", lambda a, b: (a > b) - (a < b))
     connection.execute("CREATE TABLE s (name TEXT COLLATE german)")
     connection.execute("INSERT INTO s VALUES ('alpha')")
     connection.close()
+
+
+def collated():
+    german()
     view(INSTANCES, "SELECT %s FROM s" % constants_of(INSTANCES, name="name", port=27001))()
 
 
 def collated_layers():
-    connection = sqlite3.connect(DATABASE, isolation_level=None)
-    connection.create_collation("german", lambda a, b: (a > b) - (a < b))
-    connection.execute("CREATE TABLE l (server TEXT COLLATE german)")
-    connection.execute("INSERT INTO l VALUES ('alpha')")
-    connection.close()
-    view(LAYERS, "SELECT %s FROM l" % constants_of(LAYERS, instance="server", position="1", overlay="1"))()
+    german()
+    view(LAYERS, "SELECT %s FROM s" % constants_of(LAYERS, instance="name", position="1", overlay="1"))()
 
 
 QUOTED = 'view %s: no such column: "on", which view %s has in double quotes, as a column\'s name; a text is written \'on\''

@@ -8,6 +8,7 @@
 
 #include "base.h"
 #include "escape.h"
+#include "log.h"
 #include "modes.h"
 
 static const char usage[] =
@@ -60,7 +61,7 @@ static int PRINTF_LIKE(1, 2) misused(const char *format, ...)
 	message = xvasprintf(format, arguments);
 	va_end(arguments);
 	shown = escape_message(message);       /* an argument may hold anything */
-	(void) fprintf(stderr, "left4me-generator: %s; --help explains\n", shown);
+	log_line(LOG_WARNING, "%s; --help explains", shown);
 	return EXIT_NOTHING;
 }
 

@@ -3,6 +3,7 @@
 
 #include "host.h"
 #include "last-good.h"
+#include "log.h"
 #include "look.h"
 #include "plan.h"
 #include "plan-commands.h"
@@ -127,7 +128,7 @@ int mode_plan(const struct options *options)
 	if (status == EXIT_NOTHING)
 		run_print_report(&run, stderr);
 	if (ferror(stdout) || fflush(stdout) != 0) {
-		(void) fputs("left4me-generator: cannot write to standard output\n", stderr);
+		log_line(LOG_WARNING, "cannot write to standard output");
 		return EXIT_NOTHING;
 	}
 	return status;

@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include "escape.h"
+#include "log.h"
 #include "manager.h"
 #include "name.h"
 #include "run.h"
@@ -18,7 +19,7 @@ static int PRINTF_LIKE(1, 2) give_up(const char *format, ...)
 	message = xvasprintf(format, arguments);
 	va_end(arguments);
 	shown = escape_message(message);       /* a name may hold anything */
-	(void) fprintf(stderr, "left4me-generator: %s\n", shown);
+	log_line(LOG_WARNING, "%s", shown);
 	return EXIT_NOTHING;
 }
 

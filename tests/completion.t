@@ -10,6 +10,11 @@ build=${BUILD:-build}
 
 scratch completion
 mkdir -p "$SCRATCH"/runtime/{alpha,beta} "$SCRATCH"/overlays/{1,12}
+# What the web application may put there: bash would run the word once it is in root's line.
+# shellcheck disable=SC2016 # a command to bash alone
+for name in '$(reboot)' 'a;reboot' $'3\nreboot' '-x y' .left4me; do
+	mkdir "$SCRATCH/runtime/$name" "$SCRATCH/overlays/$name"
+done
 
 complete_line() { # FUNCTION WORDS...
 	local function=$1

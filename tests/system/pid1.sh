@@ -1,6 +1,6 @@
 #!/bin/bash
-# The web application's user puts links to a file system that never answers in place of the overlays and of the database, and
-# has units started that use them. PID 1 serves everybody else meanwhile.
+# The web application leaves directories within directories in its /dev/shm, and ends. Then its user puts links to a file system that
+# never answers in place of the overlays and of the database, and has units started that use them. PID 1 serves everybody else meanwhile.
 # shellcheck disable=SC2016,SC2119,SC2317 # wait_for evaluates; functions that ok and wait_for call
 # shellcheck source=tests/system/guest.sh
 . ./guest.sh
@@ -16,6 +16,41 @@ if [ "${1-}" = prepare ]; then
 fi
 booted
 systemctl start bystander
+
+# --- what the last unit of the user leaves in /dev/shm -------------------------------------------------------------------
+
+# So many need more than PID 1's stack of 8 MiB where it may open as many files; a guest in namespaces may not.
+put 755 "$STATE/.venv/bin/nest" <<-'END'
+	#!/usr/bin/python3 -I
+	import os, time
+	os.chdir("/dev/shm")
+	for _ in range(40000):
+	    os.mkdir("d")
+	    os.chdir("d")
+	print("40000 directories", flush=True)
+	time.sleep(1000)
+END
+has_nested() { journal "$1" | grep -q '^40000 directories'; } # UNIT
+mv "$STATE/.venv/bin/gunicorn" "$STATE/.venv/bin/flask" .
+for unit in left4me-web:gunicorn left4me-workshop-refresh:flask; do
+	ln -s nest "$STATE/.venv/bin/${unit#*:}"
+	unit=${unit%:*}
+	systemctl restart --no-block "$unit"
+	ok "$unit: they are made" wait_for 60 has_nested "$unit"
+	is "$(find /dev/shm -maxdepth 1 -user left4me)" "" "$unit: none in the host's"
+	systemctl stop left4me-workshop-refresh 2>/dev/null
+	systemctl start left4me-stop
+	is "$(pgrep -u left4me -l)" "" "$unit: nothing of the user runs"
+	ok "$unit: systemctl answers" timeout 10 systemctl is-active dbus
+	is "$(journalctl --no-pager -b -o cat _PID=1 | grep -c 'shared memory')" 0 "$unit: PID 1 has nothing to remove"
+done
+rm "$STATE"/.venv/bin/{nest,gunicorn,flask}
+mv gunicorn flask "$STATE/.venv/bin/"
+systemctl start left4me.target
+ok "servers start again" wait_for 30 eval 'is_ready alpha && is_ready beta && is_ready gamma'
+
+# --- a file system that never answers -------------------------------------------------------------------------------------
+
 mkdir -m 1777 /var/tmp/hang
 runuser -u left4me -- python3 hang.py /var/tmp/hang >hang.log 2>&1 &
 if ! wait_for 10 grep -q ^ready hang.log; then

@@ -47,7 +47,10 @@ static void ask(const struct needs *needs, const struct model *model, struct loo
 	free(files);
 }
 
-/* Why it is not what has to be there, and what helps; both owned by the caller. False where nothing is wrong with it. */
+/*
+ * Why it is not what has to be there, and what helps; both owned by the caller. False where nothing is wrong with it. Root types
+ * what helps, while the user may put a link there: so it follows none, or has that user's rights.
+ */
 static bool is_unfit(const struct needs *needs, const struct need *need, const struct found *found, char **ret_reason,
 		     char **ret_remedy)
 {
@@ -65,7 +68,7 @@ static bool is_unfit(const struct needs *needs, const struct need *need, const s
 		reason = xstrdup(directory ? "is no directory" : "is a directory");
 	else if (is_state(need) && st->st_uid != strtoul(uid, NULL, 10)) {
 		reason = xasprintf("is owned by uid %u, not by %s ([host] uid)", (unsigned) st->st_uid, uid);
-		remedy = xasprintf("chown %s:%s %s", needs->config->host.user, needs->config->host.group, need->path);
+		remedy = xasprintf("chown -h %s:%s %s", needs->config->host.user, needs->config->host.group, need->path);
 	} else if (found->number != 0 && needs->as_user && S_ISREG(st->st_mode) && (st->st_mode & 0111) == 0111)
 		reason = xstrdup("lies on a file system that is mounted noexec");
 	else if (found->number != 0 && needs->as_user)
@@ -95,7 +98,7 @@ static void judge_database(const struct needs *needs, const struct need *need, c
 {
 	const struct config *config = needs->config;
 	unsigned uid = (unsigned) found->state.st_uid;
-	cleanup_free char *remedy = xasprintf("chown %s:%s %s", config->host.user, config->host.group, need->path);
+	cleanup_free char *remedy = xasprintf("chown -h %s:%s %s", config->host.user, config->host.group, need->path);
 
 	if (!S_ISREG(found->state.st_mode) || uid == strtoul(config->host.uid, NULL, 10))
 		return;

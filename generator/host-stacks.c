@@ -69,6 +69,14 @@ static bool may_enter(const struct config *config, const struct stat *layer)
 	return (layer->st_mode >> shift & (S_IROTH | S_IXOTH)) == (S_IROTH | S_IXOTH);
 }
 
+/* What opens it; owned by the caller. Root types that, while the user may put a link there, which chmod would follow. */
+static char *open_layer(const struct config *config, const struct stat *layer, const char *path)
+{
+	if (layer->st_uid == strtoul(config->host.uid, NULL, 10))
+		return xasprintf("runuser -u %s -- chmod u+rx %s", config->host.user, path);
+	return xasprintf("chown -h %s:%s %s", config->host.user, config->host.group, path);
+}
+
 /* `found` is NULL where there is no directory. */
 static void check_layer(const struct config *config, const struct model *model, const struct overlay *overlay,
 			const struct found *found, struct report *report)
@@ -83,8 +91,9 @@ static void check_layer(const struct config *config, const struct model *model, 
 		return;
 	who = show_failing(&failing);
 	if (found) {
-		report_problem(report, path, "is closed to user %s: %s; take it out of the stack, or: chmod a+rx %s", config->host.uid,
-			       who, path);
+		cleanup_free char *remedy = open_layer(config, &found->state, path);
+
+		report_problem(report, path, "is closed to user %s: %s; take it out of the stack, or: %s", config->host.uid, who, remedy);
 		return;
 	}
 	report_problem(report, path, "is missing, or no directory: %s; the application makes it, or: runuser -u %s -- mkdir %s%s%s",

@@ -39,6 +39,18 @@ does_not_start() { # UNIT LABEL
 	systemctl stop "$1" 2>/dev/null
 	systemctl reset-failed "$1" 2>/dev/null
 }
+# The command that check gives for a file.
+remedy() { check | sed -n "s@^\(warning: \)\?$1: .*\(chown\|runuser\) @\2 @p"; } # PATH
+# Root types it, and the user has meanwhile put a link to something of root's there.
+spares_root() { # PATH
+	local command
+	command=$(remedy "$1")
+	install -d -m 700 /opt/of-root
+	as_left4me "mv $1 $1.aside && ln -s /opt/of-root $1"
+	eval "$command" >/dev/null 2>&1
+	is "$command, $(stat -c '%U %a' /opt/of-root)" "$command, root 700" "typed where a link is by now: nothing happens behind it"
+	as_left4me "rm $1 && mv $1.aside $1"
+}
 tmpfiles='systemd-tmpfiles --create makes it (tmpfiles.d/left4me.conf)'
 all="instance 'alpha' and 2 more do not start"
 
@@ -96,10 +108,12 @@ check_finds "$STATE/runtime: is a symbolic link, which is not followed: no serve
 does_not_start "$(unit gamma)" "a link in place of runtime: a server does not start"
 as_left4me "rm runtime && mv r runtime"
 chown other "$STATE/steam"
-check_finds "$STATE/steam: is owned by uid $(id -u other), not by 980 ([host] uid): no server starts; chown left4me:left4me $STATE/steam" \
+check_finds "$STATE/steam: is owned by uid $(id -u other), not by 980 ([host] uid): no server starts; chown -h left4me:left4me $STATE/steam" \
 	"another's directory"
 does_not_start "$(unit gamma)" "another's directory: a server does not start"
-chown left4me "$STATE/steam"
+spares_root "$STATE/steam"
+ok "what it says helps" eval "$(remedy "$STATE/steam")"
+is "$(check)" "" "then check finds nothing"
 
 as_left4me "mv overlays/2 kept"
 missing="$STATE/overlays/2: is missing, or no directory: instance 'alpha' does not start; the application makes it, or: runuser -u left4me -- mkdir $STATE/overlays/2"
@@ -111,10 +125,16 @@ sql "DELETE FROM server_overlays WHERE server = 'beta' AND overlay = 2"
 ok "what it says helps" runuser -u left4me -- mkdir "$STATE/overlays/2"
 is "$(check)" "" "then check finds nothing"
 chown root: "$STATE/overlays/2" && chmod 700 "$STATE/overlays/2"
-check_finds "$STATE/overlays/2: is closed to user 980: instance 'alpha' does not start; take it out of the stack, or: chmod a+rx $STATE/overlays/2" \
-	"a layer of root's alone"
+closed="$STATE/overlays/2: is closed to user 980: instance 'alpha' does not start; take it out of the stack, or:"
+check_finds "$closed chown -h left4me:left4me $STATE/overlays/2" "a layer of root's alone"
 does_not_start "$(unit alpha)" "a layer of root's alone: the server does not start"
-ok "what it says helps" chmod a+rx "$STATE/overlays/2"
+spares_root "$STATE/overlays/2"
+ok "what it says helps" eval "$(remedy "$STATE/overlays/2")"
+is "$(check)" "" "then check finds nothing"
+as_left4me "chmod 0 overlays/2"
+check_finds "$closed runuser -u left4me -- chmod u+rx $STATE/overlays/2" "a layer of the user's that is closed"
+spares_root "$STATE/overlays/2"
+ok "what it says helps" eval "$(remedy "$STATE/overlays/2")"
 is "$(check)" "" "then check finds nothing"
 as_left4me "rmdir overlays/2 && mv kept overlays/2; mv overlays/1 kept"
 sql "UPDATE servers SET enabled = 0 WHERE name = 'alpha'"
@@ -332,13 +352,14 @@ reload
 
 touch "$DATABASE-wal"
 chown root:root "$DATABASE-wal"
-like "$(check)" "^$DATABASE-wal: is owned by uid 0, not by 980 \(\[host\] uid\): the web application cannot write it; chown left4me:left4me $DATABASE-wal$" \
+like "$(check)" "^$DATABASE-wal: is owned by uid 0, not by 980 \(\[host\] uid\): the web application cannot write it; chown -h left4me:left4me $DATABASE-wal$" \
 	"a -wal of root's"
 chmod 666 "$DATABASE-wal"
-like "$(check)" "^warning: $DATABASE-wal: is owned by uid 0, not by 980 .*, which may keep the web application from writing; chown left4me:left4me $DATABASE-wal$" \
+like "$(check)" "^warning: $DATABASE-wal: is owned by uid 0, not by 980 .*, which may keep the web application from writing; chown -h left4me:left4me $DATABASE-wal$" \
 	"one that everybody may write is a warning"
 ok "to left4me-check.service, too, to which no file system can be written" systemctl start left4me-check.service
-ok "what it says helps" eval "$(check | sed -n "s|^warning: $DATABASE-wal: .*; ||p")"
+spares_root "$DATABASE-wal"
+ok "what it says helps" eval "$(remedy "$DATABASE-wal")"
 is "$(check)" "" "then check finds nothing"
 systemctl reset-failed
 systemctl start "$(unit alpha)" "$(unit gamma)" left4me-web

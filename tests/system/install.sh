@@ -239,6 +239,7 @@ follow 'Daily work' 8
 systemctl start left4me-metrics.service
 ok "node_exporter gets metrics" grep -q '^left4me' /var/lib/prometheus/node-exporter/left4me.prom
 
+with_web "package"
 echo note >"$STATE/runtime/alpha/upper/note"
 mkdir /run/left4me/server/alpha/merged/left4dead2/deleted
 rm -r /run/left4me/server/alpha/merged/left4dead2/cfg
@@ -249,16 +250,30 @@ is "$(stat -c '%a %U' /root/left4me.tar.gz; ls "$STATE"/backup* 2>/dev/null)" "6
 before=$(kept)
 sql "DELETE FROM servers"
 rm -rf "$STATE/runtime/alpha/upper"
+# The refresh runs the web application's code: while it does, what root unpacks could be led elsewhere by a link.
+printf '#!/bin/sh\ntrap "exit 0" TERM\nsleep infinity &\nwait\n' | put 755 "$STATE/.venv/bin/flask"
+systemctl start --no-block left4me-workshop-refresh
+ok "the refresh runs" wait_for 10 pgrep -u left4me -x sleep
+mv /usr/bin/tar /usr/bin/tar.real
+printf '#!/bin/sh\npgrep -u left4me -a >/run/beside-tar\nexec tar.real "$@"\n' >/usr/bin/tar && chmod 755 /usr/bin/tar
 follow 'Daily work' 10
+mv /usr/bin/tar.real /usr/bin/tar
+is "$(cat /run/beside-tar)" "" "nothing of left4me's runs while root unpacks"
 ok "alpha is ready, restored" wait_for 20 is_ready alpha
 is "$(kept)" "$before" "with its files, as they were"
 is "$(stat -c '%a %U:%G' "$DATABASE")" "640 left4me:left4me" "the database is the application's"
+is "$(systemctl is-active left4me-check.timer left4me-workshop-refresh.timer | sort -u)" active "the timers are active"
+as_left4me "ln -s /etc/shadow left4me.db-old"
+# shellcheck disable=SC2016 # backticks of the text
+ok "what gives root's database back" eval "$(sed -n 's/.*root wrote it: `\(.*\)`.*/\1/p' README.md)"
+is "$(stat -c %U /etc/shadow)" root "gives away nothing that a link beside it leads to"
+as_left4me "rm left4me.db-old"
 is "$(failed_units)" "" "no failed unit"
 
 follow 'Daily work' 11
 is_gone "package"
 ok "what it says is left is there" test -e "$DATABASE"
 follow 'Daily work' 12
-rm -r /var/lib/prometheus /root/left4me.tar.gz
+rm -r /var/lib/prometheus /root/left4me.tar.gz /opt/left4me
 is "$(changes)$(getent passwd left4me)" "" "all that README has added is gone, too"
 done_testing

@@ -85,6 +85,47 @@ for unit in left4me-server@off.service build-overlay@5.service; do
 	done
 done
 
+# The web application has journald's sockets: entries of 6 MiB by its own, a memory file each, and by syslog's lines as
+# long as a datagram may be, with line breaks in them.
+put 755 "$STATE/.venv/bin/gunicorn" <<-'APP'
+	#!/usr/bin/python3 -I
+	import array, fcntl, os, socket, struct, syslog, time
+	big, taken = 6 << 20, {"journal": 0, "syslog": 0}
+	with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+	    for _ in range(40):
+	        with os.fdopen(os.memfd_create("entry", os.MFD_ALLOW_SEALING), "wb") as file:
+	            file.write(b"MESSAGE=flood\nDATA\n" + struct.pack("<Q", big) + os.urandom(big) + b"\n")
+	            file.flush()
+	            fcntl.fcntl(file, fcntl.F_ADD_SEALS, 15)
+	            for kind in ["journal"] + 60 * ["syslog"]:
+	                try:
+	                    if kind == "journal":
+	                        s.sendmsg([], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [file.fileno()]))], 0,
+	                                  "/run/systemd/journal/socket")
+	                    else:
+	                        s.sendto(b"<13>flood: " + b"\n".join(os.urandom(2000).hex().encode() for _ in range(25)), "/dev/log")
+	                    taken[kind] += 1
+	                except OSError:
+	                    pass
+	syslog.syslog("by syslog")
+	print("sent:", taken, flush=True)
+	time.sleep(1000)
+APP
+fresh_journal
+systemctl restart left4me-web
+ok "left4me-web: it has sent all" wait_for 60 eval 'journal left4me-web | grep -q "^sent:"'
+is "$(markers)" 1 "left4me-web: entries of 6 MiB evict nothing (journal $(usage), $(journal left4me-web | grep ^sent:))"
+like "$(journal left4me-web)" "^by syslog$" "left4me-web: syslog is there for what is shorter"
+mkdir -p /etc/systemd/system/left4me-web.service.d
+printf '[Service]\nInaccessiblePaths=\nLogFilterPatterns=\n' >/etc/systemd/system/left4me-web.service.d/50-less.conf
+systemctl daemon-reload
+fresh_journal
+systemctl restart left4me-web
+ok "left4me-web: with the drop-in all evict the marker" wait_for 60 evicted
+rm -r /etc/systemd/system/left4me-web.service.d
+systemctl daemon-reload
+systemctl stop left4me-web
+
 # The loudest that a game is known to be: all variables listed, three times in a row; 3500 lines each time.
 fresh_journal
 put 755 "$GAME" <<-'GAME'

@@ -39,18 +39,18 @@ size_t host_builds(const struct model *model)
 	return count;
 }
 
-/* As server-hardening.conf binds them; runtime is where left4me-overlay makes what it mounts. */
+/* Servers have these bound; runtime is where left4me-overlay makes what it mounts. */
 static void need_state(struct needs *needs, bool servers)
 {
-	static const char *const bound[] = { INSTALLATION, "workshop_cache", ".steam", "steam" };
+	static const char *const bound[] = { SHARED_DIRECTORIES };
 	const char *root = needs->config->host.root;
 
-	need(needs, servers ? NEED_BOUND_STATE : NEED_STATE, xconcat(root, "/", "overlays"), servers ? no_server : no_build,
-	     from_tmpfiles);
 	for (size_t i = 0; servers && i < ELEMENTS(bound); i++)
 		need(needs, NEED_BOUND_STATE, xconcat(root, "/", bound[i]), no_server, from_tmpfiles);
 	if (servers)
 		need(needs, NEED_STATE, xconcat(root, "/", "runtime"), no_server, from_tmpfiles);
+	else
+		need(needs, NEED_STATE, xconcat(root, "/", "overlays"), no_build, from_tmpfiles);
 }
 
 static void need_mask(struct needs *needs, const char *path)

@@ -27,6 +27,9 @@ enum { SCRIPT_MAX = 1024 * 1024 };
 /* The word that stands for ROOT/installation in a list of layers; always the last one. */
 #define INSTALLATION "installation"
 
+/* Directories below ROOT that every server sees beside its own overlay: server-hardening.conf binds them. */
+#define SHARED_DIRECTORIES INSTALLATION, "overlays", "workshop_cache", ".steam", "steam"
+
 /* What stands before an instance name or overlay id in the name of its unit; ".service" follows. */
 #define SERVER_UNIT "left4me-server@"
 #define QUEUE_UNIT "left4me-queue@"

@@ -20,6 +20,22 @@ static void set_masks(struct variables *variables, const struct config *config)
 	variable_set(variables, VAR_DATABASE_TO_MASK, database_is_masked ? NULL : config->host.database);
 }
 
+static void set_shared(struct variables *variables, const char *root)
+{
+	static const char *const shared[] = { SHARED_DIRECTORIES };
+	struct text paths = TEXT_EMPTY;
+
+	for (size_t i = 0; i < ELEMENTS(shared); i++) {
+		if (i > 0)
+			text_putc(&paths, ' ');
+		text_puts(&paths, root);
+		text_putc(&paths, '/');
+		text_puts(&paths, shared[i]);
+	}
+	variables->shared = text_take(&paths);
+	variable_set(variables, VAR_SHARED, variables->shared);
+}
+
 static void add_bind(const char *const path, const char *root, const char *list[2], size_t *count)
 {
 	if (path_in_homes(path) && !path_below(path, root))
@@ -125,6 +141,7 @@ void variables_set(const struct config *config, struct variables *ret_variables)
 	    config->unix_sockets ? "AF_INET AF_INET6 AF_UNIX" : "AF_INET AF_INET6");
 	variable_set(variables, VAR_SOCKETPAIR, config->unix_sockets ? NULL : "socketpair");
 	set_masks(variables, config);
+	set_shared(variables, config->host.root);
 	set_homes(variables, config);
 	set_helpers(variables, config);
 	set_web_tasks(variables, config);
@@ -135,6 +152,7 @@ void variables_done(struct variables *variables)
 {
 	free(variables->overlay);
 	free(variables->fetch);
+	free(variables->shared);
 	free(variables->web_tasks);
 	free(variables->application);
 	free(variables->command);

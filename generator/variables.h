@@ -11,7 +11,7 @@
 #define DERIVED_VARIABLES(X) \
 	X(GAME_CPUS) X(RESERVED_CPUS) X(STRICT_PORTS) X(STRICT_DENY) \
 	X(BUILD_ADDRESS_FAMILIES) X(SOCKETPAIR) \
-	X(ROOT_TO_MASK) X(DATABASE_TO_MASK) X(OVERLAY_HELPER) \
+	X(ROOT_TO_MASK) X(DATABASE_TO_MASK) X(SHARED) X(OVERLAY_HELPER) \
 	X(PROTECT_HOME) X(WEB_PROTECT_HOME) X(WEB_WRITABLE) X(WEB_BINDS) X(WEB_PROGRAMS) \
 	X(WEB_TASKS_MAX) X(UPDATE_RULE)
 
@@ -36,6 +36,7 @@ enum {
 struct variables {
 	struct variable list[VARIABLE_COUNT];
 	char *overlay, *fetch;         /* the helpers' command lines */
+	char *shared;                  /* what servers see below ROOT */
 	char *web_tasks;
 	char *application, *command, *update;  /* the operator's words, each with a blank before it */
 	char *database_directory;

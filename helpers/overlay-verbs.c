@@ -149,9 +149,6 @@ static void unmount_elsewhere(const char *instance)
 	}
 }
 
-/* Below ROOT, what every server sees beside its own overlay. */
-static const char *const shared[] = { "installation", "overlays", "workshop_cache", ".steam", "steam" };
-
 static char *merged_in_unit(const struct request *request)
 {
 	return xasprintf("%s/runtime/%s/merged", request->root, request->name);
@@ -160,6 +157,7 @@ static char *merged_in_unit(const struct request *request)
 /* What the server's unit is to see; `overlay` is the root of its mount. */
 static void note_view(const struct request *request, int root, int overlay)
 {
+	static const char *const shared[] = { SHARED_DIRECTORIES };
 	cleanup_free char *unit = xasprintf(SERVER_UNIT "%s", request->name), *merged = merged_in_unit(request);
 	cleanup_text struct text view = TEXT_EMPTY;
 

@@ -44,37 +44,38 @@ static char *show_failing(const struct failing *failing)
 	return xasprintf("instance '%s' and %zu more do not start", failing->first, failing->count - 1);
 }
 
-static void check_game(const struct config *config, const struct model *model, const struct look *look,
-			struct report *report)
-{
-	cleanup_free char *path = xconcat(config->host.root, "/", INSTALLATION), *who = NULL;
-	struct failing failing = { .count = 0 };
-
-	for (size_t i = 0; i < model->instance_count; i++)
-		if (instance_is_to_start(&model->instances[i]) && !has_game(model, &model->instances[i], look))
-			add_failing(&failing, &model->instances[i]);
-	if (failing.count == 0)
-		return;
-	who = show_failing(&failing);
-	report_problem(report, path, "has no srcds_run that user %s may execute: %s; steamcmd installs the game there "
-		       "(left4me.conf(5), steamcmd)", config->host.uid, who);
-}
-
-/* As left4me-overlay asks before it mounts. */
-static bool may_enter(const struct config *config, const struct stat *layer)
-{
-	unsigned shift = layer->st_uid == strtoul(config->host.uid, NULL, 10) ? 6 :
-			 layer->st_gid == strtoul(config->host.gid, NULL, 10) ? 3 : 0;
-
-	return (layer->st_mode >> shift & (S_IROTH | S_IXOTH)) == (S_IROTH | S_IXOTH);
-}
-
-/* What opens it; owned by the caller. Root types that, while the user may put a link there, which chmod would follow. */
+/*
+ * What opens it; owned by the caller. Root types that, while the user may put a link there, which chmod and setfacl would
+ * follow; and to its owner no access list matters.
+ */
 static char *open_layer(const struct config *config, const struct stat *layer, const char *path)
 {
 	if (layer->st_uid == strtoul(config->host.uid, NULL, 10))
 		return xasprintf("runuser -u %s -- chmod u+rx %s", config->host.user, path);
 	return xasprintf("chown -h %s:%s %s", config->host.user, config->host.group, path);
+}
+
+/* The installation is in every stack. */
+static void check_game(const struct config *config, const struct model *model, const struct look *look,
+			struct report *report)
+{
+	cleanup_free char *path = xconcat(config->host.root, "/", INSTALLATION), *who = NULL, *remedy = NULL;
+	const struct found *installation = look_find(look, FOUND_INSTALLATION, INSTALLATION);
+	bool closed = installation && installation->number != 0;
+	struct failing failing = { .count = 0 };
+
+	for (size_t i = 0; i < model->instance_count; i++)
+		if (instance_is_to_start(&model->instances[i]) && (closed || !has_game(model, &model->instances[i], look)))
+			add_failing(&failing, &model->instances[i]);
+	if (failing.count == 0)
+		return;
+	who = show_failing(&failing);
+	if (closed) {
+		remedy = open_layer(config, &installation->state, path);
+		report_problem(report, path, "is closed to user %s: %s; %s", config->host.uid, who, remedy);
+	} else
+		report_problem(report, path, "has no srcds_run that user %s may execute: %s; steamcmd installs the game there "
+			       "(left4me.conf(5), steamcmd)", config->host.uid, who);
 }
 
 /* `found` is NULL where there is no directory. */
@@ -93,7 +94,8 @@ static void check_layer(const struct config *config, const struct model *model, 
 	if (found) {
 		cleanup_free char *remedy = open_layer(config, &found->state, path);
 
-		report_problem(report, path, "is closed to user %s: %s; take it out of the stack, or: %s", config->host.uid, who, remedy);
+		report_problem(report, path, "is closed to user %s: %s; take it out of the stack, or: %s", config->host.uid,
+			       who, remedy);
 		return;
 	}
 	report_problem(report, path, "is missing, or no directory: %s; the application makes it, or: runuser -u %s -- mkdir %s%s%s",
@@ -107,7 +109,7 @@ void host_check_stacks(const struct config *config, const struct model *model, c
 	for (size_t i = 0; i < model->overlay_count; i++) {
 		const struct found *found = look_find(look, FOUND_OVERLAY, model->overlays[i].id_text);
 
-		if (!model->overlays[i].refused && !(found && may_enter(config, &found->state)))
+		if (!model->overlays[i].refused && !(found && found->number == 0))
 			check_layer(config, model, &model->overlays[i], found, report);
 	}
 }

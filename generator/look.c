@@ -85,6 +85,32 @@ static bool failed(int answers, int error)
 	return false;
 }
 
+static bool has_group(gid_t group)
+{
+	int count = getgroups(0, NULL);
+	gid_t *groups = xcalloc((size_t) count + 1, sizeof(*groups));
+	bool found = false;
+
+	count = getgroups(count, groups);
+	for (int i = 0; i < count; i++)
+		found |= groups[i] == group;
+	free(groups);
+	return found;
+}
+
+/*
+ * 0 or the errno of what left4me-overlay asks before it mounts a layer. It asks with the rights of uid and gid alone; a caller that
+ * is this user may have more groups, and where the layer is one of these its mode has to do. What another user may do says nothing.
+ */
+static int mount_error(const struct look_request *request, int parent, const char *name, const struct stat *st)
+{
+	if (geteuid() != strtoul(request->uid, NULL, 10))
+		return 0;
+	if (st->st_uid != geteuid() && st->st_gid != strtoul(request->gid, NULL, 10) && has_group(st->st_gid))
+		return (st->st_mode & (S_IROTH | S_IXOTH)) == (S_IROTH | S_IXOTH) ? 0 : EACCES;
+	return faccessat(parent, name, R_OK | X_OK, 0) < 0 ? errno : 0;
+}
+
 /* The directories below ROOT/NAME whose names are ours. False when they cannot be seen. */
 static bool list(const struct look_request *request, int root, const char *name, bool (*valid)(const char *),
 		 enum found_kind kind, int answers)
@@ -100,7 +126,9 @@ static bool list(const struct look_request *request, int root, const char *name,
 	while ((errno = 0, entry = readdir(dir)))
 		if (valid(entry->d_name) && fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    S_ISDIR(st.st_mode))
-			tell(answers, kind, entry->d_name, &st, platform_birth_time(dirfd(dir), entry->d_name));
+			tell(answers, kind, entry->d_name, &st,
+			     kind == FOUND_RUNTIME ? platform_birth_time(dirfd(dir), entry->d_name)
+						   : mount_error(request, dirfd(dir), entry->d_name, &st));
 	return errno == 0 || failed(answers, errno);
 }
 
@@ -249,7 +277,7 @@ static bool look_below(const struct look_request *request, int root, int answers
 	complete = list(request, root, "runtime", valid_name, FOUND_RUNTIME, answers) && complete;
 	begin(answers, request->root, INSTALLATION);
 	if (fstatat(root, INSTALLATION, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		tell(answers, FOUND_INSTALLATION, INSTALLATION, &st, 0);
+		tell(answers, FOUND_INSTALLATION, INSTALLATION, &st, mount_error(request, root, INSTALLATION, &st));
 	if (request->game)
 		look_for_game(request, root, answers);
 	return complete;

@@ -27,8 +27,8 @@ struct found {
 	enum found_kind kind;
 	char *name;
 	struct stat state;             /* st_dev, st_ino, st_mode, st_uid and st_gid */
-	int64_t number;                /* bytes or port; when a directory was made, in seconds since 1970, 0 where nobody knows; of a
-					  file 0, or the errno of what was asked for */
+	int64_t number;                /* bytes or port; when runtime/NAME was made, in seconds since 1970, 0 where nobody knows; of
+					  a file 0, or the errno of what was asked for; of a layer 0, or why none is mounted */
 	char *real;                    /* of a file: where it is once all links are followed; maybe empty. Of an interpreter the
 					  same, or what the script calls it */
 };

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -169,6 +171,75 @@ static void test_game(struct look_request request)
 	(void) remove("overlays/9/srcds_run");
 }
 
+/* As setfacl does it: the owner may do all, user 980 `user`, and the others `others`, bits of rwx. */
+static int set_access_list(const char *path, unsigned char user, unsigned char others)
+{
+	const unsigned char list[] = {
+		2, 0, 0, 0,
+		1, 0, 7, 0, 255, 255, 255, 255,
+		2, 0, user, 0, 980 % 256, 980 / 256, 0, 0,
+		4, 0, others, 0, 255, 255, 255, 255,
+		16, 0, 5, 0, 255, 255, 255, 255,
+		32, 0, others, 0, 255, 255, 255, 255,
+	};
+
+	return setxattr(path, "system.posix_acl_access", list, sizeof(list), 0);
+}
+
+/* What overlays/9 is found to be by a caller with that uid, which has another group, 42. */
+static int layer_error(const struct look_request *request, uid_t uid)
+{
+	const gid_t groups[] = { 980, 42 };
+	pid_t pid = fork();
+	struct look seen;
+	const struct found *layer;
+	int status = 0;
+
+	if (pid == 0) {
+		if (uid != 0 && (setgroups(ELEMENTS(groups), groups) < 0 || setgid(980) < 0 || setuid(uid) < 0))
+			_exit(255);
+		look(request, &seen);
+		layer = look_find(&seen, FOUND_OVERLAY, "9");
+		_exit(layer ? (int) layer->number : 255);
+	}
+	(void) waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
+/* Whether the user of servers may enter a layer: uid and gid count, access lists, and no other group of the user's. */
+static void test_layers(const struct look_request *request)
+{
+	static const struct { mode_t mode; gid_t group; int error; } cases[] = {
+		{ 0755, 0, 0 }, { 0750, 0, EACCES }, { 0751, 0, EACCES }, { 0754, 0, EACCES }, { 0750, 980, 0 },
+		{ 0705, 980, EACCES }, { 0750, 42, EACCES }, { 0705, 42, 0 },
+	};
+
+	if (geteuid() != 0) {
+		skip("needs root", "layers");
+		return;
+	}
+	for (size_t i = 0; i < ELEMENTS(cases); i++) {
+		(void) !chown("overlays/9", 0, cases[i].group);
+		(void) chmod("overlays/9", cases[i].mode);
+		is_int(layer_error(request, 0), cases[i].error, "to root: a layer of mode %o and group %u", cases[i].mode,
+		       cases[i].group);
+		is_int(layer_error(request, 980), cases[i].error, "the user itself says the same");
+		is_int(layer_error(request, 981), 0, "another user cannot tell");
+	}
+	(void) !chown("overlays/9", 0, 0);
+	if (set_access_list("overlays/9", 5, 0) < 0) {
+		skip("no access lists here", "access lists");
+		return;
+	}
+	is_int(layer_error(request, 0), 0, "an access list opens a layer");
+	is_int(layer_error(request, 980), 0, "to the user itself, too");
+	(void) set_access_list("overlays/9", 0, 5);
+	is_int(layer_error(request, 0), EACCES, "an access list closes a layer");
+	is_int(layer_error(request, 980), EACCES, "to the user itself, too");
+	(void) removexattr("overlays/9", "system.posix_acl_access");
+	(void) chmod("overlays/9", 0755);
+}
+
 /* What could not be seen first. */
 static void is_unseen(const struct look_request *request, const char *path, int error, const char *name)
 {
@@ -221,6 +292,7 @@ int main(void)
 	test_interpreter(request, "", 0, NULL);
 	test_game(request);
 	test_rights(&request);
+	test_layers(&request);
 	is_unseen(&request, NULL, 0, "everything is seen");
 	is_found(&(struct look_request){ .root = "/nonexistent", .uid = "980", .gid = "980" }, "incomplete\n", "no such directory");
 	(void) rename("runtime", "r");

@@ -136,6 +136,30 @@ check_finds "$closed runuser -u left4me -- chmod u+rx $STATE/overlays/2" "a laye
 spares_root "$STATE/overlays/2"
 ok "what it says helps" eval "$(remedy "$STATE/overlays/2")"
 is "$(check)" "" "then check finds nothing"
+# As setfacl does it, which is not installed: 980 is the user, 5 r-x.
+access_list() { # DIRECTORY USER OTHERS
+	python3 -c 'import os, struct, sys
+user, others, none = int(sys.argv[2]), int(sys.argv[3]), 2**32 - 1
+entries = (1, 7, none), (2, user, 980), (4, others, none), (16, 5, none), (32, others, none)
+os.setxattr(sys.argv[1], "system.posix_acl_access", struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *e) for e in entries))' "$@"
+}
+chown root: "$STATE/overlays/2"
+access_list "$STATE/overlays/2" 0 5
+check_finds "$closed chown -h left4me:left4me $STATE/overlays/2" "a layer that an access list closes"
+does_not_start "$(unit alpha)" "a layer that an access list closes: the server does not start"
+access_list "$STATE/overlays/2" 5 0
+is "$(stat -c %a "$STATE/overlays/2") $(check)$(check runuser -u left4me --)" "750 " "one that an access list opens is in order"
+systemctl restart "$(unit alpha)"
+ok "as the server starts" wait_for 10 is_ready alpha
+systemctl stop "$(unit alpha)"
+access_list "$STATE/overlays/2" 0 5
+ok "what it says helps" chown -h left4me:left4me "$STATE/overlays/2"
+is "$(check)" "" "then check finds nothing"
+chmod 300 "$STATE/installation"
+check_finds "$STATE/installation: is closed to user 980: $all; runuser -u left4me -- chmod u+rx $STATE/installation" "an installation that is closed"
+does_not_start "$(unit gamma)" "an installation that is closed: a server does not start"
+ok "what it says helps" runuser -u left4me -- chmod u+rx "$STATE/installation"
+is "$(check)" "" "then check finds nothing"
 as_left4me "rmdir overlays/2 && mv kept overlays/2; mv overlays/1 kept"
 sql "UPDATE servers SET enabled = 0 WHERE name = 'alpha'"
 is "$(check)" "" "a layer of disabled servers alone is not needed"

@@ -109,6 +109,8 @@ done
 for directory in /var /run /etc /opt /home /root /srv /mnt /media; do
 	pin F9 $server_hard TemporaryFileSystem=$directory:ro
 done
+is "$(sed -n '/^const char \*path_mask(/,/^}/s/.*masks\[\] = { \(.*\) };/\1/p' generator/name.c | tr -d '",')" \
+	"$(sed -n '/^TemporaryFileSystem=\/etc:/{s/.*=//; s/:ro//g; p}' templates/server-hardening.conf)" "check knows the same (path_mask())"
 for file in /etc/left4me/host.env /etc/ssl /etc/ca-certificates /etc/resolv.conf /etc/nsswitch.conf /etc/alternatives; do
 	pin F9 $server_hard BindReadOnlyPaths=-$file
 done

@@ -135,13 +135,27 @@ static void judge_need(struct needs *needs, const struct need *need, const struc
 		       bound && found->state.st_mode == 0 ? " (226/NAMESPACE)" : "", remedy);
 }
 
+/*
+ * A directory above it is closed. Another user than the units' cannot tell what they may; root reads or binds it, whoever may
+ * not come near. What lies in /etc/left4me it has read by now; the resolvers of builds may be below ROOT, where it does not look.
+ */
+static void judge_closed(const struct needs *needs, const struct need *need, struct report *report)
+{
+	if (needs->as_user && need->kind == NEED_BOUND_FILE)
+		report_warning(report, need->path, "user %s may not enter a directory above it: it has not been looked at, and "
+			       "only a build tells whether it is there", needs->config->host.uid);
+	else if (geteuid() != 0 || access(need->path, F_OK) < 0)
+		report->blind = true;
+}
+
 static void judge(struct needs *needs, const struct need *need, const struct found *found, struct report *report)
 {
-	/* Root reads it, whoever may not come near; and another user than the units' cannot tell what they may. */
+	bool by_root = need->kind == NEED_FILE || need->kind == NEED_BOUND_FILE;
+
 	if (need->kind == NEED_READABLE)
 		judge_readable(needs, need, found, report);
-	else if (found->state.st_mode == 0 && found->number == EACCES && (need->kind == NEED_FILE || !needs->as_user))
-		report->blind = true;
+	else if (found->state.st_mode == 0 && found->number == EACCES && (by_root || !needs->as_user))
+		judge_closed(needs, need, report);
 	else if (need->kind == NEED_ROOT)
 		judge_root(needs, need, found, report);
 	else if (need->kind == NEED_DATABASE)

@@ -180,6 +180,20 @@ check_finds "$resolvers: No such file or directory: no build starts (226/NAMESPA
 	"no resolvers"
 does_not_start build-overlay@10.service "no resolvers: a build does not start"
 mv /root/sandbox-resolv.conf $resolvers
+# What of a closed directory is for root alone to read or bind is in order. left4me-check.service does fail.
+chmod 700 /etc/left4me
+like "$(check)" "^warning: $resolvers: user 980 may not enter a directory above it: .* only a build tells whether it is there$" \
+	"resolvers in a closed directory"
+is "$(check | grep -v ^warning: ; left4me-generator check >/dev/null 2>&1; echo $?)" 0 "a closed /etc/left4me is no problem to root"
+unlike "$(check runuser -u left4me --)" "no build starts" "nor does it keep a build from starting, says the units' user"
+for name in build-overlay@10 "$(unit gamma)" left4me-web; do
+	ok "as $name starts" systemctl restart "$name"
+done
+mv /etc/left4me/web.env /root/
+left4me-generator check >/dev/null 2>&1
+is $? 2 "a file that is missing there has not been seen"
+mv /root/web.env /etc/left4me/
+chmod 755 /etc/left4me
 helper=/usr/local/libexec/left4me/left4me-overlay
 chmod 700 $helper
 check_finds "$helper: user 980 may not execute it: no server and no build starts; [host] helpers names the directory where it is installed" \

@@ -14,11 +14,12 @@ enum rows_origin {
 	ROWS_OMITTED,          /* nobody asked for any: units of the host only, and no sudo rules */
 };
 
-/* render_host() looks at the configuration alone, render_origin() at the origin, too. */
+/* render_host() looks at the configuration alone, render_origin() at how the rows were read, too. */
 struct render_sources {
 	const struct config *config;
 	const struct model *model;
 	const struct running *running;         /* for the sudo rules */
 	enum rows_origin origin;
 	const struct drop_ins *drop_ins;       /* NULL: none */
+	bool is_slow;                          /* reading the rows took so long that the next reload has to wait */
 };

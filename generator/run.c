@@ -70,11 +70,15 @@ int run_read_rows(struct run *run, const struct options *options, const char *la
 	const char *database = options->database ? options->database : run->config.host.database;
 	cleanup_free char *path = xasprintf("%s%s", options->prefix, database);
 	cleanup_free char *reason = NULL;
+	const int64_t begin = time_now(CLOCK_MONOTONIC);
 	bool denied;
+	int r;
 
 	run->origin = ROWS_DATABASE;
 	reader_start(&run->reader, path, run->config.host.uid, run->config.host.gid);
-	if (reader_finish(&run->reader, &run->rows, &reason, &denied) == 0) {
+	r = reader_finish(&run->reader, &run->rows, &reason, &denied);
+	run->is_slow = last_good && time_now(CLOCK_MONOTONIC) - begin > RUN_SLOW * USEC_PER_SEC;
+	if (r == 0) {
 		reason = refuse_flood(&run->config, &run->rows);
 		if (!reason)
 			return 0;
@@ -99,14 +103,16 @@ int run_render_host(const struct run *run, struct sink *sink)
 
 int run_render_origin(const struct run *run, struct sink *sink)
 {
-	const struct render_sources sources = { .config = &run->config, .origin = run->origin };
+	const struct render_sources sources = { .config = &run->config, .origin = run->origin, .is_slow = run->is_slow };
 
 	return render_origin(&sources, sink);
 }
 
 int run_render_rows(const struct run *run, struct sink *sink)
 {
-	const struct render_sources sources = { &run->config, &run->model, &run->running, run->origin, &run->drop_ins };
+	const struct render_sources sources = {
+		.config = &run->config, .model = &run->model, .running = &run->running, .origin = run->origin, .drop_ins = &run->drop_ins,
+	};
 
 	return render_rows(&sources, sink);
 }

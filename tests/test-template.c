@@ -30,6 +30,7 @@ static const struct {
 	{ "l4d2.slice", &template_l4d2_slice },
 	{ "left4me.sudoers", &template_left4me_sudoers },
 	{ "left4me.target", &template_left4me_target },
+	{ "reload-slow.conf", &template_reload_slow_conf },
 	{ "reload.service", &template_reload_service },
 	{ "reserved-cpus.conf", &template_reserved_cpus_conf },
 	{ "server-hardening.conf", &template_server_hardening_conf },

@@ -15,6 +15,7 @@ const char *oracle_template(const char *path)
 		{ "left4me-collect.service", "collect.service" },
 		{ "build-overlay@.service", "build.service" },
 		{ "build-overlay@.service.d/10-hardening.conf", "build-hardening.conf" },
+		{ "left4me-reload.service.d/10-slow.conf", "reload-slow.conf" },
 		{ "system.slice.d/10-left4me-cpuset.conf", "reserved-cpus.conf" },
 		{ "user.slice.d/10-left4me-cpuset.conf", "reserved-cpus.conf" },
 		{ "left4me-web.service.d/10-hardening.conf", "web-hardening.conf" },

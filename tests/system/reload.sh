@@ -41,6 +41,22 @@ read -r begin end < <(reloads)
 tap_result $? "who calls alone does not wait for the pause" || diag "it is $state after a reload of $((end - begin)) ms"
 ok "the unit ends by itself" wait_for 10 is_inactive
 
+# --- a database that does not answer --------------------------------------------------------------------------------------
+
+# The generator waits for it, and PID 1 for the generator.
+view=$(sql "SELECT sql FROM sqlite_schema WHERE name = 'generator_layers'")
+sql "DROP VIEW generator_layers; CREATE VIEW generator_layers AS WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n)
+	SELECT CAST(NULL AS TEXT) AS instance, 1 AS position, 1 AS overlay FROM n WHERE i < 0"
+mark
+ok "a reload succeeds" reload
+like "$(cat /run/left4me/report)" "could not be read within" "without the database"
+sql "DROP VIEW generator_layers; $view"
+ok "so does the next one" reload
+ok "the next reload comes 20 s after: $(shortest_pause) ms" test "$(shortest_pause)" -ge 20000
+is "$(cat /run/left4me/report)" "" "with the database"
+ok "and the pause is over" wait_for 60 is_inactive
+ok "as short as before" test ! -e /run/systemd/generator/$UNIT.d
+
 # --- what systemd makes of it ---------------------------------------------------------------------------------------------
 
 # Each unit that it reads for a server costs each reload time, and once more for each client that waits, who is told of it.

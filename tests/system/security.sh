@@ -24,7 +24,7 @@ sqlite3 /root/roots.db "BEGIN; $(cat views.sql) INSERT INTO generator_instances 
 replace() { # LABEL EXPECTED-REPORT COMMANDS
 	local before=$SECONDS
 	as_left4me "mv left4me.db keep && $3"
-	ok "$1: daemon-reload" reload
+	ok "$1: daemon-reload" systemctl daemon-reload
 	ok "$1: within 15 s" test $((SECONDS - before)) -le 15
 	like "$(head -n 1 /run/left4me/report)" "$2" "$1: the report says why"
 	is "$(describes_alpha)" "Left 4 Dead 2 server alpha" "$1: the units stay"

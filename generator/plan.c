@@ -116,6 +116,7 @@ static void plan_all(struct planning *planning, const struct servers *servers)
 	if (builds.length > 0) {
 		text_puts(&builds, ": at their next build");
 		plan_add(planning->plan, PLAN_ALL, '~', "all builds", NULL)->text = text_take(&builds);
+		planning->builds_are_said = true;
 	}
 }
 
@@ -127,7 +128,7 @@ static void plan_build(struct planning *planning, const char *id, const char *pa
 	bool is_beyond = !new && model_is_overlay_beyond(planning->sources->model, id);
 	struct change *change;
 
-	if (old && new && (strcmp(old, new) == 0 || (planning->common_is_said && !reason == !strstr(old, ", refused: ")))) {
+	if (old && new && (strcmp(old, new) == 0 || (planning->builds_are_said && !reason == !strstr(old, ", refused: ")))) {
 		planning->plan->unchanged += strcmp(old, new) == 0;
 		return;
 	}

@@ -41,6 +41,7 @@ struct planning {
 	const struct plan_sources *sources;
 	struct plan *plan;
 	bool common_is_said;           /* a line for all servers has said what is new in unit or hardening */
+	bool builds_are_said;          /* likewise of all builds */
 };
 
 /* The unit as systemd has loaded it; NULL where it has not, and where nothing runs. */

@@ -77,6 +77,27 @@ like "$(plan)" "~ l4d2-game.slice +AllowedCPUs=1-7: at the next start in it" "a 
 reload
 is "$(plan)" "status 0" "and after a reload nothing is left"
 
+
+# --- one thing at a time ------------------------------------------------------------------------------------------------
+
+# What `plan` says of these lines of the configuration, by which it is as it was before.
+planned() { # LINE...
+	local keep
+	keep=$(cat "$host/etc/left4me/left4me.conf")
+	configure "$keep" "$@"
+	plan | tr -s ' '
+	configure "$keep"
+}
+is "$(planned '[build]' 'timeout = 3h')" "~ all builds [build] timeout 2h -> 3h: at their next build
+= 3 unchanged
+status 1" "what all builds have in common is said once"
+sql "UPDATE overlays SET name = 'trois' WHERE id = 3"
+is "$(planned '[game]' 'nice = 1')" "~ all servers [game] nice 0 -> 1: at their next start
+~ overlay 3 at its next build
+= 1 unchanged
+status 1" "a build that differs is not lost behind what all servers have in common"
+sql "UPDATE overlays SET name = 'drei' WHERE id = 3"
+
 # --- what it cannot see -------------------------------------------------------------------------------------------------
 
 own=$host/etc/systemd/system/left4me-server@.service.d

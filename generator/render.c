@@ -157,21 +157,28 @@ static const struct template *template_of(const char *path)
 
 #define KEY_NAME(section, name, ...) "[" #section "] " #name,
 
-/* A line that is a setting and one placeholder is one piece, after the end of the line before it. */
+/*
+ * A line that is a setting and one placeholder is one piece, after the end of the line before it. Of a setting that stands in
+ * several lines nobody can tell from which one a value is.
+ */
 const char *render_key_of(const char *path, const char *setting)
 {
 	static const char *const names[] = { KEYS(KEY_NAME) };
 	const struct template *template = template_of(path);
 	cleanup_free char *line = xasprintf("\n%s=", setting);
+	const char *name = NULL;
+	size_t count = 0;
 
 	for (size_t i = 0; template && i < template->count; i++) {
 		const struct piece *piece = &template->pieces[i];
 
+		for (const char *found = piece->literal; (found = strstr(found, line)); found++)
+			count++;
 		if (piece->line == 1 && piece->variable != NO_VARIABLE && (size_t) piece->variable < ELEMENTS(names) &&
 		    strcmp(piece->literal, line) == 0)
-			return names[piece->variable];
+			name = names[piece->variable];
 	}
-	return NULL;
+	return count == 1 ? name : NULL;
 }
 
 /* --- all of it ------------------------------------------------------------------------------------------- */

@@ -98,6 +98,13 @@ is "$(planned '[game]' 'nice = 1')" "~ all servers [game] nice 0 -> 1: at their 
 status 1" "a build that differs is not lost behind what all servers have in common"
 sql "UPDATE overlays SET name = 'drei' WHERE id = 3"
 
+configure ''
+reload
+is "$(planned '[host]' 'database = /var/lib/left4me.db' | grep -e ReadWritePaths -e '\[host\]')" \
+	"~ left4me-activate.timer [host] database /var/lib/left4me/left4me.db -> /var/lib/left4me.db
+~ left4me-web.service.d/10-hardening.conf ReadWritePaths=/var/lib
+~ left4me-workshop-refresh.service.d/10-hardening.conf ReadWritePaths=/var/lib" "a value of one of several lines is no key's"
+
 # --- what it cannot see -------------------------------------------------------------------------------------------------
 
 own=$host/etc/systemd/system/left4me-server@.service.d

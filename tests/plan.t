@@ -105,6 +105,13 @@ is "$(planned '[host]' 'database = /var/lib/left4me.db' | grep -e ReadWritePaths
 ~ left4me-web.service.d/10-hardening.conf ReadWritePaths=/var/lib
 ~ left4me-workshop-refresh.service.d/10-hardening.conf ReadWritePaths=/var/lib" "a value of one of several lines is no key's"
 
+configure '[update]' 'command = /usr/bin/true'
+reload
+is "$(planned 'web_may_start = yes')" "~ units nothing that a server or build notices: a reload takes it in
+status 1" "what changes in the sudo rules alone"
+configure ''
+reload
+
 # --- what it cannot see -------------------------------------------------------------------------------------------------
 
 own=$host/etc/systemd/system/left4me-server@.service.d

@@ -110,15 +110,25 @@ static void see_drop_ins(struct run *run)
 	report_problem(&run->report, "a drop-in of servers", "cannot be read: run plan as root");
 }
 
+/* As a reload would do it; what has changed in the database since is not in the plan. Returns the report's line that says so. */
+static size_t read_rows(struct run *run, const struct options *options)
+{
+	cleanup_free char *last_good = xconcat(options->prefix, LAST_GOOD, "");
+	size_t before = run->report.count;
+
+	(void) run_read_rows(run, options, last_good);
+	return before;
+}
+
 int mode_plan(const struct options *options)
 {
 	cleanup(run_done) struct run run = RUN_EMPTY;
-	cleanup_free char *last_good = xconcat(options->prefix, LAST_GOOD, "");
 	cleanup(collection_done) struct collection new = COLLECTION_EMPTY;
 	int status = EXIT_NOTHING;
+	size_t line;
 
 	run_read_config(&run, options, true);
-	(void) run_read_rows(&run, options, last_good);
+	line = read_rows(&run, options);
 	run_build_model(&run);
 	drop_ins_read(options->prefix, &run.drop_ins);
 	see_drop_ins(&run);
@@ -127,6 +137,8 @@ int mode_plan(const struct options *options)
 		status = compare(&run, options, &new);
 	if (status == EXIT_NOTHING)
 		run_print_report(&run, stderr);
+	else if (run.origin == ROWS_LAST_GOOD && line < run.report.count)
+		(void) fprintf(stderr, "%s\n", run.report.lines[line]);
 	if (ferror(stdout) || fflush(stdout) != 0) {
 		log_line(LOG_WARNING, "cannot write to standard output");
 		return EXIT_NOTHING;

@@ -263,6 +263,7 @@ static int read_list(sd_bus_message *list, struct bus_units *units)
 					    &job_type, &job_path)) > 0) {
 		struct bus_unit unit = {
 			.id = xstrdup(id), .active = xstrdup(active), .sub = xstrdup(sub), .path = xstrdup(path), .has_job = job > 0,
+			.is_masked = strcmp(load_state, "masked") == 0,
 			.values = xcalloc(units->value_count + 1, sizeof(*unit.values)),
 		};
 

@@ -22,7 +22,7 @@ struct bus_value {
 struct bus_unit {
 	char *id, *active, *sub;       /* its whole name; its state, as in `systemctl list-units` */
 	char *path;                    /* of its object on the bus */
-	bool has_job;
+	bool has_job, is_masked;
 	struct bus_value *values;      /* in the order that the properties were asked in */
 };
 

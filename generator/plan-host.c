@@ -30,7 +30,7 @@ static void plan_host_unit_gone(struct change *change, const char *unit, bool ru
 static bool plan_host_unit(struct planning *planning, const char *unit, const char *old, const char *new)
 {
 	const struct plan_sources *sources = planning->sources;
-	bool starts = is_kept_up(sources->new, unit) && !plan_runs(sources, unit);
+	bool starts = is_kept_up(sources->new, unit) && !plan_runs(sources, unit) && !plan_is_masked(sources, unit);
 	struct change *change;
 
 	if (old && new && !(starts && plan_never_ran(sources, unit)))
@@ -63,7 +63,7 @@ static void plan_host_settings(struct planning *planning, const char *path, cons
 	text_puts(&words, endswith(unit, ".slice") ? ": at the next start in it" : is_update ? ": at the next update" : "");
 	change = plan_add(planning->plan, PLAN_UNIT, !old ? '+' : !new ? '-' : '~', path, unit);
 	change->text = text_take(&words);
-	if (plan_runs(sources, unit) && endswith(unit, ".service") && !is_one_shot(sources->new, unit))
+	if (plan_runs(sources, unit) && endswith(unit, ".service") && !is_one_shot(sources->new, unit) && !plan_is_masked(sources, unit))
 		change->action = PLAN_RESTART;
 }
 

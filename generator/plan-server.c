@@ -13,9 +13,10 @@ void plan_look_at_server(const struct plan_sources *sources, const char *name, s
 	server.is_wanted = plan_is_wanted(sources->new, server.unit);
 	server.refused = server.new ? started_refusal(server.new) : NULL;
 	server.never_ran = plan_never_ran(sources, server.unit);
+	server.is_masked = unit && unit->is_masked;
 	server.runs = unit_is_up(unit);
 	server.record = server.runs ? records_find_start(sources->records, name) : NULL;
-	server.is_started = server.record || (unit && unit->state == UNIT_RUNNING);
+	server.is_started = !server.is_masked && (server.record || (unit && unit->state == UNIT_RUNNING));
 	started_of_unit(server.new ? server.new : "", &server.now);
 	started_look_at_host_env(&server.now, sources->prefix);
 	started_of_unit(server.old ? server.old : "", &server.before);
@@ -77,7 +78,7 @@ static bool plan_presence(struct planning *planning, const struct plan_server *s
 		change->text = xasprintf("refused: %s%s", server->refused, server->runs ? "; runs on until it is stopped" : "");
 		return true;
 	}
-	if (server->old && (!server->is_wanted || server->runs || !server->never_ran))
+	if (server->old && (!server->is_wanted || server->runs || !server->never_ran || server->is_masked))
 		return false;
 	change = plan_add(planning->plan, PLAN_SERVER, '+', server->name, server->unit);
 	if (server->is_wanted && !server->runs) {

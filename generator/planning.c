@@ -13,6 +13,13 @@ bool plan_runs(const struct plan_sources *sources, const char *unit)
 	return unit_is_up(plan_find_unit(sources, unit));
 }
 
+bool plan_is_masked(const struct plan_sources *sources, const char *unit)
+{
+	const struct unit *found = plan_find_unit(sources, unit);
+
+	return found && found->is_masked;
+}
+
 bool plan_never_ran(const struct plan_sources *sources, const char *unit)
 {
 	const struct unit *found = plan_find_unit(sources, unit);

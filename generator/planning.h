@@ -49,6 +49,9 @@ const struct unit *plan_find_unit(const struct plan_sources *sources, const char
 
 bool plan_runs(const struct plan_sources *sources, const char *unit);
 
+/* Whether the operator has masked it, so that no command starts it. */
+bool plan_is_masked(const struct plan_sources *sources, const char *unit);
+
 /* Whether it has never run since the boot, nor failed. Somebody has to start it: nothing but the boot starts what is wanted. */
 bool plan_never_ran(const struct plan_sources *sources, const char *unit);
 

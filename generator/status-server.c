@@ -127,7 +127,9 @@ static void note_end(struct server_status *server, int64_t now, struct text *not
 /* A reload starts nothing. It may be meant, so it does not wait for anybody. */
 static void note_enabled(const struct server_status *server, struct text *notes)
 {
-	if (server->state == UNIT_STOPPED && server->enabled && !server->refused)
+	if (server->unit && server->unit->is_masked)
+		text_join(notes, "; ", server->enabled ? "enabled, but masked" : "masked");
+	else if (server->state == UNIT_STOPPED && server->enabled && !server->refused)
 		text_join(notes, "; ", server->unit && server->unit->has_run ? "enabled, but stopped" : "enabled, not started");
 }
 

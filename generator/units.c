@@ -63,7 +63,7 @@ static struct unit unit_of(struct bus_unit *shown, size_t count)
 	return (struct unit){
 		.name = name ? name : xstrdup(shown->id), .kind = kind,
 		.state = state_of(shown->active, shown->sub, shown->has_job),
-		.has_run = has_run,
+		.has_run = has_run, .is_masked = shown->is_masked,
 		.needs_reload = count > NEEDS_RELOAD && values[NEEDS_RELOAD].number > 0,
 		/* A reload gives units that never ran its own time. */
 		.since = has_run ? not_negative(values[SINCE]) : 0,

@@ -30,6 +30,7 @@ struct unit {
 	enum unit_kind kind;
 	enum unit_state state;
 	bool has_run;                  /* ever since the boot, if only for a moment */
+	bool is_masked;                /* nothing starts it */
 	bool needs_reload;             /* its files have changed since systemd has read them; false where that was not asked for */
 	int64_t since;                 /* when the state began, in microseconds of the monotonic clock; 0: unknown */
 	int64_t memory;                /* bytes, or UNIT_UNKNOWN */

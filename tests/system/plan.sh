@@ -115,6 +115,23 @@ systemctl start left4me-server@gamma
 change "enabled" '+ off enabled, not started: starts with `systemctl start left4me-server@off`' \
 	sql "UPDATE servers SET enabled = 1 WHERE name = 'off'"
 
+
+# No command starts what is masked.
+systemctl mask left4me-server@off left4me-server@beta 2>/dev/null
+systemctl stop left4me-server@off
+sql "UPDATE servers SET port = 27111 WHERE name = 'beta'"
+insert_server zeta 27070 1
+systemctl mask left4me-server@zeta 2>/dev/null
+ok "masked: a reload" reload
+is "$(lines)" "~ beta port 27100 -> 27111: at its next start" "masked: what runs waits for its next start, what does not is left alone"
+is "$(plan --commands)" "" "masked: and no command would fail"
+like "$(COLUMNS=250 left4me-generator status zeta)" " enabled, but masked$" "masked: status says why it does not run"
+sql "UPDATE servers SET port = 27100 WHERE name = 'beta'; DELETE FROM servers WHERE name = 'zeta'"
+systemctl unmask left4me-server@{off,beta,zeta} 2>/dev/null
+ok "masked: a reload without masks" reload
+systemctl start left4me-server@off
+is "$(plan; echo $?)" 0 "masked: no more, and there is nothing to do"
+
 # --- files --------------------------------------------------------------------------------------------------------------
 
 rebuild() { cp -a "$STATE/overlays/2" "$STATE/overlays/new" && rm -r "$STATE/overlays/2" && mv "$STATE/overlays/new" "$STATE/overlays/2"; }

@@ -90,11 +90,12 @@ static void check_port(const struct runs *runs, const struct model *model, const
 	cleanup_free char *where = xasprintf("instance '%s'", row->name);
 	const char *other = squatter(runs, row);
 
-	if (other)
-		report_problem(report, where, "its port %u is held by " SERVER_UNIT "%s.service, which %s: systemctl %s "
-			       SERVER_UNIT "%s.service", row->port, other,
-			       find_row(model, other) ? "was started before its row had another port" : "runs without a row",
-			       find_row(model, other) ? "restart" : "stop", other);
+	if (other && find_row(model, other))   /* a restart may want a reload first, or the port of a third */
+		report_problem(report, where, "its port %u is held by " SERVER_UNIT "%s.service, which was started before its row had "
+			       "another port: left4me-generator plan --commands", row->port, other);
+	else if (other)
+		report_problem(report, where, "its port %u is held by " SERVER_UNIT "%s.service, which runs without a row: "
+			       "systemctl stop " SERVER_UNIT "%s.service", row->port, other, other);
 	else if (row->enabled && !has_its_port(runs, row))
 		check_sockets(row, where, sockets, report);
 }

@@ -239,7 +239,7 @@ ok "systemctl start" systemctl start "$(unit beta)"
 
 # A server that runs on without a row, or with its row's former port, in the way of another row.
 sql "UPDATE servers SET port = 27116 WHERE name = 'beta'; UPDATE servers SET port = 27016 WHERE name = 'gamma'"
-check_finds "^instance 'gamma': its port 27016 is held by $(unit beta), which was started before its row had another port: systemctl restart $(unit beta)$" \
+check_finds "^instance 'gamma': its port 27016 is held by $(unit beta), which was started before its row had another port: left4me-generator plan --commands$" \
 	"a port that the row of a running server had"
 sql "DELETE FROM server_overlays WHERE server = 'beta'; DELETE FROM servers WHERE name = 'beta'"
 check_finds "^instance 'gamma': its port 27016 is held by $(unit beta), which runs without a row: systemctl stop $(unit beta)$" \

@@ -16,7 +16,8 @@ void plan_look_at_server(const struct plan_sources *sources, const char *name, s
 	server.is_masked = unit && unit->is_masked;
 	server.runs = unit_is_up(unit);
 	server.record = server.runs ? records_find_start(sources->records, name) : NULL;
-	server.is_started = !server.is_masked && (server.record || (unit && unit->state == UNIT_RUNNING));
+	server.is_started = !server.is_masked && !(unit && unit->state == UNIT_STOPPING) &&
+			    (server.record || (unit && unit->state == UNIT_RUNNING));
 	started_of_unit(server.new ? server.new : "", &server.now);
 	started_look_at_host_env(&server.now, sources->prefix);
 	started_of_unit(server.old ? server.old : "", &server.before);

@@ -132,6 +132,20 @@ ok "masked: a reload without masks" reload
 systemctl start left4me-server@off
 is "$(plan; echo $?)" 0 "masked: no more, and there is nothing to do"
 
+# What is about to stop is not brought up again.
+mkdir -p "$drop_ins" && printf '[Service]\nExecStop=/bin/sleep 5\n' >"$drop_ins/60-slow.conf"
+ok "a stop that takes its time: a reload" reload
+systemctl stop --no-block left4me-server@beta
+ok "a stop that takes its time: it is under way" wait_for 5 eval '[ "$(property left4me-server@beta ActiveState)" = deactivating ]'
+sql "UPDATE servers SET port = 27111 WHERE name = 'beta'"
+is "$(lines)" "~ beta port 27100 -> 27111: at its next start" "a stop that takes its time: plan does not start it again"
+sql "UPDATE servers SET port = 27100 WHERE name = 'beta'"
+rm "$drop_ins/60-slow.conf"
+ok "a stop that takes its time: another reload" reload
+ok "a stop that takes its time: it has stopped" wait_for 10 eval '[ "$(property left4me-server@beta ActiveState)" = inactive ]'
+systemctl start left4me-server@beta
+is "$(plan; echo $?)" 0 "a stop that takes its time: there is nothing to do"
+
 # --- files --------------------------------------------------------------------------------------------------------------
 
 rebuild() { cp -a "$STATE/overlays/2" "$STATE/overlays/new" && rm -r "$STATE/overlays/2" && mv "$STATE/overlays/new" "$STATE/overlays/2"; }

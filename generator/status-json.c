@@ -162,7 +162,8 @@ static int put_host(sqlite3 *db, const struct status *status, const char *unknow
 
 	put_number(&row, status->is_whole);
 	put_number(&row, status->waits);
-	put_number(&row, status->is_whole ? seconds_of_day(status, status->reloaded) : UNIT_UNKNOWN);
+	put_number(&row, status->is_whole && status->reloaded != UNIT_UNKNOWN ? (status->reloaded + status->epoch) / USEC_PER_SEC
+									      : UNIT_UNKNOWN);
 	put_number(&row, (int64_t) status->problems);
 	put_string(&row, unknown);
 	put_number(&row, status->left_behind_known);

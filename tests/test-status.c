@@ -217,6 +217,11 @@ static void test_json(void)
 	       "\"left_behind\":[{\"path\":\"overlays/3\",\"size\":2048},{\"path\":\"runtime/old\",\"size\":null}],"
 	       "\"reloaded\":1000863988,\"problems\":0,\"unknown\":null,\"waits\":true}\n", "JSON");
 	text_clear(&out);
+	status.reloaded = -400 * DAY;          /* the clock was wrong at boot */
+	status.problems = 2;
+	ok(status_put_json(&status, &report, NULL, &out) == 0, "JSON of an early reload is made");
+	ok(strstr(text_string(&out), "\"reloaded\":965440000,\"problems\":2,") != NULL, "a reload before the boot, by the clock of now");
+	text_clear(&out);
 	status = (struct status){ .count = 0, .reloaded = UNIT_UNKNOWN };
 	ok(status_put_json(&status, &report, "no rows", &out) == 0, "JSON of named servers is made");
 	is_str(text_string(&out),

@@ -104,7 +104,7 @@ static int put_server(sqlite3 *db, const struct status *status, const struct ser
 
 	put_string(&row, server->name);
 	put_string(&row, status_word(server));
-	put_number(&row, unit ? seconds_of_day(status, unit->since) : UNIT_UNKNOWN);
+	put_number(&row, unit && server->state != UNIT_WAITING ? seconds_of_day(status, unit->since) : UNIT_UNKNOWN);
 	put_number(&row, server->port ? strtoll(server->port, NULL, 10) : UNIT_UNKNOWN);
 	put_string(&row, sources[server->port_source]);
 	put_number(&row, unit ? unit->memory : UNIT_UNKNOWN);

@@ -186,6 +186,19 @@ static void test_unknown(void)
 		  "unknown without rows: /var/lib/left4me/left4me.db: user 65534 may not read it\n", "no rows");
 }
 
+/* When it last was up or down says nothing of the wait. */
+static void test_waiting(void)
+{
+	struct server_status server = servers[0];
+	struct status status = { .servers = &server, .count = 1, .reloaded = UNIT_UNKNOWN, .now = 10 * DAY };
+	struct report report = { .refusals = NULL };
+	cleanup_text struct text out = TEXT_EMPTY;
+
+	server.state = UNIT_WAITING;
+	ok(status_put_json(&status, &report, NULL, &out) == 0, "JSON of one that waits is made");
+	ok(strstr(text_string(&out), "\"state\":\"waiting\",\"since\":null,") != NULL, "JSON of one that waits has no time");
+}
+
 static void test_json(void)
 {
 	static struct refusal refusals[] = {
@@ -267,6 +280,7 @@ int main(void)
 	test_unknown();
 	test_many();
 	test_json();
+	test_waiting();
 	test_words();
 	return done_testing();
 }

@@ -42,11 +42,11 @@ static void check_crashes(const struct unit *unit, const struct instance *row, s
 	cleanup_free char *end = unit_end(unit);
 
 	if (unit->state == UNIT_FAILED && row && row->enabled)
-		report_problem(report, name, "is down since it failed (%s)%s%s: journalctl -u %s", unit->result,
-			       end ? ", the last time with " : "", end ? end : "", name);
+		report_problem(report, name, "is down since it failed (%s%s%s): journalctl -u %s", unit->result,
+			       end ? ", " : "", end ? end : "", name);
 	else if (unit->state != UNIT_FAILED && unit_crashes(unit, time_now(CLOCK_MONOTONIC)))
-		report_problem(report, name, "has restarted %" PRId64 " times%s%s: journalctl -u %s", unit->restarts,
-			       end ? ", the last after " : "", end ? end : "", name);
+		report_problem(report, name, "has restarted %" PRId64 " times%s%s; journalctl -u %s", unit->restarts,
+			       end ? ", the last: " : "", end ? end : "", name);
 }
 
 /* --- ports ----------------------------------------------------------------------------------------------- */

@@ -194,10 +194,10 @@ static void put_build(struct text *out, const struct unit *build, int64_t now)
 	cleanup_free char *since = duration_in_words(now - build->since, false), *end = unit_end(build);
 	const char *name = unit_is_update(build) ? "update of the game" : build->name;
 
-	if (build->state == UNIT_FAILED && build->end_code == CLD_EXITED)
+	if (build->state == UNIT_FAILED && build->end_code == CLD_EXITED && build->end_status != 0)
 		text_join(out, ", ", "%s failed %s ago (exit status %" PRId64 ")", name, since, build->end_status);
 	else if (build->state == UNIT_FAILED)
-		text_join(out, ", ", "%s failed %s ago (%s)", name, since, build->end_code == 0 && end ? end : build->result);
+		text_join(out, ", ", "%s failed %s ago (%s)", name, since, build->end_status == 0 && end ? end : build->result);
 	else if (build->state == UNIT_WAITING)
 		text_join(out, ", ", "%s waiting", name);
 	else

@@ -176,6 +176,14 @@ static char *failed_start(const char *result)
 	return xasprintf("its start failed%s%s", has_status ? "" : ": ", has_status ? "" : result);
 }
 
+/* The main process has ended well, by the exit status of a server that ends on SIGINT too, and a command after it has failed. */
+static bool failed_stop(const struct unit *unit)
+{
+	bool ended_well = unit->end_status == 0 || (unit->kind == UNIT_SERVER && unit->end_status == 130);
+
+	return unit->end_code == CLD_EXITED && ended_well && strcmp(unit->result, "exit-code") == 0;
+}
+
 char *unit_end(const struct unit *unit)
 {
 	static const char *const words[] = { "oom-kill", "timeout", "watchdog" };
@@ -187,6 +195,8 @@ char *unit_end(const struct unit *unit)
 			how = xstrdup(words[i]);
 	if (unit->end_code == 0)
 		return failed_start(unit->result);
+	if (failed_stop(unit))
+		return xstrdup("its stop failed");
 	if (!how)
 		how = xasprintf("%s %" PRId64 "%s", unit->end_code == CLD_EXITED ? "exit status" : "signal", unit->end_status,
 				unit->end_code == CLD_DUMPED ? " with a core" : "");

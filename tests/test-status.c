@@ -144,6 +144,8 @@ static void test_rows(void)
 static void test_update(void)
 {
 	struct unit unstarted = { .name = "1", .kind = UNIT_BUILD, .state = UNIT_FAILED, .since = 10 * DAY - 3 * SECOND, .result = "exit-code" };
+	struct unit discarded = { .name = "1", .kind = UNIT_BUILD, .state = UNIT_FAILED, .since = 10 * DAY - 3 * SECOND,
+				  .result = "exit-code", .end_code = 1 };
 	const struct unit *update[] = { &builds[2] };
 	struct status status = { .is_whole = true, .builds = update, .build_count = 1, .now = 10 * DAY, .reloaded = UNIT_UNKNOWN,
 				 .left_behind_known = true };
@@ -151,6 +153,10 @@ static void test_update(void)
 	is_screen(&status, (struct status_screen){ .columns = 80 },
 		  "NAME  STATE  SINCE  PORT  MEMORY  RESTARTS  NOTE\n"
 		  "builds: update of the game failed 1 min ago (exit status 8)  last reload unknown\n", "the update of the game");
+	update[0] = &discarded;
+	is_screen(&status, (struct status_screen){ .columns = 80 },
+		  "NAME  STATE  SINCE  PORT  MEMORY  RESTARTS  NOTE\n"
+		  "builds: 1 failed 3 s ago (its stop failed)                   last reload unknown\n", "a build after its script");
 	update[0] = &unstarted;
 	is_screen(&status, (struct status_screen){ .columns = 80 },
 		  "NAME  STATE  SINCE  PORT  MEMORY  RESTARTS  NOTE\n"
@@ -266,6 +272,14 @@ static void test_words(void)
 	unit.result = "timeout";
 	end = unit_end(&unit);
 	is_str(end, "its start failed: timeout", "it took too long");
+	freep(&end);
+	unit = (struct unit){ .kind = UNIT_SERVER, .result = "exit-code", .end_code = 1, .end_status = 130, .end_after = 9 * SECOND };
+	end = unit_end(&unit);
+	is_str(end, "its stop failed", "a server that ended well, and could not be unmounted");
+	freep(&end);
+	unit.result = "success";
+	end = unit_end(&unit);
+	is_str(end, "exit status 130 after 9 s", "one that ended well");
 	freep(&end);
 	unit = (struct unit){ .result = "core-dump", .end_code = 3, .end_status = 11, .end_after = 30 * SECOND };
 	end = unit_end(&unit);

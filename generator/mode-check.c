@@ -27,6 +27,7 @@ static void check_host(struct run *run, struct host_questions *questions)
 	cleanup_free char *systemd = host_check_systemd(questions, &run->report);
 	cleanup(look_done) struct look found = LOOK_EMPTY;
 
+	host_check_account(&run->config, &run->report);        /* first, since whose the files are follows from that */
 	host_check_files(&run->config, &run->model, &run->report, &found);
 	if (systemd) {
 		check_settings(run, systemd, questions);
@@ -36,7 +37,6 @@ static void check_host(struct run *run, struct host_questions *questions)
 	compare_copies(run);
 	host_check_kernel(&run->config, &run->report);
 	host_check_mounts(&run->config, &run->report);
-	host_check_account(&run->config, &run->report);
 	host_check_calendar(&run->config, questions, &run->report);
 }
 

@@ -309,6 +309,8 @@ configure_host 'user = other'
 like "$(check)" "^/etc/passwd: has $(id -u other) as the id of 'other' \(\[host\] user\), not 980: .*; set \[host\] uid = $(id -u other)$" "another user's id"
 configure_host 'group = other'
 like "$(check)" "^/etc/group: has $(id -g other) as the id of 'other' \(\[host\] group\), not 980: .*; set \[host\] gid = $(id -g other)$" "another group's id"
+configure_host 'uid = 990'
+is "$(check | head -n 1 | cut -d: -f1)" /etc/passwd "a wrong uid is said before whose files are another's by it"
 configure_host 'user = nobodys' 'group = nobodys'
 is "$(check)" "warning: /etc/passwd: does not have 'nobodys' ([host] user): unless a name service has it, no unit starts (217/USER)
 warning: /etc/group: does not have 'nobodys' ([host] group): unless a name service has it, no unit starts (216/GROUP)" "a user whom nobody knows"

@@ -10,7 +10,8 @@ static void compare_copies(struct run *run)
 		"/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", NULL,
 	};
 
-	(void) run_render(run, false, sink_compare(directories, &run->report));
+	drop_ins_read("", &run->drop_ins);     /* which the units of servers name, all of them */
+	(void) run_render(run, !run->drop_ins.unseen, sink_compare(directories, &run->report));
 }
 
 /* The systemd that is installed names every setting that it knows; any other it passes over with a line in the journal. */

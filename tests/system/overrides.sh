@@ -98,6 +98,7 @@ systemctl cat "$(unit gamma)" | sed -n '/^\[Unit\]/,/^# \//p' | sed '/^# \//d; s
 reload
 is "$(property "$(unit gamma)" FragmentPath)/$(property "$(unit gamma)" Nice)" "$etc/$(unit gamma)/9" "a whole unit in /etc wins"
 is "$(property "$(unit gamma)" DropInPaths)" /run/systemd/generator/left4me-server@.service.d/10-hardening.conf "and is hardened too"
+check_finds "^$etc/$(unit gamma): differs from the generator's $(unit gamma)" "a whole unit in /etc, which hides what its row says,"
 rm "$etc/$(unit gamma)"
 reload
 

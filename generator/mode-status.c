@@ -148,6 +148,20 @@ static int mark_servers(const struct status *status, bool quiet)
 	return fflush(stdout) == 0 ? r : give_up("cannot write to standard output");
 }
 
+/* EXIT_CLEAN where each name that is asked for is a server's. */
+static int check_names(const struct options *options, const struct status *status, const struct model *model)
+{
+	for (size_t i = 0; i < options->word_count; i++) {
+		const char *name = options->words[i];
+
+		if (!status_has(status, name) && model && model_is_beyond(model, name))
+			return give_up("server '%s' is beyond [host] servers, which gives it no unit", name);
+		if (!status_has(status, name))
+			return give_up("there is no server '%s'", name);
+	}
+	return EXIT_CLEAN;
+}
+
 int mode_status(const struct options *options)
 {
 	cleanup(run_done) struct run run = RUN_EMPTY;
@@ -177,9 +191,8 @@ int mode_status(const struct options *options)
 	records_read("", &records);
 	look_below_root(&run, &units, &records, options->sizes, &found);
 	status_build(&sources, &status);
-	for (size_t i = 0; i < options->word_count; i++)
-		if (!status_has(&status, options->words[i]))
-			return give_up("there is no server '%s'", options->words[i]);
+	if (check_names(options, &status, sources.model) != EXIT_CLEAN)
+		return EXIT_NOTHING;
 	if (print_status(&status, &run, options, unknown) < 0)
 		return give_up("cannot write to standard output");
 	if (options->mark && mark_servers(&status, options->json) != 0)

@@ -277,4 +277,6 @@ printf '[host]\nservers = %s\n' "$(sql 'SELECT count(*) - 1 FROM servers')" >/et
 like "$(line zeta)" " reload: beyond \[host\] servers$" "a row beyond [host] servers is not gone"
 reload
 like "$(line zeta)" " beyond \[host\] servers$" "nor after the reload"
+systemctl stop left4me-server@zeta
+is "$(status zeta 2>&1)" "left4me-generator: server 'zeta' is beyond [host] servers, which gives it no unit" "nor once it is down"
 done_testing

@@ -13,6 +13,7 @@ void plan_look_at_server(const struct plan_sources *sources, const char *name, s
 	server.is_wanted = plan_is_wanted(sources->new, server.unit);
 	server.refused = server.new ? started_refusal(server.new) : NULL;
 	server.never_ran = plan_never_ran(sources, server.unit);
+	server.has_failed = unit && unit->state == UNIT_FAILED;
 	server.is_masked = unit && unit->is_masked;
 	server.runs = unit_is_up(unit);
 	server.record = server.runs ? records_find_start(sources->records, name) : NULL;
@@ -127,6 +128,10 @@ static bool plan_difference(struct planning *planning, struct plan_server *serve
 	change->is_shown = words.length > 0;
 	if (all && server->is_started) {
 		change->action = PLAN_RESTART;
+		change->holder = holder_of_port(planning->sources, server);
+	}
+	if (was_refused && server->has_failed && server->is_wanted && !server->is_masked) {
+		change->action = PLAN_START;   /* nobody has stopped it: its start was refused */
 		change->holder = holder_of_port(planning->sources, server);
 	}
 	change->text = xasprintf("%s%s", text_string(&words), differs && !server->is_started ? ": at its next start" : "");

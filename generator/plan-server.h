@@ -6,7 +6,7 @@
 struct plan_server {
 	char *name, *unit;
 	const char *old, *new;         /* texts; NULL: no such unit */
-	bool was_wanted, is_wanted, runs, never_ran, is_masked;
+	bool was_wanted, is_wanted, runs, never_ran, has_failed, is_masked;
 	bool is_started;               /* it runs, and is not about to stop or to start again by itself, nor masked */
 	const struct record *record;   /* of the start since which it runs, borrowed; or NULL */
 	struct started before, now;    /* what it would be started with before this reload, and after it */

@@ -132,6 +132,13 @@ ok "masked: a reload without masks" reload
 systemctl start left4me-server@off
 is "$(plan; echo $?)" 0 "masked: no more, and there is nothing to do"
 
+sql "UPDATE servers SET port = 80 WHERE name = 'off'"
+systemctl stop left4me-server@off
+ok "a start that was refused: a reload" reload
+fails "a start that was refused" systemctl start left4me-server@off
+change "a start that was refused, and would not be now" '~ off accepted again, enabled: starts with `systemctl start left4me-server@off`' \
+	sql "UPDATE servers SET port = 27018 WHERE name = 'off'"
+
 # What is about to stop is not brought up again.
 mkdir -p "$drop_ins" && printf '[Service]\nExecStop=/bin/sleep 5\n' >"$drop_ins/60-slow.conf"
 ok "a stop that takes its time: a reload" reload

@@ -127,9 +127,9 @@ static int put_build(sqlite3 *db, const struct status *status, const struct unit
 	struct row row = begin_row(db, "INSERT INTO build VALUES (?,?,?,?,?)");
 
 	put_number(&row, unit_is_update(build) ? UNIT_UNKNOWN : strtoll(build->name, NULL, 10));
-	put_string(&row, build->state == UNIT_FAILED ? "failed" :
-			 build->state == UNIT_STOPPING ? "stopping" : "running");
-	put_number(&row, seconds_of_day(status, build->since));
+	put_string(&row, build->state == UNIT_FAILED ? "failed" : build->state == UNIT_STOPPING ? "stopping" :
+			 build->state == UNIT_WAITING ? "waiting" : "running");
+	put_number(&row, build->state != UNIT_WAITING ? seconds_of_day(status, build->since) : UNIT_UNKNOWN);
 	put_end(&row, build);
 	return end_row(&row);
 }

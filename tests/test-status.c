@@ -195,14 +195,18 @@ static void test_unknown(void)
 /* When it last was up or down says nothing of the wait. */
 static void test_waiting(void)
 {
+	struct unit build = builds[0];
+	const struct unit *waiting[] = { &build };
 	struct server_status server = servers[0];
-	struct status status = { .servers = &server, .count = 1, .reloaded = UNIT_UNKNOWN, .now = 10 * DAY };
+	struct status status = { .servers = &server, .count = 1, .is_whole = true, .builds = waiting, .build_count = 1,
+				 .reloaded = UNIT_UNKNOWN, .now = 10 * DAY };
 	struct report report = { .refusals = NULL };
 	cleanup_text struct text out = TEXT_EMPTY;
 
-	server.state = UNIT_WAITING;
+	server.state = build.state = UNIT_WAITING;
 	ok(status_put_json(&status, &report, NULL, &out) == 0, "JSON of one that waits is made");
 	ok(strstr(text_string(&out), "\"state\":\"waiting\",\"since\":null,") != NULL, "JSON of one that waits has no time");
+	ok(strstr(text_string(&out), "\"overlay\":4,\"state\":\"waiting\",\"since\":null,") != NULL, "nor has a build that waits");
 }
 
 static void test_json(void)

@@ -69,7 +69,7 @@ static char *list_properties(void)
 {
 	struct text names = TEXT_EMPTY;
 
-	text_puts(&names, "DropInPaths");
+	text_puts(&names, "DropInPaths,LoadState");
 	for (size_t i = 0; i < ELEMENTS(expectations); i++)
 		text_join(&names, ",", "%s", expectations[i].property);
 	return text_take(&names);
@@ -210,7 +210,10 @@ void host_check_loaded(const struct config *config, const char *systemd, struct 
 		return;
 	}
 	for (size_t i = 0; i < KINDS; i++) {
-		if (!wanted[i] || !check_hardening(&kinds[i], shown_value(&shown, i, "DropInPaths"), report) || i > UPDATE)
+		/* a mask, which has no drop-ins, says clearly what it wants */
+		bool is_masked = strcmp(shown_value(&shown, i, "LoadState"), "masked") == 0;
+
+		if (!wanted[i] || is_masked || !check_hardening(&kinds[i], shown_value(&shown, i, "DropInPaths"), report) || i > UPDATE)
 			continue;
 		for (size_t e = 0; e < ELEMENTS(expectations); e++)
 			check_value(&expectations[e], shown_value(&shown, i, expectations[e].property), i, systemd, report);

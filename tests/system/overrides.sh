@@ -93,6 +93,11 @@ ok "then it starts" systemctl start "$(unit beta)"
 fails "systemctl enable is refused: the database says what is enabled" systemctl enable "$(unit beta)"
 fails "and leaves no link" test -e "$etc/multi-user.target.wants/$(unit beta)"
 
+systemctl mask --now left4me-web.service 2>/dev/null
+check_is_clean "a web service that is masked"
+systemctl unmask left4me-web.service 2>/dev/null
+ok "it starts again" systemctl start left4me-web.service
+
 # A unit of the operator's own for one instance.
 systemctl cat "$(unit gamma)" | sed -n '/^\[Unit\]/,/^# \//p' | sed '/^# \//d; s/^Nice=.*/Nice=9/' >"$etc/$(unit gamma)"
 reload

@@ -100,7 +100,13 @@ static bool is_marked(const struct shown *shown, size_t i)
 	return markers && strstr(markers, "needs-restart");
 }
 
-/* What was marked earlier and waits no more: it would be restarted for nothing. */
+/* Not one that could not start again. */
+static bool is_to_mark(const struct server_status *server)
+{
+	return server->restart && !server->restart_fails;
+}
+
+/* What was marked earlier and is not to be now: it would be restarted for nothing. */
 static int unmark_servers(const struct status *status)
 {
 	cleanup_free char **units = xcalloc(status->count + 1, sizeof(*units));
@@ -111,7 +117,7 @@ static int unmark_servers(const struct status *status)
 	int r = 0;
 
 	for (size_t i = 0; i < status->count; i++)
-		if (status->servers[i].restart_known && !status->servers[i].restart) {
+		if (status->servers[i].restart_known && !is_to_mark(&status->servers[i])) {
 			names[count] = status->names[i];
 			units[count++] = xasprintf(SERVER_UNIT "%s.service", status->names[i]);
 		}
@@ -134,7 +140,7 @@ static int mark_servers(const struct status *status, bool quiet)
 	int r = unmark_servers(status);
 
 	for (size_t i = 0; i < status->count; i++) {
-		if (!status->servers[i].restart)
+		if (!is_to_mark(&status->servers[i]))
 			continue;
 		if (mark(status->names[i], true) == 0)
 			text_join(&marked, " ", "%s", status->names[i]);
@@ -144,7 +150,7 @@ static int mark_servers(const struct status *status, bool quiet)
 	if (!quiet && marked.length > 0)
 		(void) printf("marked: %s; they restart with: systemctl reload-or-restart --marked\n", text_string(&marked));
 	else if (!quiet && r == 0)
-		(void) puts("marked: none, no server waits for a restart");
+		(void) puts("marked: none, no server waits for a restart that would succeed");
 	return fflush(stdout) == 0 ? r : give_up("cannot write to standard output");
 }
 

@@ -24,6 +24,8 @@ void plan_look_at_server(const struct plan_sources *sources, const char *name, s
 	started_of_unit(server.old ? server.old : "", &server.before);
 	if (server.record)
 		look_see_layers(sources->look, &server.now);
+	if (server.record && sources->look->complete)
+		server.lacks = started_unseen_layer(&server.now);
 	server.port = started_port(&server.now);
 	*ret_server = server;
 }
@@ -124,9 +126,11 @@ static bool plan_difference(struct planning *planning, struct plan_server *serve
 		text_join(&words, ", ", server->is_wanted ? "enabled" : "no longer enabled");
 	if (!all && words.length == 0)
 		return false;
+	if (all && server->is_started && server->lacks)
+		text_join(&words, ", ", "no restart while layer %s is missing", server->lacks);
 	change = plan_add(planning->plan, PLAN_SERVER, '~', server->name, server->unit);
 	change->is_shown = words.length > 0;
-	if (all && server->is_started) {
+	if (all && server->is_started && !server->lacks) {
 		change->action = PLAN_RESTART;
 		change->holder = holder_of_port(planning->sources, server);
 	}

@@ -10,6 +10,7 @@ struct plan_server {
 	bool is_started;               /* it runs, and is not about to stop or to start again by itself, nor masked */
 	const struct record *record;   /* of the start since which it runs, borrowed; or NULL */
 	struct started before, now;    /* what it would be started with before this reload, and after it */
+	const char *lacks;             /* the id of a layer that is not there, so that a restart would fail; or NULL */
 	unsigned port;                 /* the one that the next start would take; 0: none */
 	char *refused;                 /* why, of the new one */
 };

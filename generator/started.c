@@ -328,6 +328,16 @@ static const char *next_layer(const struct started *started, size_t *i)
 	return NULL;
 }
 
+const char *started_unseen_layer(const struct started *started)
+{
+	const char *layer;
+	size_t i = 0;
+
+	while ((layer = next_layer(started, &i)) && strchr(layer, ' '))
+		;
+	return layer;
+}
+
 static bool same_id(const char *a, const char *b)
 {
 	size_t length = strcspn(a, " ");

@@ -89,6 +89,9 @@ void started_of_unit(const char *text, struct started *ret_started);
 void started_see_host_env(struct started *started, const struct stat *state);
 void started_see_layer(struct started *started, const char *id, const struct stat *state);
 
+/* The id of a layer without its identity, borrowed; NULL where each has one. */
+const char *started_unseen_layer(const struct started *started);
+
 /* Looks at host.env itself; nothing where that cannot be done. */
 void started_look_at_host_env(struct started *started, const char *prefix);
 

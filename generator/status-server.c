@@ -33,6 +33,7 @@ struct starts {
 	const struct record *mounted;  /* whatever it says, or NULL */
 	const struct started *then;    /* what it says of the start, or NULL */
 	struct started next;
+	const char *lacks;             /* the id of a layer that is not there, so that the next start would fail; or NULL */
 };
 
 static void starts_done(struct starts *starts)
@@ -48,6 +49,7 @@ static void read_starts(const struct status_sources *sources, const char *name, 
 	ret_starts->then = start ? &start->started : NULL;
 	started_of_unit(unit ? unit : "", &ret_starts->next);
 	look_see_layers(sources->look, &ret_starts->next);
+	ret_starts->lacks = sources->look->complete ? started_unseen_layer(&ret_starts->next) : NULL;
 	started_look_at_host_env(&ret_starts->next, sources->prefix);
 }
 
@@ -87,6 +89,9 @@ static void note_restart(struct server_status *server, const struct starts *star
 		server->restart = text_take(&words);
 		server->waits = true;
 		text_join(notes, "; ", "restart: %s", server->restart);
+		server->restart_fails = starts->lacks != NULL;
+		if (starts->lacks)
+			text_join(notes, "; ", "layer %s is missing, so it would fail", starts->lacks);
 	}
 	text_done(&words);
 }

@@ -32,6 +32,7 @@ struct server_status {
 	char *reload;                  /* what a reload would change, in words; NULL for nothing, and where nobody can tell */
 	char *restart;                 /* what a restart would change then, likewise */
 	bool restart_known;            /* whether anybody could tell */
+	bool restart_fails;            /* for a layer that is missing */
 	char *note;                    /* for people; maybe empty */
 	bool waits;                    /* somebody has to do something */
 };

@@ -123,7 +123,7 @@ sql "UPDATE servers SET port = 27111 WHERE name = 'beta'"
 insert_server zeta 27070 1
 systemctl mask left4me-server@zeta 2>/dev/null
 ok "masked: a reload" reload
-is "$(lines)" "~ beta port 27100 -> 27111: at its next start" "masked: what runs waits for its next start, what does not is left alone"
+is "$(lines)" "~ beta port 27100 -> 27111: at its next start" "masked: what runs waits for its next start, the others are left alone"
 is "$(plan --commands)" "" "masked: and no command would fail"
 like "$(COLUMNS=250 left4me-generator status zeta)" " enabled, but masked$" "masked: status says why it does not run"
 sql "UPDATE servers SET port = 27100 WHERE name = 'beta'; DELETE FROM servers WHERE name = 'zeta'"
@@ -132,11 +132,25 @@ ok "masked: a reload without masks" reload
 systemctl start left4me-server@off
 is "$(plan; echo $?)" 0 "masked: no more, and there is nothing to do"
 
+# What runs is not put out of work for a layer that is not there yet.
+insert_overlay 8
+rm -r "$STATE/overlays/8"
+sql "INSERT INTO server_overlays (server, position, overlay) VALUES ('off', 2, 8)"
+ok "a layer that is missing: a reload" reload
+is "$(lines)" "~ off layers, no restart while layer 8 is missing" "a layer that is missing: what runs on"
+is "$(left4me-generator status --mark off | tail -n 1)" "marked: none, no server waits for a restart that would succeed" \
+	"a layer that is missing: nor has it a mark"
+is "$(plan --commands)" "" "a layer that is missing: no command stops what could not start again"
+sql "DELETE FROM server_overlays WHERE overlay = 8; DELETE FROM overlays WHERE id = 8"
+ok "a layer that is missing: another reload" reload
+is "$(plan; echo $?)" 0 "a layer that is missing: it is needed no more"
+
 sql "UPDATE servers SET port = 80 WHERE name = 'off'"
 systemctl stop left4me-server@off
 ok "a start that was refused: a reload" reload
 fails "a start that was refused" systemctl start left4me-server@off
-change "a start that was refused, and would not be now" '~ off accepted again, enabled: starts with `systemctl start left4me-server@off`' \
+change "a start that was refused, and would not be now" \
+	'~ off accepted again, enabled: starts with `systemctl start left4me-server@off`' \
 	sql "UPDATE servers SET port = 27018 WHERE name = 'off'"
 
 # What is about to stop is not brought up again.

@@ -244,7 +244,7 @@ ok "without libsystemd: the generator" eval 'mkdir tree && without "$PWD/tree"'
 fails "marks are root's to set" as nobody --mark
 like "$(status --mark | tail -n 1)" "^marked: beta; they restart with: systemctl reload-or-restart --marked$" "--mark says whom it has marked"
 ok "--json is alone" eval 'status --json --mark | python3 -m json.tool'
-is "$(status --mark gamma | tail -n 1)" "marked: none, no server waits for a restart" "and that nobody needs it"
+is "$(status --mark gamma | tail -n 1)" "marked: none, no server waits for a restart that would succeed" "and that nobody needs it"
 is "$(property left4me-server@beta Markers)/$(property left4me-server@gamma Markers)" needs-restart/ "--mark marks what waits for a restart"
 reload
 is "$(property left4me-server@beta Markers)" needs-restart "a reload keeps the mark"

@@ -84,7 +84,7 @@ static void check_interpreter(const struct needs *needs, const struct look *look
 		return;
 	is_hidden = need->kind == NEED_UPDATE_SCRIPT ? !is_seen_by_update(needs, look, found->real)
 		: (path_in_homes(found->real) || path_is_private(found->real)) && !is_bound(needs, look, found->real);
-	if (found->number != 0)
+	if (found->number != 0 && !path_is_private(found->real))
 		report_problem(report, need->path, "is run by %s: %s: %s; %s", found->real, strerror((int) found->number),
 			       need->consequence, need->remedy);
 	else if (is_hidden)
@@ -100,10 +100,11 @@ static void check_update(const struct needs *needs, const struct look *look, str
 	const char *real = real_path(needs, look, path);
 	bool is_named = path_in_usr(path) || path_below(path, steam);
 
-	if (*real && (!is_named || !is_seen_by_update(needs, look, real)))
+	if ((*real || path_is_private(path)) && (!is_named || !is_seen_by_update(needs, look, real)))
 		report_problem(report, path, "is neither in /usr nor in %s%s%s, and nothing else is seen by an update: %s; put it "
 			       "there, and set [update] command", steam,
-			       strcmp(path, real) != 0 ? ", but leads to " : "", strcmp(path, real) != 0 ? real : "", host_no_update);
+			       *real && strcmp(path, real) != 0 ? ", but leads to " : "", *real && strcmp(path, real) != 0 ? real : "",
+			       host_no_update);
 }
 
 /*

@@ -309,8 +309,35 @@ chown 1000:1000 "$STATE"
 check_finds "^$STATE: is owned by 1000:1000, not by 980:980" "another owner"
 chown left4me:left4me "$STATE"
 
-# Units are given the user by its name, and everything else by its number.
 configure_host() { printf '[host]\n' >/etc/left4me/left4me.conf.d/50-test.conf && printf '%s\n' "$@" >>/etc/left4me/left4me.conf.d/50-test.conf; }
+
+# The check's unit has a /tmp of its own.
+mkdir /tmp/src
+configure_host 'source = /tmp/src'
+check_finds '^\[host\] source: /tmp/src lies where units have directories of their own' "a source below /tmp"
+rmdir /tmp/src
+sql "UPDATE overlays SET kind = 'script', script = 'true' WHERE id = 1"
+install -m 644 /etc/left4me/sandbox-resolv.conf /tmp/resolv.conf
+configure_host '[build]' 'resolv_conf = /tmp/resolv.conf'
+check_is_clean "resolvers below /tmp, which builds can be given"
+sql "UPDATE overlays SET kind = 'files', script = NULL WHERE id = 1"
+rm /tmp/resolv.conf
+mkdir -p "$STATE/.venv/kept"
+mv "$STATE/.venv/bin/gunicorn" "$STATE/.venv/kept"
+install -m 755 /usr/bin/true /tmp/python
+printf '#!/tmp/python\n' | put 755 "$STATE/.venv/bin/gunicorn"
+rm /etc/left4me/left4me.conf.d/50-test.conf
+check_finds "gunicorn: is run by /tmp/python, which units do not see" "an interpreter below /tmp"
+mv "$STATE/.venv/kept/gunicorn" "$STATE/.venv/bin/"
+configure_host '[update]' 'command = /tmp/python'
+reload
+check_finds "^/tmp/python: is neither in /usr nor in $STATE/steam, and nothing else is seen by an update" \
+	"an update's command below /tmp"
+rm /etc/left4me/left4me.conf.d/50-test.conf
+reload
+rm -r /tmp/python "$STATE/.venv/kept"
+
+# Units are given the user by its name, and everything else by its number.
 configure_host 'user = other'
 like "$(check)" "^/etc/passwd: has $(id -u other) as the id of 'other' \(\[host\] user\), not 980: .*; set \[host\] uid = $(id -u other)$" "another user's id"
 configure_host 'group = other'

@@ -42,7 +42,7 @@ like "$said" \
 	"since what is loaded was made without the database"
 ok "daemon-reload" reload
 ok "the first server starts" systemctl start left4me-server@first
-ok "it is ready" wait_for 10 is_ready first
+ok "it is ready" wait_for 60 is_ready first
 ok "the check starts" systemctl start left4me-check.service
 is "$(failed_units)" "" "no failed unit is left"
 done_testing

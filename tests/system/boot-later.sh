@@ -38,7 +38,7 @@ if [ "${1-}" = prepare ]; then
 fi
 
 tried_again() { [ "$(property left4me-activate.service InactiveEnterTimestampMonotonic)" -gt "$1" ]; } # TIMESTAMP
-another_try() { wait_for 40 tried_again "$(property left4me-activate.service InactiveEnterTimestampMonotonic)"; }
+another_try() { wait_for 60 tried_again "$(property left4me-activate.service InactiveEnterTimestampMonotonic)"; }
 is_active() { [ "$(property "$1" ActiveState)" = active ]; }
 uptime_ms() { awk '{ printf "%d\n", $1 * 1000 }' /proc/uptime; }
 
@@ -50,7 +50,7 @@ is "$(reload_count)" 0 "without a reload"
 is "$(property srv-disk.mount ActiveState)" inactive "no try mounts anything"
 # Its Result= depends on systemd's version.
 web_gave_up() { [ "$(property left4me-web.service ActiveState)" = failed ]; }
-ok "the web application has met its start limit" wait_for 30 web_gave_up
+ok "the web application has met its start limit" wait_for 60 web_gave_up
 
 # It holds SQLite's lock as whoever rolls back does.
 cat >roll-back.py <<'END'
@@ -63,7 +63,7 @@ END
 ok "a writer's journal is there" test -s /var/disk/left4me/left4me.db-journal
 setpriv --reuid left4me --regid left4me --clear-groups python3 roll-back.py /var/disk/left4me/left4me.db >locked &
 writer=$!
-ok "which the web application begins to roll back" wait_for 10 test -s locked
+ok "which the web application begins to roll back" wait_for 60 test -s locked
 touch /run/unlocked
 systemctl reset-failed unlock.service
 systemctl start srv-disk.mount
@@ -75,10 +75,10 @@ kill "$writer"
 gone=$(uptime_ms)
 is_over() { [ "$(property left4me-activate.timer ActiveState)" = inactive ]; }
 ok "then it comes up by itself" wait_for 60 is_over
-ok "with the servers" wait_for 20 is_active left4me-server@alpha
+ok "with the servers" wait_for 60 is_active left4me-server@alpha
 echo "# alpha ran $(($(property left4me-server@alpha ActiveEnterTimestampMonotonic) / 1000 - gone)) ms after the rows could be read"
 checked() { [ "$(property left4me-check.service SubState)" = dead ]; }
-ok "the check has run" wait_for 20 checked
+ok "the check has run" wait_for 60 checked
 host_is_up "by itself"
 is "$(sed -n 's/^port=//p' /run/left4me/mounted/alpha)" 27015 "with what was committed"
 is "$(property left4me-web.service ActiveState)" active "the web application is active"
@@ -104,7 +104,7 @@ ok "it comes up by itself again" wait_for 60 is_over
 echo "# $(($(uptime_ms) - back)) ms after the rows could be read"
 ok "alpha has its unit" test -e $unit
 ok "alpha runs as before" is_active left4me-server@alpha
-ok "what is wanted starts, as at a boot" wait_for 20 is_active left4me-server@beta
+ok "what is wanted starts, as at a boot" wait_for 60 is_active left4me-server@beta
 is "$(reload_count)" 3 "by one reload"
 unlike "$(journalctl --no-pager -b -o cat _PID=1)" "vanished from the unit file|ordering cycle" "no command vanished, no cycle"
 done_testing

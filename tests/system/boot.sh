@@ -64,13 +64,13 @@ waiting() { systemctl list-jobs --plain --no-legend 'left4me-server@*' | grep -o
 hold_turns() {
 	flock --no-fork /run/left4me/server/ sleep 1000 &
 	holder=$!
-	wait_for 5 eval '! flock -n /run/left4me/server/ true'
+	wait_for 60 eval '! flock -n /run/left4me/server/ true'
 }
 is_stopped() { [ -z "$(mounts)$(turns)$(waiting)" ]; }
 
 hold_turns
 systemctl restart left4me.target
-ok "servers that run take no turn" wait_for 10 eval '[ -z "$(turns)$(waiting)" ]'
+ok "servers that run take no turn" wait_for 60 eval '[ -z "$(turns)$(waiting)" ]'
 ok "all stop" systemctl start left4me-stop.service
 ok "the target starts" systemctl start left4me.target
 is "$(waiting)" "server@alpha server@beta server@gamma" "each of its servers waits for its turn"
@@ -82,12 +82,12 @@ is "$(waiting)" "server@alpha server@beta server@gamma" "changes nothing"
 ok "another starts at once" worker /usr/bin/systemctl start left4me-server@off.service
 is "$(mounts)" off "and alone"
 systemctl stop left4me-queue@beta
-ok "who needs no turn any more starts" wait_for 20 is_ready beta
+ok "who needs no turn any more starts" wait_for 60 is_ready beta
 ok "who is stopped while it waits" worker /usr/bin/systemctl stop left4me-server@alpha.service
 is "$(waiting)" "server@gamma" "does not wait any more"
 kill "$holder"
-ok "a turn that comes starts its server" wait_for 20 is_ready gamma
-wait_for 20 no_job
+ok "a turn that comes starts its server" wait_for 60 is_ready gamma
+wait_for 60 no_job
 is "$(mounts | paste -sd' ')$(turns)" "beta gamma off" "and no other one"
 hold_turns
 systemctl stop 'left4me-server@*'
@@ -108,11 +108,11 @@ runs() { systemctl show -p InvocationID --value left4me-server@{alpha,beta,gamma
 builds() { journal build-overlay@9 | grep -qx begun; }
 
 systemctl start left4me-server@off
-ok "a fourth server is ready" wait_for 10 is_ready off
+ok "a fourth server is ready" wait_for 60 is_ready off
 delete_server off
 systemctl daemon-reload
 systemctl start --no-block build-overlay@9
-ok "a build runs" wait_for 10 builds
+ok "a build runs" wait_for 60 builds
 before=$(runs)
 ok "a restart of the target" systemctl restart left4me.target
 sleep 1
@@ -120,14 +120,14 @@ is "$(states)" "active active active active activating active" "restarts nothing
 is "$(runs)" "$before" "each is the same run"
 ok "a stop of the target" systemctl stop left4me.target
 all_stopped() { ! [[ $(states) =~ (^| )(de)?activ ]]; }
-ok "stops every server, that without a row too, the build, and the web application" wait_for 20 all_stopped
+ok "stops every server, that without a row too, the build, and the web application" wait_for 60 all_stopped
 is "$(mounts)$(pgrep -c srcds_linux)" 0 "nothing is mounted"
 systemctl reset-failed build-overlay@9
 ok "a start of the target" systemctl start left4me.target
 host_is_up "started with the target"
 systemctl stop left4me.target
 ok "a start amid that stop" systemctl start left4me.target
-wait_for 20 no_job
+wait_for 60 no_job
 host_is_up "started amid its stop"
 # Seen once in hundreds: systemd heard of what left4me-stop.service asked for when it had begun that start. Here it is so each time.
 install -d /run/systemd/system/left4me-stop.service.d
@@ -139,11 +139,11 @@ END
 systemctl daemon-reload
 for _ in {1..5}; do
 	systemctl stop left4me.target
-	wait_for 10 eval 'pgrep -fx "sleep 60"'
+	wait_for 60 eval 'pgrep -fx "sleep 60"'
 	systemctl start left4me.target
-	wait_for 20 no_job
-	wait_for 20 eval '[ "$(property left4me-resume.service ActiveState)" = inactive ]'
-	wait_for 20 no_job
+	wait_for 60 no_job
+	wait_for 60 eval '[ "$(property left4me-resume.service ActiveState)" = inactive ]'
+	wait_for 60 no_job
 	is "$(systemctl is-active left4me.target left4me-server@{alpha,beta,gamma} | sort | uniq -c | xargs)" "4 active" "nor does a late stop undo a start"
 done
 rm -r /run/systemd/system/left4me-stop.service.d
@@ -154,7 +154,7 @@ install -d /run/systemd/system/left4me-queue.service.d
 printf '[Service]\nExecStart=\nExecStart=/bin/sleep 60\n' >/run/systemd/system/left4me-queue.service.d/slow.conf
 systemctl daemon-reload
 systemctl start --no-block left4me-queue.service
-ok "turns are to be given" wait_for 10 eval '[ "$(property left4me-queue.service MainPID)" -gt 0 ]'
+ok "turns are to be given" wait_for 60 eval '[ "$(property left4me-queue.service MainPID)" -gt 0 ]'
 systemctl stop left4me-queue.service
 is "$(property left4me-queue.service Result)" success "a stop amid that is no failure"
 rm -r /run/systemd/system/left4me-queue.service.d
@@ -164,7 +164,7 @@ for _ in {1..7}; do
 done
 is "$(property left4me-stop.service Result)/$(mounts)" success/ "seven stops in a row: each stops"
 systemctl start left4me.target
-wait_for 20 no_job
+wait_for 60 no_job
 host_is_up "started again"
 
 # --- deleted while running (scenario 2) ------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ apply() { # NAME
 }
 
 ok "the boot finishes" booted
-ok "a server is ready" wait_for 20 is_ready alpha
+ok "a server is ready" wait_for 60 is_ready alpha
 mkdir -p "$directory/old.service.d"
 echo '[Unit]' >"$directory/old.service"
 systemctl stop left4me.target left4me-workshop-refresh.timer
@@ -74,7 +74,7 @@ is "$(property l4d2-game.slice AllowedCPUs)" 1 "games have the other CPU"
 is "$(check)" "" "check finds no difference between $directory and the generator"
 is "$(find $directory -type f | wc -l)" 28 "the host's units are in $directory"
 is "$(failed_units)" "" "no failed unit"
-ok "a server runs with the target" wait_for 20 is_ready alpha
+ok "a server runs with the target" wait_for 60 is_ready alpha
 pid=$(property left4me-server@alpha MainPID)
 
 reloads=$(reload_count)

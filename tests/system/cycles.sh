@@ -33,7 +33,7 @@ all_listen() { [ "$(ss -Hltn | grep -cE ':2701[5-8] ')" = 4 ]; }
 is_over() { is_in_state "$1" inactive || is_in_state "$1" failed; }
 
 ok "the boot finishes" booted
-ok "the stubborn server is ready" wait_for 20 is_ready stubborn
+ok "the stubborn server is ready" wait_for 60 is_ready stubborn
 is "$(property left4me-server@stubborn TimeoutStopUSec)" 15s "it has 15 s to stop"
 
 # --- the stubborn one; its 15 s run beside what follows -----------------------------------------------------------------
@@ -49,7 +49,7 @@ is "$(property left4me-server@stubborn ActiveState)" deactivating "it ignores SI
 
 unit=left4me-server@killed.service
 ok "a server starts" systemctl start "$unit"
-ok "it is ready" wait_for 10 is_ready killed
+ok "it is ready" wait_for 60 is_ready killed
 kills=0
 while is_in_state "$unit" active && [ "$kills" -lt 20 ]; do
 	pid=$(property "$unit" MainPID)
@@ -66,7 +66,7 @@ like "$(journal "$unit")" "Start request repeated too quickly" "because of the s
 is "$(mounts | grep killed)" "" "it is unmounted"
 ok "reset-failed as the worker" worker /usr/bin/systemctl reset-failed "$unit"
 ok "and it starts" worker /usr/bin/systemctl start "$unit"
-ok "and is ready" wait_for 10 is_ready killed
+ok "and is ready" wait_for 60 is_ready killed
 
 # The child alone, and everything at once.
 for whom in child all; do
@@ -77,8 +77,8 @@ for whom in child all; do
 	else
 		systemctl kill --signal=KILL "$unit"
 	fi
-	ok "SIGKILL of $whom: it comes back" wait_for 10 has_new_invocation "$unit" "$invocation"
-	ok "SIGKILL of $whom: and is ready" wait_for 10 is_ready killed
+	ok "SIGKILL of $whom: it comes back" wait_for 60 has_new_invocation "$unit" "$invocation"
+	ok "SIGKILL of $whom: and is ready" wait_for 60 is_ready killed
 	is "$(mounts | grep -c killed)" 1 "SIGKILL of $whom: mounted once"
 done
 ok "it stops" systemctl stop "$unit"
@@ -95,15 +95,15 @@ install -d -m 700 /run/left4me/server /run/left4me/server/victim
 exec 9</run/left4me/server/victim
 flock 9
 systemctl start --no-block "$unit"
-ok "the helper waits for the lock" wait_for 10 helper_waits
+ok "the helper waits for the lock" wait_for 60 helper_waits
 pkill -KILL -f 'left4me-overlay mount .* victim'
-ok "killed before the mount: the start fails" wait_for 10 helper_was_killed
+ok "killed before the mount: the start fails" wait_for 60 helper_was_killed
 exec 9<&-
 # A start that comes while ExecStopPost= runs joins the job that has failed, and reset-failed then makes that a success.
-ok "killed before the mount: it is over" wait_for 10 is_over "$unit"
+ok "killed before the mount: it is over" wait_for 60 is_over "$unit"
 systemctl reset-failed "$unit"
 ok "killed before the mount: the next start works" systemctl start "$unit"
-ok "killed before the mount: it is ready" wait_for 10 is_ready victim
+ok "killed before the mount: it is ready" wait_for 60 is_ready victim
 is "$(mounts | grep -c victim)" 1 "killed before the mount: mounted once"
 ok "it stops" systemctl stop "$unit"
 
@@ -121,13 +121,13 @@ END
 	systemctl daemon-reload
 	fails "$label: the start fails" systemctl start "$unit"
 	like "$(run_log victim)" "killed by SIGKILL" "$label: it was killed"
-	ok "$label: it is over" wait_for 10 is_over "$unit"
+	ok "$label: it is over" wait_for 60 is_over "$unit"
 	is "$(mounts | grep victim)" "" "$label: nothing stays mounted"
 	rm "$conf"
 	systemctl daemon-reload
 	systemctl reset-failed "$unit"
 	ok "$label: the next start works" systemctl start "$unit"
-	ok "$label: it is ready" wait_for 10 is_ready victim
+	ok "$label: it is ready" wait_for 60 is_ready victim
 	is "$(mounts | grep -c victim)" 1 "$label: mounted once"
 	systemctl stop "$unit"
 done
@@ -135,7 +135,7 @@ systemctl reset-failed "$unit" 2>/dev/null
 
 # --- the stubborn one again --------------------------------------------------------------------------------------------
 
-ok "the stubborn server is over" wait_for 20 is_over left4me-server@stubborn
+ok "the stubborn server is over" wait_for 60 is_over left4me-server@stubborn
 begin=$(property left4me-server@stubborn ActiveExitTimestampMonotonic)
 end=$(property left4me-server@stubborn InactiveEnterTimestampMonotonic)
 echo "# the stubborn server was gone after $(((end - begin) / 1000)) ms"
@@ -154,10 +154,10 @@ for ((cycle = 1; cycle <= ${cycles:=25}; cycle++)); do
 	systemctl reset-failed "${units[@]}" 2>/dev/null
 	systemctl start "${units[@]}" || failures=$((failures + 1))
 	# A SIGINT before srcds_run has got to its first line is lost.
-	wait_for 10 all_listen || failures=$((failures + 1))
+	wait_for 60 all_listen || failures=$((failures + 1))
 	if [ "$cycle" = 10 ]; then
 		for name in alpha beta gamma off; do
-			ok "cycle $cycle: $name is ready" wait_for 10 is_ready "$name"
+			ok "cycle $cycle: $name is ready" wait_for 60 is_ready "$name"
 		done
 		is "$(mounts | wc -l)" 4 "cycle $cycle: four are mounted"
 	fi
@@ -177,7 +177,7 @@ echo "# stop: median $median ms, slowest $(sort -n /root/stops | tail -n 1) ms o
 # The bar is 500 ms on an idle machine; this one may be busy.
 ok "the median stop took $median ms, at most 1500" test "$median" -le 1500
 systemctl start "${units[@]}"
-ok "once more" wait_for 10 all_listen
+ok "once more" wait_for 60 all_listen
 systemctl stop "${units[@]}"
 is "$(failed_units)" "" "a stop is no failure" || diag "$(journalctl -o cat --no-pager -n 30 -u 'left4me-server@*')"
 done_testing

@@ -35,7 +35,7 @@ has_failed() { [ "$(property "$1" Result)" != success ]; }
 # What is named fails: the server does not come up.
 does_not_start() { # UNIT LABEL
 	systemctl restart "$1" 2>/dev/null
-	ok "$2" wait_for 10 has_failed "$1"
+	ok "$2" wait_for 60 has_failed "$1"
 	systemctl stop "$1" 2>/dev/null
 	systemctl reset-failed "$1" 2>/dev/null
 }
@@ -92,7 +92,7 @@ mount --bind "$STATE/installation" "$STATE/installation"
 mount -o remount,bind,noexec "$STATE/installation"
 is "$(check)" "" "an installation that is mounted noexec is in order"
 systemctl restart "$(unit gamma)"
-ok "since the overlay above it is not" wait_for 10 is_ready gamma
+ok "since the overlay above it is not" wait_for 60 is_ready gamma
 systemctl stop "$(unit gamma)"
 umount "$STATE/installation"
 
@@ -302,7 +302,7 @@ mv /var/stow/left4me-overlay $helper
 runs_with_helpers() { # LABEL
 	is "$(check)" "" "$1: check finds nothing"
 	systemctl restart "$(unit gamma)"
-	ok "$1: a server starts" wait_for 10 is_ready gamma
+	ok "$1: a server starts" wait_for 60 is_ready gamma
 	ok "$1: a build runs" systemctl start build-overlay@10
 }
 cp -a ${helper%/*} /home/steam/helpers
@@ -337,7 +337,7 @@ configure '[host]' 'root = /opt/steam/left4me' '[web]' 'enabled = no'
 reload
 is "$(check)" "" "a link on the way to a root does not matter where nobody but servers goes it"
 systemctl restart "$(unit gamma)"
-ok "as they start" wait_for 10 is_ready gamma
+ok "as they start" wait_for 60 is_ready gamma
 rmdir /srv
 ln -s /home/steam /srv
 configure '[host]' 'root = /srv/left4me' '[web]' 'enabled = no'

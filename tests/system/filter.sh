@@ -32,12 +32,12 @@ tell() { # KIND
 	done < <(python3 filter.py "$1" "$(property "${units[$1]}" MainPID)" denied-calls 2>&1)
 }
 
-ok "a server runs" wait_for 10 is_ready one
+ok "a server runs" wait_for 60 is_ready one
 systemctl start --no-block "${units[update]}" "${units[build]}" "${units[refresh]}"
-ok "a build runs" wait_for 10 eval 'journal ${units[build]} | grep -qx ready'
-ok "an update runs" wait_for 10 pgrep -u left4me -fx '/usr/bin/sleep 1000'
+ok "a build runs" wait_for 60 eval 'journal ${units[build]} | grep -qx ready'
+ok "an update runs" wait_for 60 pgrep -u left4me -fx '/usr/bin/sleep 1000'
 ok "the web application runs" systemctl is-active "${units[web]}"
-ok "the refresh runs" wait_for 10 eval 'grep -q sleep "/proc/$(property ${units[refresh]} MainPID)/comm"'
+ok "the refresh runs" wait_for 60 eval 'grep -q sleep "/proc/$(property ${units[refresh]} MainPID)/comm"'
 for kind in server update build web refresh; do
 	tell $kind
 done
@@ -59,7 +59,7 @@ lacking() { # KIND DIRECTIVE...
 	systemctl daemon-reload
 	systemctl stop "${units[$kind]}" 2>/dev/null     # which says that a timer is active
 	systemctl start --no-block "${units[$kind]}"
-	wait_for 20 has_begun "${units[$kind]}"
+	wait_for 60 has_begun "${units[$kind]}"
 	python3 filter.py "$kind" "$(property "${units[$kind]}" MainPID)" denied-calls |
 		sed -n -e 's/^FAIL the compiled filter refuses \([^ ]*\) .*/\1/p' -e 's/^pass there are filters.*/filters/p' | paste -sd' '
 	rm -r "$directory"

@@ -139,7 +139,7 @@ put 755 "$GAME" <<-'GAME'
 	wait
 GAME
 systemctl restart left4me-server@alpha
-ok "a loud game" wait_for 20 eval 'run_log alpha | grep -q "^all said"'
+ok "a loud game" wait_for 60 eval 'run_log alpha | grep -q "^all said"'
 is "$(run_log alpha | grep -c ^sv_some)" 10500 "10 500 lines at once: each is there"
 systemctl stop left4me-server@alpha
 
@@ -162,7 +162,7 @@ like "$(grep ^JOURNAL /opt/worker/sandboxed_script.py)" '"--namespace", "\+left4
 worker /usr/bin/systemctl start left4me-server@off.service
 # is_ready looks where the lines are no longer.
 is_ready_there() { journalctl --no-pager --namespace +left4me -o cat -u "left4me-server@$1" | grep -q 'srcds_linux: ready'; }
-ok "a server starts and says so" wait_for 20 is_ready_there off
+ok "a server starts and says so" wait_for 60 is_ready_there off
 like "$(systemctl status --no-pager -n 50 left4me-server@off)" 'srcds_linux: ready' "systemctl status shows its lines"
 for sudo in sudo sudo-rs; do
 	said=$(runuser -u left4me -- env SUDO=$sudo python3 /opt/worker/left4me-worker log off)

@@ -228,7 +228,7 @@ layers() { # NAME
 host_is_up() { # LABEL
 	local name
 	for name in alpha beta gamma; do
-		ok "$1: $name is ready" wait_for 20 is_ready "$name"
+		ok "$1: $name is ready" wait_for 60 is_ready "$name"
 		is "$(property "left4me-server@$name" ActiveState)" active "$1: $name is active"
 	done
 	is "$(layers alpha)" "top 1 installation 2 1" "$1: alpha's layers, topmost first"

@@ -97,7 +97,7 @@ first_server() { # LABEL [DESTINATION]
 	follow Installing 3
 	ok "$1: the game finds Steam's library" test -f "$STATE/.steam/sdk32/steamclient.so"
 	follow Installing 4 "${2-/usr}"
-	ok "$1: alpha is ready" wait_for 20 is_ready alpha
+	ok "$1: alpha is ready" wait_for 60 is_ready alpha
 	is "$(cat /run/left4me/server/alpha/merged/left4dead2/cfg/server.cfg)" "sv_pure 0" "$1: with its overlay"
 }
 
@@ -201,11 +201,11 @@ ok "alpha was restarted" is_restarted
 ok "with what its row says" runs_with alpha '+hostport 27016 +map c2m1_highway'
 is "$(left4me-generator status | grep -c restart:)" 0 "and waits for no other"
 follow 'Daily work' 2
-ok "beta is ready" wait_for 20 is_ready beta
+ok "beta is ready" wait_for 60 is_ready beta
 is "$(cat /run/left4me/server/beta/merged/left4dead2/cfg/server.cfg)" "sv_pure 0" "with its overlay"
 echo note >"$STATE/runtime/beta/upper/note"
 follow 'Daily work' 3
-ok "gamma is ready" wait_for 20 is_ready gamma
+ok "gamma is ready" wait_for 60 is_ready gamma
 is "$(mounts | xargs)" "alpha gamma" "beta is no more"
 ok "gamma has the settings of beta" runs_with gamma '+hostport 27017'
 is "$(cat "$STATE/runtime/gamma/upper/note")" note "and its files"
@@ -214,7 +214,7 @@ is "$(mounts) $(ls "$STATE/runtime")" "alpha alpha" "a deleted server leaves not
 like "$(sql "INSERT INTO servers (name, title, port) VALUES ('beta', 'Again', 27018)" 2>&1)" 'a name is used once: take another' \
 	"and its name is no other's"
 follow 'Daily work' 5
-ok "after a restart and a stop of all alpha is ready" wait_for 20 is_ready alpha
+ok "after a restart and a stop of all alpha is ready" wait_for 60 is_ready alpha
 
 install -o left4me -g left4me tests/system/steamcmd "$STATE/steam/steamcmd.sh"
 before=$(state)
@@ -227,7 +227,7 @@ follow 'Daily work' 7
 sql "INSERT INTO servers (name, title, port, arguments) VALUES ('far', 'Out of range', 80, '')"
 systemctl daemon-reload
 fails "the check fails with a row that is refused" systemctl start left4me-check.service
-ok "the alert has come" wait_for 10 grep -q 'port: 80 is not in' /run/mail
+ok "the alert has come" wait_for 60 grep -q 'port: 80 is not in' /run/mail
 is "$(grep -c 'left4me-check.service - .*\.\.\.$' /run/mail)" 1 "with the lines of that check alone"
 like "$(head -n 1 /run/mail)" "^to -s [^ ]+ root\$" "it names the host"
 sql "DELETE FROM servers WHERE name = 'far'"
@@ -253,13 +253,13 @@ rm -rf "$STATE/runtime/alpha/upper"
 # The refresh runs the web application's code: while it does, what root unpacks could be led elsewhere by a link.
 printf '#!/bin/sh\ntrap "exit 0" TERM\nsleep infinity &\nwait\n' | put 755 "$STATE/.venv/bin/flask"
 systemctl start --no-block left4me-workshop-refresh
-ok "the refresh runs" wait_for 10 pgrep -u left4me -x sleep
+ok "the refresh runs" wait_for 60 pgrep -u left4me -x sleep
 mv /usr/bin/tar /usr/bin/tar.real
 printf '#!/bin/sh\npgrep -u left4me -a >/run/beside-tar\nexec tar.real "$@"\n' >/usr/bin/tar && chmod 755 /usr/bin/tar
 follow 'Daily work' 10
 mv /usr/bin/tar.real /usr/bin/tar
 is "$(cat /run/beside-tar)" "" "nothing of left4me's runs while root unpacks"
-ok "alpha is ready, restored" wait_for 20 is_ready alpha
+ok "alpha is ready, restored" wait_for 60 is_ready alpha
 is "$(kept)" "$before" "with its files, as they were"
 is "$(stat -c '%a %U:%G' "$DATABASE")" "640 left4me:left4me" "the database is the application's"
 is "$(systemctl is-active left4me-check.timer left4me-workshop-refresh.timer | sort -u)" active "the timers are active"

@@ -154,7 +154,7 @@ is_inactive() { [ "$(property "$1" ActiveState)" = inactive ]; } # UNIT
 is_new() { # LABEL
 	is "$(property "$(unit 2)" ActiveState)/$(property "$(unit 2)" FragmentPath)/$(source_of 2)" \
 		"active//run/systemd/generator/$(unit 2)/left4me:2" "$1: server 2 runs under the generated unit on our mount"
-	ok "$1: it is ready" wait_for 20 is_ready 2
+	ok "$1: it is ready" wait_for 60 is_ready 2
 	is "$(layers 2)" "top 2 installation 2 1" "$1: with its layers, topmost first"
 	is "$(property "$(unit 2)" DropInPaths)" /run/systemd/generator/left4me-server@.service.d/10-hardening.conf "$1: and our hardening"
 	is "$(property left4me-web.service ActiveState)/$(property left4me-web.service FragmentPath)" \
@@ -163,7 +163,7 @@ is_new() { # LABEL
 	fails "$1: and no longer what it could" worker "$helpers/left4me-systemctl" start x
 	ok "$1: the administrator has sudo" admin
 	# The old unit's restart may still be due; it ends at the template of what has no row.
-	ok "$1: nothing starts a server without a row" wait_for 20 is_inactive left4me-server@9.service
+	ok "$1: nothing starts a server without a row" wait_for 60 is_inactive left4me-server@9.service
 	out=$(check)
 	is "$?/$out" 0/ "$1: a second look finds nothing"
 }
@@ -275,7 +275,7 @@ bash -c "$(check --install="cp -a $new/. / && false")" >/tmp/log 2>&1
 is "$?" 1 "an installation that fails in the end stops it"
 systemctl daemon-reload
 systemctl start multi-user.target
-ok "as after a reboot server 2 is ready" wait_for 20 is_ready 2
+ok "as after a reboot server 2 is ready" wait_for 60 is_ready 2
 is "$(source_of 2)/$(property left4me-web.service ActiveState)" left4me:2/active "by the new helper; the web application runs"
 is "$(pid 5)" "$running" "server 5 runs on"
 ok "the administrator has sudo" admin

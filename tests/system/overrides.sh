@@ -71,7 +71,7 @@ is "$(systemctl cat "$(unit alpha)" | sed -n 's/^# \(\/[^ ]*\)$/\1/p' | paste -s
 	"systemctl cat shows every part, in order"
 like "$(systemctl cat "$(unit alpha)")" '^MemoryMax=3G$' "with its text"
 ok "restart" systemctl restart "$(unit alpha)"
-ok "it is ready" wait_for 10 is_ready alpha
+ok "it is ready" wait_for 60 is_ready alpha
 is "$(awk '{ print $19 }' "/proc/$(property "$(unit alpha)" MainPID)/stat")" 7 "and runs with what the drop-in says"
 check_is_clean "drop-ins"
 rm -r "$etc"/left4me-server@.service.d "$etc"/left4me-server@alpha.service.d
@@ -223,7 +223,7 @@ check_is_clean "a stopped server"
 holds() { # EXPRESSION of a bound socket
 	setpriv --reuid other --regid other --clear-groups python3 -c "import socket, time; s = $1; open('/tmp/bound', 'w'); time.sleep(1000)" &
 	holder=$!
-	wait_for 10 test -e /tmp/bound
+	wait_for 60 test -e /tmp/bound
 	rm -f /tmp/bound
 }
 release() { kill "$holder" && wait "$holder" 2>/dev/null; }

@@ -89,7 +89,7 @@ state() { # of every unit that runs, and what is mounted
 	mount_table | grep left4me:
 }
 ok "a build is started" systemctl start --no-block build-overlay@5
-ok "it runs" wait_for 20 build_runs
+ok "it runs" wait_for 60 build_runs
 echo '# by the operator' >>/etc/left4me/left4me.conf
 before=$(state)
 reloads=$(reload_count)
@@ -141,8 +141,8 @@ is "$(property left4me-server@beta MainPID) $(mounts | xargs)" "$beta beta" "bet
 rm -r /run/systemd/system/left4me-server@beta.service.d
 reload
 ok "left4me.target brings the others back" systemctl start left4me.target
-ok "alpha is ready again" wait_for 20 is_ready alpha
-ok "gamma is ready again" wait_for 20 is_ready gamma
+ok "alpha is ready again" wait_for 60 is_ready alpha
+ok "gamma is ready again" wait_for 60 is_ready gamma
 
 # Somebody's shell stands in the mount.
 (cd /run/left4me/server/gamma/merged && exec sleep 1000) &
@@ -152,7 +152,7 @@ is "$(mounts | xargs)" gamma "gamma alone is mounted"
 kill "$busy"
 ok "left4me.target brings them back" systemctl start left4me.target
 for name in alpha beta gamma; do
-	ok "$name is ready once more" wait_for 20 is_ready "$name"
+	ok "$name is ready once more" wait_for 60 is_ready "$name"
 done
 
 # --- a generator that fails -------------------------------------------------------------------------------------------
@@ -169,22 +169,22 @@ ok "it finds the units" test -e /run/systemd/generator/left4me.target
 # --- the removal -------------------------------------------------------------------------------------------------------
 
 systemctl start --no-block build-overlay@5
-ok "a build runs" wait_for 20 build_runs
+ok "a build runs" wait_for 60 build_runs
 delete_server alpha
 reload
 systemctl start timers.target
 # It runs on for a second after the reload, and would be named, too.
 no_reload() { [ "$(property left4me-reload.service ActiveState)" = inactive ]; }
-ok "the pause after the reload is over" wait_for 20 no_reload
+ok "the pause after the reload is over" wait_for 60 no_reload
 # gamma waits for a turn that does not come.
 systemctl stop left4me-server@gamma
 flock --no-fork /run/left4me/server/ sleep 1000 &
 busy=$!
-wait_for 5 eval '! flock -n /run/left4me/server/ true'
+wait_for 60 eval '! flock -n /run/left4me/server/ true'
 systemctl start left4me.target
 # The target does not wait for what it wants.
 takes_turn() { [ "$(systemctl is-active left4me-queue@gamma)" = activating ]; }
-wait_for 20 takes_turn
+wait_for 60 takes_turn
 is "$(systemctl is-active left4me-server@gamma) $(systemctl is-active left4me-queue@gamma)" "inactive activating" "a server waits for its turn"
 log=$(package -r left4me)
 is "$?" 0 "the package is removed"
@@ -235,13 +235,13 @@ is "$(grep -c '/libbpf\.so' /proc/1/maps) $(systemctl is-active dbus.socket) $(l
 	"an installation under way: systemd has no libbpf, and nobody a bus"
 log=$(package --configure left4me)
 is "$?" 0 "installed again"
-ok "systemd has loaded libbpf" wait_for 20 grep -q '/libbpf\.so' /proc/1/maps
-ok "and a bus answers the user" wait_for 20 runuser -u left4me -- systemctl show --property=Version
+ok "systemd has loaded libbpf" wait_for 60 grep -q '/libbpf\.so' /proc/1/maps
+ok "and a bus answers the user" wait_for 60 runuser -u left4me -- systemctl show --property=Version
 is "$(ls -I README /etc/sudoers.d)" left4me "the sudoers stub is back"
 is "$(tail -n 1 /etc/left4me/left4me.conf)" '# by the operator' "and the operator's configuration"
 ok "the database is read" left4me-generator check
 ok "left4me.target starts" systemctl start left4me.target
-ok "beta is ready again" wait_for 20 is_ready beta
+ok "beta is ready again" wait_for 60 is_ready beta
 # The end of the target begins a stop of its own, which may still be under way.
 mkdir /run/systemd/system/left4me-stop.service.d
 printf '[Service]\nExecStartPre=/bin/sleep 5\n' >/run/systemd/system/left4me-stop.service.d/slow.conf

@@ -53,7 +53,7 @@ ok "servers start again" wait_for 30 eval 'is_ready alpha && is_ready beta && is
 
 mkdir -m 1777 /var/tmp/hang
 runuser -u left4me -- python3 hang.py /var/tmp/hang >hang.log 2>&1 &
-if ! wait_for 10 grep -q ^ready hang.log; then
+if ! wait_for 60 grep -q ^ready hang.log; then
 	skip "no FUSE here: $(tail -n 1 hang.log)"
 	done_testing
 	exit
@@ -72,7 +72,7 @@ bystander_comes_back() {
 	local pid
 	pid=$(timeout -k 1 5 systemctl show --property=MainPID --value bystander) || return 1
 	kill "$pid"
-	wait_for 5 eval '[ "$(timeout -k 1 5 systemctl show --property=MainPID --value bystander)" != '"$pid"' ]'
+	wait_for 60 eval '[ "$(timeout -k 1 5 systemctl show --property=MainPID --value bystander)" != '"$pid"' ]'
 }
 others_go_on() { # LABEL
 	ok "$1: systemctl answers" within_a_second systemctl is-active dbus
@@ -94,13 +94,13 @@ sleep 1
 others_go_on "a build and a server"
 kill -KILL "$(pgrep -P "$trap")" "$trap"
 as_left4me "rm overlays && mv o overlays"
-ok "the build has failed" wait_for 20 eval '[ "$(property build-overlay@10 ActiveState)" = failed ]'
+ok "the build has failed" wait_for 60 eval '[ "$(property build-overlay@10 ActiveState)" = failed ]'
 systemctl stop left4me-server@off
 
 # --- the database ------------------------------------------------------------------------------------------------------
 
 runuser -u left4me -- python3 hang.py /var/tmp/hang >hang.log 2>&1 &
-wait_for 10 grep -q ^ready hang.log
+wait_for 60 grep -q ^ready hang.log
 trap=$(sed -n 's/^ready //p' hang.log)
 there=/proc/$trap/root/var/tmp/hang/merged
 as_left4me "mv left4me.db kept && ln -s $there/10 left4me.db"
@@ -120,15 +120,15 @@ as_left4me "rm left4me.db && mv kept left4me.db"
 as_left4me "mkdir net"
 python3 hang.py "$STATE/net" 980 >net.log 2>&1 &
 net=$!
-wait_for 10 grep -q ^ready net.log
+wait_for 60 grep -q ^ready net.log
 printf '[host]\ndatabase = %s/net/10/left4me.db\n' "$STATE" >/etc/left4me/left4me.conf.d/50-net.conf
 ok "a reload ends" timeout -k 1 20 systemctl daemon-reload
 like "$(cat /run/left4me/report)" "net/10/left4me.db: could not be read within 3 seconds; the rows of" "it gives up and has the last good rows"
 systemctl start --no-block build-overlay@10
-ok "a build looks for its script in it" wait_for 10 eval 'pgrep -u left4me -f left4me-fetch-script'
+ok "a build looks for its script in it" wait_for 60 eval 'pgrep -u left4me -f left4me-fetch-script'
 others_go_on "a build that waits for its script"
-ok "the helper's alarm ends it" wait_for 30 eval '[ "$(property build-overlay@10 Result)" = signal ]'
-ok "nobody of root's waits in it" wait_for 10 eval '! pgrep -u root -f left4me-fetch-script'
+ok "the helper's alarm ends it" wait_for 60 eval '[ "$(property build-overlay@10 Result)" = signal ]'
+ok "nobody of root's waits in it" wait_for 60 eval '! pgrep -u root -f left4me-fetch-script'
 # What a check asks of the same file system, and of one in place of ROOT.
 said=$(timeout -k 1 20 left4me-generator check 2>/dev/null)
 is "$?" 2 "a check ends, and could not look"
@@ -142,17 +142,17 @@ like "$(COLUMNS=250 timeout -k 1 20 left4me-generator status | tr -s ' \n' ' ')"
 	"status shows what runs, and what it cannot know"
 ok "nobody of root's waits there" eval '! pgrep -u root -f "left4me-generator check"'
 systemctl start --no-block left4me-check.service
-ok "left4me-check.service ends, too" wait_for 30 eval '[ "$(property left4me-check ActiveState)" = failed ]'
+ok "left4me-check.service ends, too" wait_for 60 eval '[ "$(property left4me-check ActiveState)" = failed ]'
 is "$(property left4me-check Result)/$(property left4me-check ExecMainStatus)" exit-code/2 "and says that it could not look"
 systemctl reset-failed left4me-check
 rm /etc/left4me/left4me.conf.d/50-net.conf
 kill -KILL "$net"
 wait "$net" 2>/dev/null
 umount -l "$STATE/net"
-ok "with the file system gone the process is" wait_for 10 eval '! pgrep -f left4me-fetch-script'
+ok "with the file system gone the process is" wait_for 60 eval '! pgrep -f left4me-fetch-script'
 ok "the build has failed by then" wait_for 60 eval '[ "$(property build-overlay@10 ActiveState)" = failed ]'
 ok "with its database it builds again" eval 'systemctl daemon-reload && systemctl start build-overlay@10'
 systemctl reset-failed
 systemctl restart left4me-server@alpha
-ok "servers start as before" wait_for 20 is_ready alpha
+ok "servers start as before" wait_for 60 is_ready alpha
 done_testing

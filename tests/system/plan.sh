@@ -55,7 +55,7 @@ rm "$conf"
 is "$(lines | grep -v 'refresh.service new$')" "$(lasting new)" "a web application"
 ok "a web application: a reload" reload
 change "a web application, after a reload" "$(lasting 'enabled, not started')" true
-ok "a web application: it runs" wait_for 20 systemctl is-active left4me-web.service
+ok "a web application: it runs" wait_for 60 systemctl is-active left4me-web.service
 systemctl stop left4me-web.service
 is "$(plan; echo $?)" 0 "a web application: stopped by hand, it stays so"
 systemctl start left4me-web.service
@@ -90,7 +90,7 @@ change "a port that is held" '- eta row gone: runs on until it is stopped
 is "$(cut -d' ' -f2,3 commands)" "daemon-reload 
 stop left4me-server@eta.service
 start left4me-server@theta.service" "a port that is held: its holder is stopped first"
-ok "a port that is held: it has let go of it" wait_for 20 is_ready theta
+ok "a port that is held: it has let go of it" wait_for 60 is_ready theta
 change "a port that is free" "- theta row gone: runs on until it is stopped" delete_server theta
 change "enabled, and running" "~ gamma enabled" sql "UPDATE servers SET enabled = 1 WHERE name = 'gamma'"
 change "a row refused, and its server stopped" "~ off refused: port 28500 is not in 27000-27999 ([game] ports)" \
@@ -105,7 +105,7 @@ systemctl stop left4me-server@gamma
 is "$(plan; echo $?)" 0 "refused while it runs: stopped, there is nothing to do"
 sql "UPDATE servers SET port = 27017 WHERE name = 'gamma'"
 change "accepted again" '+ gamma enabled, not started: starts with `systemctl start left4me-server@gamma`' true
-ok "stopped by hand: it was ready" wait_for 20 is_ready gamma
+ok "stopped by hand: it was ready" wait_for 60 is_ready gamma
 systemctl stop left4me-server@gamma
 for when in before after; do
 	is "$(property left4me-server@gamma ActiveState)/$(plan; echo $?)" inactive/0 "stopped by hand: it stays so, $when a reload"
@@ -193,7 +193,7 @@ stop left4me-server@alpha.service
 restart left4me-server@beta.service
 restart left4me-server@alpha.service" "two that exchange their ports: one is stopped first"
 for name in alpha beta gamma; do
-	ok "ports: $name has its own" wait_for 20 is_ready "$name"
+	ok "ports: $name has its own" wait_for 60 is_ready "$name"
 done
 sql "UPDATE servers SET port = 80 WHERE name = 'gamma'; UPDATE servers SET port = 27200 WHERE name = 'beta'; UPDATE servers SET port = 27100 WHERE name = 'alpha'"
 is "$(plan --commands | cut -d' ' -f1-3)" "systemctl daemon-reload 
@@ -224,10 +224,10 @@ systemctl reset-failed
 mv "$STATE/installation/srcds_run" "$STATE/installation/kept"
 printf '#!/bin/sh\nexit 1\n' | put 755 "$STATE/installation/srcds_run"
 systemctl restart left4me-server@off
-ok "a crash: it waits for its next start" wait_for 5 eval '[ "$(property left4me-server@off SubState)" = auto-restart ]'
+ok "a crash: it waits for its next start" wait_for 60 eval '[ "$(property left4me-server@off SubState)" = auto-restart ]'
 is "$(plan; echo $?)" 0 "a crash: which is no start without a record"
 mv "$STATE/installation/kept" "$STATE/installation/srcds_run"
-ok "a crash: it runs again" wait_for 20 is_ready off
+ok "a crash: it runs again" wait_for 60 is_ready off
 
 # --- configuration ------------------------------------------------------------------------------------------------------
 

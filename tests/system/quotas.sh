@@ -37,7 +37,7 @@ unit_of() { [ "$1" = server ] && echo left4me-server@off.service || echo build-o
 attack() { # server|build: waits until it holds what it got, asks root, which may take long, and ends it
 	CURSOR=$(journalctl --no-pager -n 0 --show-cursor | sed -n 's/^-- cursor: //p')
 	start_of "$1"
-	wait_for 30 eval "journalctl --no-pager -o cat --after-cursor='$CURSOR' -u $(unit_of "$1") | grep -q ^holding"
+	wait_for 60 eval "journalctl --no-pager -o cat --after-cursor='$CURSOR' -u $(unit_of "$1") | grep -q ^holding"
 	during=$(left)
 	systemctl stop "$(unit_of "$1")"
 	taken=$(journalctl --no-pager -o cat --after-cursor="$CURSOR" -u "$(unit_of "$1")" | grep -E '^[a-z-]+ [0-9]+$')

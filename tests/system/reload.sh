@@ -39,7 +39,7 @@ is "$(reloads | wc -l)" 1 "it is one reload"
 read -r begin end < <(reloads)
 [ "$state" = active ] || [ $((end - begin)) -gt 800 ]
 tap_result $? "who calls alone does not wait for the pause" || diag "it is $state after a reload of $((end - begin)) ms"
-ok "the unit ends by itself" wait_for 10 is_inactive
+ok "the unit ends by itself" wait_for 60 is_inactive
 
 # --- a database that does not answer --------------------------------------------------------------------------------------
 
@@ -65,16 +65,16 @@ told() { # PATTERN: what its clients are told of
 		--match="type='signal',interface='org.freedesktop.systemd1.Manager',member='UnitNew'" monitor
 	# systemd says nothing before somebody asks to be told.
 	SYSTEMCTL_FORCE_BUS=1 systemd-run --quiet --wait --unit=waits sleep 1000 &
-	wait_for 10 eval '[ "$(property waits ActiveState)" = active ]'
+	wait_for 60 eval '[ "$(property waits ActiveState)" = active ]'
 	systemctl daemon-reload
-	wait_for 10 grep -q left4me.target /run/told
+	wait_for 60 grep -q left4me.target /run/told
 	sleep 1         # they come in no order, and all of them count
 	systemctl stop told waits
 	wait
 	python3 -c 'import json, sys
 print(*sorted({json.loads(line)["payload"]["data"][0] for line in open("/run/told")}), sep="\n")' | grep -E "$1"
 }
-ok "alpha is ready" wait_for 20 is_ready alpha
+ok "alpha is ready" wait_for 60 is_ready alpha
 # It looks for a mount on the directory of each mount, too.
 is "$(told alpha | xargs)" "left4me-server@alpha.service run-left4me-server-alpha-merged.mount run-left4me-server-alpha.mount" \
 	"of a server systemd reads its unit and its mount, no more"
@@ -123,12 +123,12 @@ like "$said" "^Job for $UNIT timed out" "... and the reason"
 wait
 is "$(failed_units)" "" "no failed unit"
 rm -r /run/systemd/system/$UNIT.d
-ok "then it succeeds again" wait_for 10 reload
+ok "then it succeeds again" wait_for 60 reload
 
 # It waits for the pause after another.
 reload
 worker /usr/bin/systemctl restart $UNIT >said 2>&1 &
-wait_for 5 has_job
+wait_for 60 has_job
 systemctl stop $UNIT
 wait $!
 is "$?" 1 "replaced by another job: status 1"
@@ -157,7 +157,7 @@ ok "they are $(reloads | wc -l) reloads" test "$(reloads | wc -l)" -le 3
 reload
 mark
 left4me_worker reload >said 2>&1 &
-wait_for 5 has_job
+wait_for 60 has_job
 systemctl stop $UNIT
 wait $!
 is "$? $(cat said)" "0 " "whose request is replaced asks again"

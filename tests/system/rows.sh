@@ -24,7 +24,7 @@ restarts() { # LABEL NAME
 	before=$(layers "$2")
 	systemctl reset-failed "left4me-server@$2"
 	ok "$1: $2 can be restarted" worker /usr/bin/systemctl restart "left4me-server@$2.service"
-	ok "$1: $2 is ready again" wait_for 10 is_ready "$2"
+	ok "$1: $2 is ready again" wait_for 60 is_ready "$2"
 	is "$(layers "$2")" "$before" "$1: $2 has the same layers"
 }
 

@@ -14,7 +14,7 @@ as_other() { runuser -u other -- bash -c "$1"; }                    # COMMANDS
 describes_alpha() { property left4me-server@alpha Description; }
 
 ok "the boot finishes" booted
-ok "the servers are up" wait_for 20 is_ready gamma
+ok "the servers are up" wait_for 60 is_ready gamma
 
 # --- the place of the database -----------------------------------------------------------------------------------------
 
@@ -45,7 +45,7 @@ replace "log an endless device" "unable to open" "cp keep left4me.db && ln -s /d
 as_left4me "mv left4me.db keep && sqlite3 left4me.db \"BEGIN; $(cat views.sql endless.sql) COMMIT\""
 reader() { reader=$(pgrep -u left4me -x left4me-generat); }
 reload &
-wait_for 20 reader
+wait_for 60 reader
 cp "/proc/$reader/status" status
 find "/proc/$reader/fd" -type l -printf '%l\n' | sed 's/:.*//' | sort -u >descriptors
 wait $!
@@ -156,7 +156,7 @@ ln -sf look "$STATE/.venv/bin/flask"
 systemctl restart left4me-web
 systemctl start left4me-workshop-refresh
 for unit in left4me-web left4me-workshop-refresh; do
-	ok "$unit tried" wait_for 20 eval "journal $unit | grep -q 'sees: rules'"
+	ok "$unit tried" wait_for 60 eval "journal $unit | grep -q 'sees: rules'"
 	rules=0
 	[ $unit != left4me-web ] || rules=$(grep -c '^left4me ALL=(root) NOPASSWD: /' /run/left4me/sudoers.d/left4me)
 	is "$(journal $unit | sed -n 's/^sees: //p' | paste -sd,)" "writes its state,rules $rules" \
@@ -174,7 +174,7 @@ views() { # UNIT
 		systemctl restart left4me-activate.service
 	done >/dev/null 2>&1 &
 	systemctl restart "$1"
-	wait_for 30 eval "journalctl --no-pager -o cat --after-cursor='$CURSOR' -u $1 | grep '^views:' >views"
+	wait_for 60 eval "journalctl --no-pager -o cat --after-cursor='$CURSOR' -u $1 | grep '^views:' >views"
 	kill $!
 	wait $!
 	cat views
@@ -238,9 +238,9 @@ a, b = socket.socket(), socket.socket(socket.AF_UNIX)
 a.bind(('127.0.0.1', 8000)), b.bind('\0of-the-host'), a.listen(), b.listen()
 time.sleep(60)" &
 listener=$!
-wait_for 10 eval ': </dev/tcp/127.0.0.1/8000'
+wait_for 60 eval ': </dev/tcp/127.0.0.1/8000'
 worker /usr/bin/systemctl start left4me-server@off.service
-wait_for 10 eval 'run_log off | grep -q ^tried'
+wait_for 60 eval 'run_log off | grep -q ^tried'
 kill "$listener"
 wait "$listener" 2>/dev/null
 is "$(run_log off | grep -E '^(reaches|lists) ' | paste -sd,)" "reaches loopback,reaches an abstract socket,lists a listener" \

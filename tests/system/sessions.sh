@@ -35,7 +35,7 @@ attack() {
 	rm -f "$STATE/escaped"
 	systemctl reset-failed left4me-web.service
 	systemctl restart left4me-web.service
-	wait_for 20 eval 'tries | grep -qv lingers'
+	wait_for 60 eval 'tries | grep -qv lingers'
 	# A session and what it starts take their time.
 	sleep 3
 }
@@ -89,7 +89,7 @@ is "$(manager)/$(payload)" inactive/ "but gets none, and no unit of its own runs
 
 # --- what needs a home has one -------------------------------------------------------------------------------------------------
 
-ok "alpha is ready" wait_for 20 is_ready alpha
+ok "alpha is ready" wait_for 60 is_ready alpha
 environment() { tr '\0' '\n' <"/proc/$(property "$1" MainPID)/environ" | sed -n 's/^HOME=//p'; } # UNIT
 for unit in left4me-web left4me-server@alpha; do
 	is "$(environment $unit)" "$STATE" "$unit has its HOME from its unit"
@@ -111,7 +111,7 @@ is "$(home)" "$STATE" "and nothing is changed"
 systemctl stop left4me-web.service left4me.target 'left4me-server@*.service'
 loginctl disable-linger left4me
 loginctl terminate-user left4me
-ok "nothing of left4me runs" wait_for 20 eval '! pgrep -u left4me'
+ok "nothing of left4me runs" wait_for 60 eval '! pgrep -u left4me'
 like "$($USER_HOME 2>&1)" "the home of left4me was $STATE and is /nonexistent now" "then the home is changed"
 is "$(home)" /nonexistent "passwd has it"
 is "$($USER_HOME 2>&1)" "" "and a second time nothing is to do"

@@ -48,7 +48,7 @@ systemctl stop left4me-server@gamma
 like "$(line gamma)" "^gamma stopped [0-9]+s 27017 - 0 enabled, but stopped$" "a server that was stopped: since when"
 is "$(code status)" 0 "which may be meant: status 0"
 systemctl start left4me-server@gamma
-ok "it is started again" wait_for 20 is_ready gamma
+ok "it is started again" wait_for 60 is_ready gamma
 is "$(NO_COLOR=1 on_terminal left4me-generator status | grep -c $'\033')" 0 "no colour with NO_COLOR"
 like "$(on_terminal left4me-generator status)" $'\033\\[32mrunning' "colour on a terminal"
 
@@ -116,7 +116,7 @@ like "$(line looping)" "^looping failed [0-9a-z]+ 27020 - [0-9]+ given up after 
 like "$(line off)" "^off refused - - - - port 28500 is not in 27000-27999 \(\[game\] ports\)$" "a refused row"
 systemctl start build-overlay@4 2>/dev/null
 systemctl start --no-block build-overlay@5
-ok "a build runs" wait_for 5 eval 'rest | grep -q "5 running for"'
+ok "a build runs" wait_for 60 eval 'rest | grep -q "5 running for"'
 like "$(rest)" "4 failed [0-9]+ s ago \(exit status 3\), 5 running for [0-9]+ s" "builds that failed and run"
 like "$(rest)" "last reload [0-9]+ s ago, 1 problem: left4me-generator check" "the problems of the last reload"
 as_left4me "mkdir -p runtime/delta overlays/77 overlays/78/deep; ln -s / runtime/link; ln -s / overlays/79; head -c 300000 /dev/zero >overlays/78/deep/file"
@@ -216,12 +216,12 @@ for user in 0 65534; do
 done
 ask_amid 0 2 plan &
 ask_amid 0 2 check &
-ok "ten ask" wait_for 30 stopped 10
+ok "ten ask" wait_for 60 stopped 10
 began=$SECONDS
 freezer=/sys/fs/cgroup/init.scope/cgroup.freeze
 trap 'echo 0 >$freezer' EXIT
 echo 1 >$freezer
-wait_for 5 grep -q 'frozen 1' /sys/fs/cgroup/init.scope/cgroup.events
+wait_for 60 grep -q 'frozen 1' /sys/fs/cgroup/init.scope/cgroup.events
 pkill -CONT -x left4me-generat
 wait
 echo 0 >$freezer
@@ -263,11 +263,11 @@ status --mark >/dev/null
 chown left4me: "$STATE/installation/srcds_run"
 install -o left4me -g left4me /opt/system-test/srcds/srcds_run "$STATE/installation/srcds_run"
 systemctl reload-or-restart --marked
-ok "beta has its new port" wait_for 5 eval 'line beta | grep -q "^beta running [0-9a-z]* 27115 "'
+ok "beta has its new port" wait_for 60 eval 'line beta | grep -q "^beta running [0-9a-z]* 27115 "'
 is "$(line beta | cut -d' ' -f7-)" "" "and nothing waits there"
 # A stop of one that is not ready yet ends by its time limit: systemd says that then, and not that it refused the start.
 for _ in {1..11}; do
-	systemctl restart left4me-server@gamma 2>/dev/null && wait_for 20 is_ready gamma
+	systemctl restart left4me-server@gamma 2>/dev/null && wait_for 60 is_ready gamma
 done
 like "$(line gamma)" "^gamma failed .* started too often: systemctl reset-failed left4me-server@gamma$" "a start that systemd has refused"
 sql "INSERT INTO servers (name, title, port, arguments, enabled) VALUES ('zeta', '', 27060, '', 1)"

@@ -63,7 +63,7 @@ rules() { grep -c "$UNIT" /run/left4me/sudoers.d/left4me; }
 
 ok "the boot finishes" booted
 host_is_up boot
-ok "what a crash has left of builds and updates is removed at boot" wait_for 20 eval \
+ok "what a crash has left of builds and updates is removed at boot" wait_for 60 eval \
 	'[ -z "$(find "$STATE/overlays/.left4me" "$STATE/.left4me" -mindepth 1)" ]'
 is "$(rules)" 0 "the web application has no rule for it"
 fails "and may not start it" worker /usr/bin/systemctl start $UNIT
@@ -87,7 +87,7 @@ systemctl start left4me-collect
 is "$(old_ones)" 1 "as long as a server has it"
 ok "the user cannot look at it" eval '! runuser -u left4me -- ls "$STATE/.left4me" 2>/dev/null'
 systemctl restart left4me-server@alpha
-ok "a server that is started again is ready" wait_for 20 is_ready alpha
+ok "a server that is started again is ready" wait_for 60 is_ready alpha
 like "$(run_log alpha)" "^srcds_run 2: " "with the new game"
 unlike "$(run_log beta)" "^srcds_run 2: " "and the others have the old one"
 is "$(line alpha | cut -d' ' -f7-)" "" "nothing waits there"
@@ -106,13 +106,13 @@ fails "a command that fails" systemctl start $UNIT
 is "$(tree)" "$before" "leaves the installation as it was"
 like "$(status)" "^builds: update of the game failed [0-9]+ s ago \(exit status 5\)" "status says so"
 is "$(json "(s['update']['state'], s['update']['exit'], s['update']['exit_status'], s['builds'])")" "('failed', 'status', 5, [])" "in JSON, too"
-ok "a server starts with what is there" eval 'systemctl restart left4me-server@alpha && wait_for 20 is_ready alpha'
+ok "a server starts with what is there" eval 'systemctl restart left4me-server@alpha && wait_for 60 is_ready alpha'
 is "$(json "s['update']['state']")" failed "status still says it"
 configure 'command = /usr/local/sbin/break-game wait' 'web_may_start = yes'
 reload
 runuser -u left4me -- python3 "$(share)/examples/left4me-worker" update >out 2>&1 &
-ok "the worker starts one" wait_for 10 eval 'json "s[\"update\"][\"state\"]" | grep -q running'
-wait_for 5 test -s "/run/left4me/overlay/installation/merged/srcds_run"
+ok "the worker starts one" wait_for 60 eval 'json "s[\"update\"][\"state\"]" | grep -q running'
+wait_for 60 test -s "/run/left4me/overlay/installation/merged/srcds_run"
 ok "and cancels it" runuser -u left4me -- python3 "$(share)/examples/left4me-worker" cancel update
 wait
 like "$(cat out)" "left4me-update.service failed: Result=signal|left4me-update.service cancelled" "which it is told"
@@ -124,7 +124,7 @@ is "$(find /run/left4me/overlay "$STATE/.left4me/installation" -mindepth 1)" "" 
 configure 'command = /usr/local/sbin/look-around' 'web_may_start = yes'
 reload
 python3 -m http.server 8999 --bind 127.0.0.1 >/dev/null 2>&1 &
-wait_for 5 eval 'exec 3<>/dev/tcp/127.0.0.1/8999'
+wait_for 60 eval 'exec 3<>/dev/tcp/127.0.0.1/8999'
 ok "the worker updates" eval 'runuser -u left4me -- python3 "$(share)/examples/left4me-worker" update >out 2>err'
 is "$(grep -v '^left4me-overlay: ' out)$(cat err)" "runs as left4me in /overlay, HOME=$STATE/steam, alone 1
 does not bind 27999

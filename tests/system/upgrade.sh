@@ -39,7 +39,7 @@ begin() { # NAME PORT: one more server, which runs
 	insert_server "$1" "$2" 1 1
 	systemctl daemon-reload
 	systemctl start "$(unit "$1")"
-	ok "$1 runs" wait_for 20 is_ready "$1"
+	ok "$1 runs" wait_for 60 is_ready "$1"
 }
 
 is_stopped() { # NAME LABEL
@@ -50,7 +50,7 @@ is_stopped() { # NAME LABEL
 # A start by this version: in the new place, and nowhere else.
 starts_anew() { # NAME LABEL
 	ok "$2: $1 starts" worker /usr/bin/systemctl start "$(unit "$1")"
-	ok "$2: and is ready" wait_for 20 is_ready "$1"
+	ok "$2: and is ready" wait_for 60 is_ready "$1"
 	is "$(places "$1")" "$(new_place "$1")" "$2: its overlay is mounted in the new place alone"
 }
 
@@ -67,7 +67,7 @@ for name in crashes renamed strays deleted busy stays; do
 	begin "$name" $((port += 1))
 done
 ok "a build is started" systemctl start --no-block build-overlay@5
-ok "it runs" wait_for 20 build_runs
+ok "it runs" wait_for 60 build_runs
 is "$(systemctl is-active left4me-web)" active "so does the web application"
 runuser -u left4me -- touch "$STATE/runtime/alpha/upper/from-before"
 cp /usr/libexec/left4me/left4me-overlay ./overlay-before
@@ -99,7 +99,7 @@ is "$(layers alpha)" "top 1 installation 2 1" "and its layers"
 
 kill -KILL "$(property "$(unit crashes)" MainPID)"
 crashed() { [ "$(property "$(unit crashes)" NRestarts)" = 1 ] && is_ready crashes; }
-ok "a server that is killed comes back" wait_for 30 crashed
+ok "a server that is killed comes back" wait_for 60 crashed
 is "$(places crashes)" "$(new_place crashes)" "and is mounted in the new place alone"
 
 move() { # NAME PLACE
@@ -131,7 +131,7 @@ starts_anew busy "no longer in use"
 
 runuser -u left4me -- touch "$STATE/overlays/5/go"
 build_ended() { [ "$(property build-overlay@5 ActiveState)" = inactive ]; }
-ok "the build ends" wait_for 20 build_ended
+ok "the build ends" wait_for 60 build_ended
 is "$(property build-overlay@5 Result) $(cat "$STATE/overlays/5/result")" "success built" "it has built"
 ok "it builds once more" worker /usr/bin/systemctl start build-overlay@5.service
 is "$(ls /run/left4me/build)" "" "no directory of a build is left"
@@ -175,7 +175,7 @@ systemctl daemon-reload
 begin zulu 27099
 for name in alpha beta; do
 	systemctl start "$(unit "$name")"
-	ok "$name runs" wait_for 20 is_ready "$name"
+	ok "$name runs" wait_for 60 is_ready "$name"
 done
 systemctl start left4me-web
 chown root:root "$DATABASE"

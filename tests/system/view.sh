@@ -67,7 +67,7 @@ for name in installation overlays workshop_cache .steam steam; do
 	systemctl reset-failed left4me-server@off 2>/dev/null
 	mark
 	worker /usr/bin/systemctl start left4me-server@off.service
-	wait_for 10 is_over left4me-server@off
+	wait_for 60 is_over left4me-server@off
 	like "$(refusal left4me-server@off)" "'$STATE/$name(/1)?' leads through a symbolic link" "$name -> /: the server does not start, and it is said why"
 	as_left4me "rm $name && mv kept $name"
 done
@@ -83,7 +83,7 @@ for name in installation overlays workshop_cache .steam steam; do
 		[ "$target" != / ] || as_left4me "ln -sfn / $name"
 		mark
 		systemctl start left4me-server@bare
-		wait_for 10 is_over left4me-server@bare
+		wait_for 60 is_over left4me-server@bare
 		# Where the link leads in a circle, or nowhere, systemd has nothing to bind.
 		like "$(refusal left4me-server@bare)" "'$STATE/$name' is not the directory of that name in this unit: it shows '/.*, which belongs to uid|Failed to set up mount namespacing" \
 			"$name -> $target after the mount: refused"
@@ -94,7 +94,7 @@ done
 systemctl reset-failed left4me-server@bare
 "$helper" mount bare 1 installation
 ok "with everything in its place it starts" systemctl start left4me-server@bare
-ok "and is ready" wait_for 10 is_ready bare
+ok "and is ready" wait_for 60 is_ready bare
 systemctl stop left4me-server@bare
 
 # What the unit's own commands note and fetch before the links are there; the latter outside of a unit fetches nothing.
@@ -178,7 +178,7 @@ for what in runtime/off runtime; do
 	for instead in : "ln -s /etc $what" "mkdir -p $what"; do
 		systemctl reset-failed left4me-server@off 2>/dev/null
 		worker /usr/bin/systemctl start left4me-server@off.service
-		wait_for 10 is_ready off
+		wait_for 60 is_ready off
 		as_left4me "mv $what away && $instead"
 		worker /usr/bin/systemctl stop left4me-server@off.service
 		is "$(mounts | grep off)" "" "$what renamed ($instead): no overlay is left of a stop"
@@ -190,10 +190,10 @@ for name in steam overlays; do
 	for instead in : "ln -s $name $name" "ln -s /nowhere $name"; do
 		systemctl reset-failed left4me-server@off 2>/dev/null
 		worker /usr/bin/systemctl start left4me-server@off.service
-		wait_for 10 is_ready off
+		wait_for 60 is_ready off
 		as_left4me "mv $name kept && $instead"
 		worker /usr/bin/systemctl stop left4me-server@off.service
-		ok "$name renamed ($instead): no overlay is left of a stop" wait_for 5 eval '! mounts | grep off'
+		ok "$name renamed ($instead): no overlay is left of a stop" wait_for 60 eval '! mounts | grep off'
 		as_left4me "rm -f $name; mv kept $name"
 	done
 done
@@ -203,33 +203,33 @@ for name in crowd1 crowd2 crowd3; do
 	systemctl start "left4me-server@$name"
 done
 for name in crowd1 crowd2 crowd3; do
-	wait_for 10 is_ready "$name"
+	wait_for 60 is_ready "$name"
 done
 as_left4me "mv steam kept && ln -s steam steam"
 systemctl kill --signal=KILL left4me-server@crowd{1,2,3}
-ok "three servers crash at once: no overlay is left" wait_for 5 eval '! mounts | grep crowd'
+ok "three servers crash at once: no overlay is left" wait_for 60 eval '! mounts | grep crowd'
 is "$(systemctl show -p ActiveState --value left4me-server@crowd{1,2,3} | sort -u | xargs)" activating "while they wait for a restart"
 is "$(mounts | paste -sd' ')" "alpha beta gamma" "what runs stays mounted"
 as_left4me "rm -f steam; mv kept steam"
 for name in crowd1 crowd2 crowd3; do
-	ok "with its directory back $name restarts" wait_for 20 is_ready "$name"
+	ok "with its directory back $name restarts" wait_for 60 is_ready "$name"
 done
 # One that takes its time to stop holds up nobody else's start, a crash beside it or not.
 put 755 "$STATE/overlays/12/srcds_run" </opt/system-test/srcds/srcds_run-stubborn
 insert_server slow 27034 0 12
 reload
 systemctl start left4me-server@slow
-ok "slow is ready" wait_for 20 is_ready slow
+ok "slow is ready" wait_for 60 is_ready slow
 systemctl daemon-reload
 systemctl stop --no-block left4me-server@slow
-wait_for 5 eval '[ "$(property left4me-server@slow ActiveState)" = deactivating ]'
+wait_for 60 eval '[ "$(property left4me-server@slow ActiveState)" = deactivating ]'
 systemctl stop left4me-server@crowd2
 systemctl kill --signal=KILL left4me-server@crowd1
-wait_for 5 eval '[ "$(property left4me-server@crowd1 ActiveState)" = activating ]'
+wait_for 60 eval '[ "$(property left4me-server@crowd1 ActiveState)" = activating ]'
 begin=${EPOCHREALTIME/./}
 systemctl start left4me-server@crowd2
 ok "beside a crash and a stop that takes its time another server starts at once" test $(((${EPOCHREALTIME/./} - begin) / 1000)) -lt 3000
-ok "and the one that crashed after its five seconds" wait_for 9 is_ready crowd1
+ok "and the one that crashed after its five seconds" wait_for 60 is_ready crowd1
 is "$(property left4me-server@slow ActiveState)" deactivating "while the one still stops"
 unlike "$(journalctl --no-pager -b -o cat _PID=1)" "multiple trigger source" "nor does systemd warn of who has failed"
 systemctl kill --signal=KILL left4me-server@slow
@@ -238,11 +238,11 @@ systemctl reset-failed left4me-server@off 2>/dev/null
 for _ in 1 2 3; do
 	systemctl restart left4me-server@off
 done
-ok "restarts do not run into an unmount" wait_for 10 is_ready off
+ok "restarts do not run into an unmount" wait_for 60 is_ready off
 systemctl stop left4me-server@off
 is "$(ls /run/left4me/server | paste -sd' ')" "alpha beta gamma" "nor a mount point"
 worker /usr/bin/systemctl start left4me-server@off.service
-wait_for 10 is_ready off
+wait_for 60 is_ready off
 as_left4me "exec 9<runtime/off 8<runtime && flock 9 && flock 8 && exec -a holder sleep 20" &
 sleep 0.5
 begin=${EPOCHREALTIME/./}
@@ -263,7 +263,7 @@ END
 as_left4me "mkdir -p runtime/off && ln -s /usr/local/libexec/left4me runtime/off/merged"
 systemctl reset-failed left4me-server@off 2>/dev/null
 worker /usr/bin/systemctl start left4me-server@off.service
-ok "a link in runtime/NAME/merged: the server starts" wait_for 10 is_ready off
+ok "a link in runtime/NAME/merged: the server starts" wait_for 60 is_ready off
 worker /usr/bin/systemctl stop left4me-server@off.service
 fails "and it does not cover the helper" test -e "$STATE/overlays/covered"
 is "$(mounts | grep off)" "" "and is unmounted"
@@ -281,7 +281,7 @@ as_left4me "mv runtime/away runtime/off"
 mount -t overlay -o "lowerdir=$STATE/installation,upperdir=$old/upper,workdir=$old/work" left4me:off "$old/merged"
 systemctl reset-failed left4me-server@off 2>/dev/null
 ok "a server that it had mounted starts" systemctl start left4me-server@off
-ok "and is ready" wait_for 10 is_ready off
+ok "and is ready" wait_for 60 is_ready off
 is "$(mounts | grep -c off)" 1 "mounted once"
 systemctl stop left4me-server@off
 is "$(mounts | paste -sd' ')" "alpha beta gamma" "the others are as they were"

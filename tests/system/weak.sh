@@ -14,7 +14,7 @@ booted
 diag "$(systemctl --version | head -n 1)"
 
 for name in alpha beta gamma; do
-	ok "$name is ready" wait_for 20 is_ready "$name"
+	ok "$name is ready" wait_for 60 is_ready "$name"
 done
 said=$(left4me-generator check 2>&1)
 is "$?" 1 "check fails"

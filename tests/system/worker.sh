@@ -54,15 +54,15 @@ is "$OUT" "" "nothing was refused"
 is "$(property left4me-check.service Result)" success "the check was clean"
 
 in_background follow log alpha 40
-wait_for 10 pgrep -f 'left4me-worker log'
+wait_for 60 pgrep -f 'left4me-worker log'
 step "start" start alpha
-ok "it is ready" wait_for 20 is_ready alpha
+ok "it is ready" wait_for 60 is_ready alpha
 is "$(mounts)" alpha "it is mounted"
 first=$(invocation alpha)
 step "status" status
 is "$OUT" "alpha running " "it runs, and nothing waits"
 step "restart" restart alpha
-ok "it is ready again" wait_for 20 is_ready alpha
+ok "it is ready again" wait_for 60 is_ready alpha
 second=$(invocation alpha)
 step "log" log alpha
 like "$OUT" "^${second:0:8} srcds_run: -game left4dead2" "the log of this run"
@@ -76,7 +76,7 @@ put 755 "$STATE/overlays/11/srcds_linux" <a2s-server
 insert_server busy 27040 0 11
 step "reload with a server on which people play" reload
 step "start busy" start busy
-ok "busy is ready" wait_for 20 is_ready busy
+ok "busy is ready" wait_for 60 is_ready busy
 busy=$(invocation busy)
 sql "UPDATE servers SET port = 27041 WHERE name = 'busy'"
 step "reload with another port" reload
@@ -86,7 +86,7 @@ is "$(invocation busy)" "$busy" "so it is left alone"
 ! worker drain alpha 0
 is "$ERR" "left4me-worker: not restarted: alpha does not answer" "what does not answer is no empty server"
 step "drain" drain busy 60
-ok "busy is ready again" wait_for 20 is_ready busy
+ok "busy is ready again" wait_for 60 is_ready busy
 is "$(said_by "$busy" | grep asked | sort -r | paste -sd,)" "asked: 2 play,asked: 1 play,asked: 0 play" "it was asked until nobody played"
 step "status of busy" status busy
 is "$OUT" "busy running " "and restarted, so that nothing waits any more"
@@ -157,10 +157,10 @@ for name in stopping restarting crashed; do
 	step "start $name" start $name
 done
 for name in stopping restarting crashed; do
-	ok "$name is ready" wait_for 20 is_ready $name
+	ok "$name is ready" wait_for 60 is_ready $name
 done
 systemctl kill --signal=KILL left4me-server@crashed.service
-ok "crashed waits for its restart" wait_for 5 waits_for_restart crashed
+ok "crashed waits for its restart" wait_for 60 waits_for_restart crashed
 systemctl stop --no-block left4me-server@stopping.service
 systemctl restart --no-block left4me-server@restarting.service
 sql "DELETE FROM servers"
@@ -170,7 +170,7 @@ is "$(grep -o 'systemctl [a-z-]* left4me-server@.*' $RULES)" "systemctl stop lef
 systemctl stop left4me-server@stopping.service" "what goes down can be stopped; what waits for a restart does not run"
 for name in stopping restarting crashed; do
 	step "stop $name" stop $name
-	ok "$name is down, and not failed" wait_for 20 is_gone $name
+	ok "$name is down, and not failed" wait_for 60 is_gone $name
 done
 is "$(mounts)" "" "nothing is mounted"
 rm /run/systemd/system/left4me-server@.service.d/50-slow.conf
@@ -186,12 +186,12 @@ like "$(cat /opt/as-web/follow.out)" "^${first:0:8} Starting left4me-server@alph
 
 # Its overlay is deleted while it runs.
 in_background build build 10
-ok "a build has started" wait_for 20 grep -qx started /opt/as-web/build.out
+ok "a build has started" wait_for 60 grep -qx started /opt/as-web/build.out
 sql "DELETE FROM overlays WHERE id = 10"
 step "reload without the overlay" reload
 is "$(grep -o 'systemctl [a-z-]* build-overlay@10.*' $RULES)" "systemctl stop build-overlay@10.service" "it can be stopped, not started"
 step "cancel" cancel 10
-ok "it has ended" wait_for 5 ended build
+ok "it has ended" wait_for 60 ended build
 # At times systemd 257 takes the first process of PrivatePIDs= for "not our child" and does not see how it ended.
 like "$(cat /opt/as-web/build.err)" "left4me-worker: build-overlay@10.service failed: Result=(signal ExecMainStatus=9|success ExecMainStatus=0)" \
 	"by a signal"
@@ -208,14 +208,14 @@ step "reload with another overlay" reload
 step "build" build 12
 is "$(grep '^line' <<<"$OUT" | paste -sd' ')" "line 1 line 2 line 3" "sudo logs others' commands: a build shows all it says"
 is "$(find /var/log/sudo-io -type f 2>/dev/null | wc -l)" 0 "nothing of it is logged"
-ok "and no follower stays" wait_for 5 eval '! pgrep -x journalctl'
+ok "and no follower stays" wait_for 60 eval '! pgrep -x journalctl'
 rm /etc/sudoers.d/10-site /etc/sudoers.d/50-left4me-no-log
 
 # Ctrl-C on a terminal is a SIGINT to all that runs there.
 insert_overlay 13 'echo started; sleep 1000; echo on'
 step "reload with one more" reload
 setsid setpriv --reuid left4me --regid left4me --clear-groups python3 "$WORKER" build 13 >typed.out 2>typed.err &
-ok "a build on a terminal has started" wait_for 20 grep -qx started typed.out
+ok "a build on a terminal has started" wait_for 60 grep -qx started typed.out
 kill -INT -- "-$!"
 wait "$!"
 is "$?/$(tail -n 1 typed.err | cut -d: -f-2)" "1/left4me-worker: build-overlay@13.service cancelled" "Ctrl-C cancels it"

@@ -9,4 +9,4 @@ mkdir "$SCRATCH/units"
 	tests/fuzz/words.c tests/fuzz/systemd.c generator/base.c || exit 1
 tests/system/arguments.py make "$SCRATCH/units"
 "$SCRATCH/program" "$SCRATCH"/units/* >"$SCRATCH/words"
-tests/system/tap ns -T 170 tests/system/arguments.sh tests/system/arguments.py "$SCRATCH/units" "$SCRATCH/words"
+tests/system/tap ns tests/system/arguments.sh tests/system/arguments.py "$SCRATCH/units" "$SCRATCH/words"

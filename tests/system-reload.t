@@ -1,5 +1,5 @@
 #!/bin/bash
 # What the web application's reload promises, in a guest: see tests/system/reload.sh.
 cd "$(dirname "$0")/.." || exit 1
-exec tests/system/tap ns -T 200 -p tests/system/reload.sh deploy/worker/left4me-worker deploy/worker/sandboxed_script.py \
+exec tests/system/tap ns -p tests/system/reload.sh deploy/worker/left4me-worker deploy/worker/sandboxed_script.py \
 	deploy/worker/a2s.py

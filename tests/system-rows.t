@@ -1,4 +1,4 @@
 #!/bin/bash
 # A bad row, a dropped view, a database of garbage; repaired. tests/system/README.md
 cd "$(dirname "$0")/.." || exit 1
-exec tests/system/tap ns -T 300 -p tests/system/rows.sh
+exec tests/system/tap ns -p tests/system/rows.sh

@@ -1,4 +1,4 @@
 #!/bin/bash
 # No session outside of the sandbox for the web application, on a host with sshd and polkit: see tests/system/sessions.sh.
 cd "$(dirname "$0")/.." || exit 1
-exec tests/system/tap ns -T 170 -p tests/system/sessions.sh
+exec tests/system/tap ns -p tests/system/sessions.sh

@@ -34,4 +34,4 @@ if ! said=$(build 2>&1); then
 	diag "$(tail -n 30 <<<"$said")"
 	done_testing
 fi
-tests/system/tap ns -r compiler -p -T 400 tests/system/upgrade.sh "$SCRATCH"/{old,new,old.deb,new.deb}
+tests/system/tap ns -r compiler -p tests/system/upgrade.sh "$SCRATCH"/{old,new,old.deb,new.deb}

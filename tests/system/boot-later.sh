@@ -106,5 +106,5 @@ ok "alpha has its unit" test -e $unit
 ok "alpha runs as before" is_active left4me-server@alpha
 ok "what is wanted starts, as at a boot" wait_for 60 is_active left4me-server@beta
 is "$(reload_count)" 3 "by one reload"
-unlike "$(journalctl --no-pager -b -o cat _PID=1)" "vanished from the unit file|ordering cycle" "no command vanished, no cycle"
+unlike "$(manager_log)" "vanished from the unit file|ordering cycle" "no command vanished, no cycle"
 done_testing

@@ -13,7 +13,7 @@ fi
 
 ok "the boot finishes" booted
 host_is_up boot
-order() { journalctl --no-pager -b -o cat _PID=1 | grep -oE "^(Finished left4me-queue|Starting left4me-server)@$1\." | paste -sd' '; }
+order() { manager_log | grep -oE "^(Finished left4me-queue|Starting left4me-server)@$1\." | paste -sd' '; }
 for name in alpha beta gamma; do
 	is "$(order $name)" "Finished left4me-queue@$name. Starting left4me-server@$name." "$name started after its turn"
 done

@@ -30,7 +30,7 @@ done
 echo "# $(date +%T): they run"
 
 failed() { [ "$(property "$1" ActiveState)" = failed ]; } # UNIT
-starts() { journalctl --no-pager -b -o cat -u "$1" _PID=1 | grep -cE '^Started '; } # UNIT
+starts() { sync_journal; journalctl --no-pager -b -o cat -u "$1" _PID=1 | grep -cE '^Started '; } # UNIT
 for seconds in $ENDS; do
 	for unit in "left4me-server@s$seconds" "web$seconds"; do
 		ok "$unit ends in failed" wait_for 1450 failed "$unit"

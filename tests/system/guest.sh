@@ -3,7 +3,8 @@
 #
 #   SYSTEM_TEST   ns or vm
 #   LONG          not empty where LEFT4ME_LONG asked for the long run
-#   fails, booted, wait_for, property, worker, reload, reload_count, mounts, mount_table, journal, run_log
+#   fails, booted, wait_for, property, worker, reload, reload_count, mounts, mount_table, journal, run_log, journal_cursor,
+#   sync_journal, manager_log
 #   on_terminal, check
 #   make_database, sql, insert_overlay, insert_server, delete_server
 #   install_game, install_web, make_host, host_is_up
@@ -68,12 +69,27 @@ as_left4me() { runuser -u left4me -- bash -c "cd $STATE && $1"; } # COMMANDS
 
 reload() { worker /usr/bin/systemctl restart left4me-reload.service; }
 
+# journald may not have read yet what a command that has ended said.
+sync_journal() { journalctl --no-pager --sync >/dev/null 2>&1 || :; }
+
+# For --after-cursor=: whatever comes from now on.
+journal_cursor() {
+	sync_journal
+	journalctl --no-pager -n 0 --show-cursor | sed -n 's/^-- cursor: //p'
+}
+
+# What systemd itself has said since the boot.
+manager_log() {
+	sync_journal
+	journalctl --no-pager -b -o cat _PID=1
+}
+
 # Reloads that were finished since the boot.
-reload_count() { journalctl --no-pager -b _PID=1 | grep -c 'Reloading finished'; }
+reload_count() { manager_log | grep -c '^Reloading finished'; }
 
 # Everything a unit said, without dates.
 journal() { # UNIT
-	journalctl --no-pager --sync >/dev/null 2>&1 || :
+	sync_journal
 	journalctl --no-pager -b -o cat -u "$1"
 }
 

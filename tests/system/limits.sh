@@ -190,7 +190,7 @@ eat() { # three servers that want more than there is
 	wait_for 100 eval 'has_said three "^eaten" || journalctl --no-pager -b -k --after-cursor="$cursor" | grep -q "Killed process"'
 	sleep 2
 }
-cursor=$(journalctl --no-pager -n 0 --show-cursor | sed -n 's/^-- cursor: //p')
+cursor=$(journal_cursor)
 bystander_watch "three servers that want more than there is" eat
 killed=$(journalctl --no-pager -k --after-cursor="$cursor" -o cat | grep -o "oom-kill:constraint=[A-Z_]*\|Killed process [0-9]* ([^)]*)" | paste -sd" ")
 diag "$killed"
@@ -203,7 +203,7 @@ systemctl reset-failed
 if [ -n "$LONG" ]; then
 	printf '[host]\nmemory = infinity\n' >/etc/left4me/left4me.conf.d/60-test.conf
 	wait_for 120 has_rows
-	cursor=$(journalctl --no-pager -n 0 --show-cursor | sed -n 's/^-- cursor: //p')
+	cursor=$(journal_cursor)
 	eat
 	is "$(property neighbour.service Result)" oom-kill "without the bound the neighbour is killed for them"
 fi

@@ -19,8 +19,7 @@ drop_in() { # DIRECTORY FILE LINE...
 start_check() { # LABEL
 	local cursor status=0
 	systemctl start left4me-check.service 2>/dev/null      # the end of one that the target or the timer has started
-	journalctl --sync
-	cursor=$(journalctl --no-pager -n 0 --show-cursor | sed -n 's/^-- cursor: //p')
+	cursor=$(journal_cursor)
 	worker /usr/bin/systemctl start left4me-check.service 2>/dev/null || status=$?
 	journalctl --sync
 	is "$(journalctl --no-pager -o cat --after-cursor="$cursor" -u left4me-check.service -t left4me-generator)" \

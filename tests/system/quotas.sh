@@ -35,7 +35,7 @@ start_of() { # server|build
 unit_of() { [ "$1" = server ] && echo left4me-server@off.service || echo build-overlay@1.service; } # server|build
 
 attack() { # server|build: waits until it holds what it got, asks root, which may take long, and ends it
-	CURSOR=$(journalctl --no-pager -n 0 --show-cursor | sed -n 's/^-- cursor: //p')
+	CURSOR=$(journal_cursor)
 	start_of "$1"
 	wait_for 60 eval "journalctl --no-pager -o cat --after-cursor='$CURSOR' -u $(unit_of "$1") | grep -q ^holding"
 	during=$(left)

@@ -167,7 +167,7 @@ done
 
 # They run again and again meanwhile, each for some hundredths of a second, and the web application beside the refresh.
 views() { # UNIT
-	CURSOR=$(journalctl --no-pager -n 0 --show-cursor | sed -n 's/^-- cursor: //p')
+	CURSOR=$(journal_cursor)
 	while :; do
 		systemctl reset-failed left4me-check.service
 		systemctl start left4me-check.service

@@ -71,8 +71,7 @@ fi
 
 # Of the last reloads, how long each took.
 durations() { # HOW-MANY
-	journalctl --sync
-	journalctl --no-pager -b -o cat _PID=1 | sed -n 's/^Reloading finished in \([0-9]*\) ms.*/\1/p' | tail -n "$1" | paste -sd' '
+	manager_log | sed -n 's/^Reloading finished in \([0-9]*\) ms.*/\1/p' | tail -n "$1" | paste -sd' '
 }
 for _ in 1 2 3; do
 	systemctl daemon-reload

@@ -28,7 +28,7 @@ room() { df --output=avail,iavail /tmp /var/tmp | tail -n 2 | xargs; }
 has_filled() { journalctl --no-pager -o cat --after-cursor="$cursor" -u "$1" | grep -q '^filled /var/tmp'; } # UNIT
 
 attack() { # UNIT
-	cursor=$(journalctl --no-pager -n 0 --show-cursor | sed -n 's/^-- cursor: //p')
+	cursor=$(journal_cursor)
 	systemctl start --no-block "$1"
 	wait_for 60 has_filled "$1"
 	sleep 1

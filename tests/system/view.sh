@@ -60,7 +60,7 @@ refusal() { # UNIT: what its last run said; a process as short as this one may l
 	journalctl --sync
 	journalctl --no-pager -o cat --after-cursor="$cursor" -u "$1"
 }
-mark() { cursor=$(journalctl --no-pager -n 0 --show-cursor | sed -n 's/^-- cursor: //p'); }
+mark() { cursor=$(journal_cursor); }
 is_over() { [ "$(property "$1" ActiveState)" = failed ] && [ "$(property "$1" Job)" = "" ]; } # UNIT
 for name in installation overlays workshop_cache .steam steam; do
 	as_left4me "mv $name kept && ln -s / $name"
@@ -231,7 +231,7 @@ systemctl start left4me-server@crowd2
 ok "beside a crash and a stop that takes its time another server starts at once" test $(((${EPOCHREALTIME/./} - begin) / 1000)) -lt 3000
 ok "and the one that crashed after its five seconds" wait_for 60 is_ready crowd1
 is "$(property left4me-server@slow ActiveState)" deactivating "while the one still stops"
-unlike "$(journalctl --no-pager -b -o cat _PID=1)" "multiple trigger source" "nor does systemd warn of who has failed"
+unlike "$(manager_log)" "multiple trigger source" "nor does systemd warn of who has failed"
 systemctl kill --signal=KILL left4me-server@slow
 systemctl stop left4me-server@crowd{1,2,3}
 systemctl reset-failed left4me-server@off 2>/dev/null

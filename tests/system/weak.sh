@@ -27,7 +27,7 @@ else
 	reason='not a PID namespace of its own'
 fi
 # PID 1 says file and line of what it ignores, and not always the key.
-mapfile -t ignored < <(journalctl --no-pager -b -o cat _PID=1 | sed -n 's|^\(/run/systemd/generator/[^:]*\):\([0-9]*\): .*ignoring.*|\1 \2|p' |
+mapfile -t ignored < <(manager_log | sed -n 's|^\(/run/systemd/generator/[^:]*\):\([0-9]*\): .*ignoring.*|\1 \2|p' |
 	while read -r file line; do sed -n "${line}s/=.*//p" "$file"; done | sort -u)
 [ -e without-seccomp ] || ok "PID 1 ignores some (${ignored[*]})" test ${#ignored[@]} -ge 5
 for key in "${ignored[@]}"; do

@@ -20,6 +20,7 @@ if [ "${1-}" = prepare ]; then
 	exit
 fi
 ok "the boot finishes" booted
+bystander_calm 3
 
 # What root has, as exhaust.py counts it, up to 10 000 of each; nothing is kept.
 left() { (ulimit -i 10000 && exec python3 exhaust.py 0); }

@@ -8,7 +8,7 @@
 
 # shellcheck disable=SC2016 # the script's own
 FILL='fill() { mkdir $1/d && cd $1/d && seq -f %g 30000 | xargs touch && head -c 60M /dev/zero >bytes; echo "filled $1 $(ls | wc -l)"; }
-(fill /tmp); (fill /var/tmp); sleep 3'
+(fill /tmp); (fill /var/tmp); trap exit INT TERM; sleep 1000 & wait'
 if [ "${1-}" = prepare ]; then
 	set -e
 	make_database
@@ -21,6 +21,7 @@ if [ "${1-}" = prepare ]; then
 	exit
 fi
 ok "the boot finishes" booted
+bystander_calm 3
 mount -o remount,size=100m,nr_inodes=50k /tmp
 mount -t tmpfs -o size=100m,nr_inodes=50k,mode=1777 var-tmp /var/tmp
 

@@ -238,7 +238,7 @@ fresh("[game]\nnice = 7\n")
 _, NICE_7, _ = run_generator()
 
 
-def whole_file_refused(name, install, places, want_tree=None, limit=3):
+def whole_file_refused(name, install, places, want_tree=None, limit=20):
     """A file that is refused as a whole counts as if it were not there."""
     fresh()
     install()

@@ -44,7 +44,7 @@ if command -v script >/dev/null; then
 	wide=$(on_terminal 'NO_COLOR=1 deploy/demo' 130)
 	unlike "$wide" "\\[[0-9;]*m" "but where NO_COLOR is set"
 	like "$wide" '^competitive +27016 .*competitive,100%$' "and a wider table where there is room"
-	like "$(on_terminal 'deploy/quietly Waiting sleep 1.2')" "Waiting \\.\\.\\. 1 s" "and how long something takes by now"
+	like "$(on_terminal 'deploy/quietly Waiting sleep 5')" "Waiting \\.\\.\\. 1 s" "and how long something takes by now"
 else
 	skip "script is not installed" "on a terminal"
 fi

@@ -129,7 +129,7 @@ fresh_runtime()
 run = Run(before=("strace", "-f", "-o", "/dev/null", "-e", "inject=pread64:delay_enter=10500000:when=3"))
 none(run.wrong[:0] + ([] if run.status in (-14, 142) and run.script is None else ["%r %r" % (run.status, run.error)]),
      "a read that hangs is given up: the alarm ends the process")
-ok(10 < run.seconds < 15, "... after %.1f s" % run.seconds)
+ok(10 < run.seconds < 30, "... after %.1f s" % run.seconds)
 
 # --- memory
 

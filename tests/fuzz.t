@@ -28,7 +28,7 @@ for suffix in wal shm; do
 	head -c 32768 /dev/zero | tr '\0' x >"$SCRATCH/host/var/lib/left4me/left4me.db-$suffix"
 	chown --reference="$SCRATCH/host/var/lib/left4me/left4me.db" "$SCRATCH/host/var/lib/left4me/left4me.db-$suffix"
 done
-output=$(timeout 5 "$BUILD/left4me-generator" check --root="$SCRATCH/host" 2>&1)
+output=$(timeout 9 "$BUILD/left4me-generator" check --root="$SCRATCH/host" 2>&1)
 is "$?" 1 "a log over which SQLite sleeps holds nobody up"
 like "$output" "could not be read within 3 seconds" "and is reported"
 

@@ -14,28 +14,33 @@ mkdir -p "$root/etc/left4me" "$root/var/lib/left4me"
 cat tests/lib/views.sql tests/lib/endless.sql | sqlite3 "$root/var/lib/left4me/left4me.db"
 chown -R 980:980 "$root/var/lib/left4me"
 
-a_reader() {
-	for ((i = 0; i < 100; i++)); do
-		[ "$(readers)" = 1 ] && break
+readers() { pgrep -u 980 -fc -- "--root=$root"; }
+# It has the database open once it has become the user and ends with its parent.
+reads() { [ "$(readers)" = 1 ] && find "/proc/$(pgrep -u 980 -f -- "--root=$root")/fd" -lname '*/left4me.db' | grep -q .; }
+none_reads() { [ "$(readers)" = 0 ]; }
+wait_for() { # COMMAND: 20 s and more
+	for ((i = 0; i < 1000; i++)); do
+		"$1" && break
 		sleep 0.02
 	done
 }
-readers() { pgrep -u 980 -fc -- "--root=$root"; }
 
 "${BUILD:-build}/left4me-generator" check --root="$root" >/dev/null 2>&1 &
 parent=$!
-a_reader
+wait_for reads
 is "$(readers)" 1 "a child reads a view that never ends, as the file's owner"
+# Stopped, it does not come to the end of its own time.
+pkill -STOP -u 980 -f -- "--root=$root"
 kill -KILL "$parent"
 wait "$parent" 2>/dev/null
-sleep 0.3
+wait_for none_reads
 is "$(readers)" 0 "it is gone with its parent"
 
 units=$root/run/systemd/generator
 mkdir -p "$units"
 "${BUILD:-build}/left4me-generator" --root="$root" "$units" 2>/dev/null &
 parent=$!
-a_reader
+wait_for reads
 kill -STOP "$parent"
 sleep 5.2
 kill -CONT "$parent"
@@ -45,6 +50,6 @@ for name in left4me.target left4me-server@.service left4me-server@.service.d/10-
 	ok "$name is there all the same" test -s "$units/$name"
 done
 is "$(find "$units" -name '.*' -o -name '*.new')" "" "and nothing half done"
-sleep 0.3
+wait_for none_reads
 is "$(readers)" 0 "the child is gone"
 done_testing

@@ -27,7 +27,7 @@ holder=$!
 while [ "$(readlink /proc/$holder/cwd)" != /run/left4me/server/busy/merged ]; do sleep 0.01; done
 # A lock keeps the unmount of gone waiting, and late stops in that time: this round finds it, or the next.
 flock /run/left4me/server/gone sh -c 'sleep 2; rm /run/systemd/units/invocation:left4me-server@late.service' &
-sleep 0.5
+while flock -n /run/left4me/server/gone true; do sleep 0.01; done
 run umount-stopped
 is "$status" 1 "one that is in use is a failure"
 grep -q "cannot unmount '/run/left4me/server/busy/merged'" "$err"

@@ -43,11 +43,16 @@ replace "log an endless device" "unable to open" "cp keep left4me.db && ln -s /d
 # --- the process that parses it ----------------------------------------------------------------------------------------
 
 as_left4me "mv left4me.db keep && sqlite3 left4me.db \"BEGIN; $(cat views.sql endless.sql) COMMIT\""
-reader() { reader=$(pgrep -u left4me -x left4me-generat); }
+# It has the database open once it has given up all its rights. Stopped, it stays as it is while it is looked at.
+descriptors() { find "/proc/$reader/fd" -type l -printf '%l\n'; }
+reader() {
+	reader=$(pgrep -u left4me -x left4me-generat) && descriptors | grep -qx "$DATABASE" && kill -STOP "$reader"
+}
 reload &
 wait_for 60 reader
 cp "/proc/$reader/status" status
-find "/proc/$reader/fd" -type l -printf '%l\n' | sed 's/:.*//' | sort -u >descriptors
+descriptors | sed 's/:.*//' | sort -u >descriptors
+kill -CONT "$reader" 2>/dev/null
 wait $!
 is "$(sed -n -e 's/^\(Uid\|Gid\|CapPrm\|CapEff\|NoNewPrivs\):\t/\1 /p' status | tr '\t' ' ' | paste -sd,)" \
 	"Uid 980 980 980 980,Gid 980 980 980 980,CapPrm 0000000000000000,CapEff 0000000000000000,NoNewPrivs 1" \
@@ -108,7 +113,8 @@ is "$(owners; ls /etc)" "$before" "systemd-tmpfiles at boot follows no link of l
 fails "a server whose runtime/ is a link does not start" worker /usr/bin/systemctl start left4me-server@off.service
 as_left4me "rm overlays runtime installation && mv o overlays && mv r runtime && mv i installation"
 for part in . upper work; do
-	systemctl reset-failed left4me-server@off
+	systemctl stop left4me-server@off.service      # or Restart= starts it amid the change
+	systemctl reset-failed left4me-server@off 2>/dev/null
 	as_left4me "rm -rf runtime/off && if [ $part = . ]; then ln -s /etc runtime/off; else mkdir runtime/off && ln -s /etc runtime/off/$part; fi"
 	fails "a server whose runtime/NAME/$part is a link does not start" worker /usr/bin/systemctl start left4me-server@off.service
 done
@@ -165,18 +171,31 @@ done
 
 # --- what others of the same user see ------------------------------------------------------------------------------------
 
-# They run again and again meanwhile, each for some hundredths of a second, and the web application beside the refresh.
+# They run again and again meanwhile, and the web application beside the refresh. By themselves they take some hundredths of a
+# second: each is held for one, as its own user in its own sandbox, so that it is there when it is looked for.
+hold() { # UNIT LINE...
+	mkdir -p "/etc/systemd/system/$1.service.d"
+	printf '%s\n' '[Service]' "${@:2}" >"/etc/systemd/system/$1.service.d/50-held.conf"
+}
+hold left4me-check ExecStartPre='/bin/sleep 1'
+mapfile -t conditions < <(grep '^ExecCondition=' /run/systemd/generator/left4me-activate.service)
+hold left4me-activate ExecCondition= ExecCondition='/bin/sleep 1' "${conditions[@]}"
+systemctl daemon-reload
 views() { # UNIT
+	local loops
 	CURSOR=$(journal_cursor)
 	while :; do
 		systemctl reset-failed left4me-check.service
 		systemctl start left4me-check.service
+	done >/dev/null 2>&1 &
+	loops=$!
+	while :; do
 		systemctl restart left4me-activate.service
 	done >/dev/null 2>&1 &
+	loops+=" $!"
 	systemctl restart "$1"
 	wait_for 60 eval "journalctl --no-pager -o cat --after-cursor='$CURSOR' -u $1 | grep '^views:' >views"
-	kill $!
-	wait $!
+	kill $loops && wait $loops
 	cat views
 }
 ln -sf views "$STATE/.venv/bin/flask"
@@ -192,7 +211,7 @@ printf '[Service]\nPrivateUsers=no\n' >/etc/systemd/system/left4me-workshop-refr
 systemctl daemon-reload
 is "$(views left4me-web)" "views: left4me-activate.service left4me-check.service" "without their capability the check and the activation lend it theirs"
 like "$(views left4me-workshop-refresh)" "left4me-web.service" "and without a user namespace the refresh looks into the web application"
-rm /etc/systemd/system/left4me-*.service.d/50-without.conf
+rm /etc/systemd/system/left4me-*.service.d/50-{held,without}.conf
 systemctl daemon-reload
 
 # --- other users -------------------------------------------------------------------------------------------------------
@@ -235,8 +254,8 @@ END
 python3 -c "
 import socket, time
 a, b = socket.socket(), socket.socket(socket.AF_UNIX)
-a.bind(('127.0.0.1', 8000)), b.bind('\0of-the-host'), a.listen(), b.listen()
-time.sleep(60)" &
+b.bind('\0of-the-host'), b.listen(), a.bind(('127.0.0.1', 8000)), a.listen()
+time.sleep(1000)" &
 listener=$!
 wait_for 60 eval ': </dev/tcp/127.0.0.1/8000'
 worker /usr/bin/systemctl start left4me-server@off.service

@@ -104,7 +104,7 @@ systemctl stop user@980.service 2>/dev/null
 sed -i "s|^\\(left4me:.*:\\)/nonexistent:|\\1$STATE:|" /etc/passwd
 attack
 like "$(tries | paste -sd,)" "Authenticated to" "with the home of before sshd takes the key: so the attempt is one"
-like "$(loginctl list-sessions --no-legend)" " 980 " "then it has a session"
+ok "then it has a session" wait_for 60 eval 'loginctl list-sessions --no-legend | grep -q " 980 "'
 is "$(manager)/$(payload)" inactive/ "but no user manager, and no unit of its own runs"
 like "$($USER_HOME 2>&1)" "once nothing of left4me runs: usermod --home /nonexistent left4me" "while something of left4me runs it is named"
 is "$(home)" "$STATE" "and nothing is changed"

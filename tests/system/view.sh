@@ -151,6 +151,9 @@ swap_back() { # NAME
 	fi
 }
 rounds=${SYSTEM_ROUNDS:-30}
+# A SIGINT before srcds_run has begun is lost, and it has its second then to say what it finds.
+printf '[Service]\nTimeoutStopSec=1s\n' >/etc/systemd/system/left4me-server@off.service.d/60-swap.conf
+systemctl daemon-reload
 swap steam /
 started=0
 for ((i = 0; i < rounds; i++)); do
@@ -160,6 +163,8 @@ for ((i = 0; i < rounds; i++)); do
 	worker /usr/bin/systemctl stop left4me-server@off.service
 done
 swap_back steam
+rm /etc/systemd/system/left4me-server@off.service.d/60-swap.conf
+systemctl daemon-reload
 unlike "$(journal left4me-server@off)" "got through" "$rounds starts while steam and a link to / change places: none sees what it must not"
 ok "$started of the starts began" test "$started" -gt 0
 swap overlays/10 "$STATE"
@@ -208,7 +213,9 @@ done
 as_left4me "mv steam kept && ln -s steam steam"
 systemctl kill --signal=KILL left4me-server@crowd{1,2,3}
 ok "three servers crash at once: no overlay is left" wait_for 60 eval '! mounts | grep crowd'
-is "$(systemctl show -p ActiveState --value left4me-server@crowd{1,2,3} | sort -u | xargs)" activating "while they wait for a restart"
+# Each is in between for a moment, when a restart fails.
+ok "while they wait for a restart" wait_for 60 eval \
+	'[ "$(systemctl show -p ActiveState --value left4me-server@crowd{1,2,3} | sort -u | xargs)" = activating ]'
 is "$(mounts | paste -sd' ')" "alpha beta gamma" "what runs stays mounted"
 as_left4me "rm -f steam; mv kept steam"
 for name in crowd1 crowd2 crowd3; do
@@ -217,6 +224,8 @@ done
 # One that takes its time to stop holds up nobody else's start, a crash beside it or not.
 put 755 "$STATE/overlays/12/srcds_run" </opt/system-test/srcds/srcds_run-stubborn
 insert_server slow 27034 0 12
+mkdir -p /etc/systemd/system/left4me-server@slow.service.d
+printf '[Service]\nTimeoutStopSec=5min\n' >/etc/systemd/system/left4me-server@slow.service.d/50-slow.conf
 reload
 systemctl start left4me-server@slow
 ok "slow is ready" wait_for 60 is_ready slow
@@ -228,7 +237,8 @@ systemctl kill --signal=KILL left4me-server@crowd1
 wait_for 60 eval '[ "$(property left4me-server@crowd1 ActiveState)" = activating ]'
 begin=${EPOCHREALTIME/./}
 systemctl start left4me-server@crowd2
-ok "beside a crash and a stop that takes its time another server starts at once" test $(((${EPOCHREALTIME/./} - begin) / 1000)) -lt 3000
+ok "beside a crash and a stop that takes its time another server starts at once" \
+	test $(((${EPOCHREALTIME/./} - begin) / 1000)) -lt 4500
 ok "and the one that crashed after its five seconds" wait_for 60 is_ready crowd1
 is "$(property left4me-server@slow ActiveState)" deactivating "while the one still stops"
 unlike "$(manager_log)" "multiple trigger source" "nor does systemd warn of who has failed"
@@ -243,11 +253,11 @@ systemctl stop left4me-server@off
 is "$(ls /run/left4me/server | paste -sd' ')" "alpha beta gamma" "nor a mount point"
 worker /usr/bin/systemctl start left4me-server@off.service
 wait_for 60 is_ready off
-as_left4me "exec 9<runtime/off 8<runtime && flock 9 && flock 8 && exec -a holder sleep 20" &
-sleep 0.5
+as_left4me "exec 9<runtime/off 8<runtime && flock 9 && flock 8 && exec -a holder sleep 1000" &
+ok "somebody holds locks on all that is left4me's" wait_for 60 pgrep -u left4me -f '^holder'
 begin=${EPOCHREALTIME/./}
 worker /usr/bin/systemctl stop left4me-server@off.service
-is "$(mounts | grep off)" "" "who holds locks on all that is left4me's: no overlay is left of a stop"
+is "$(mounts | grep off)" "" "then no overlay is left of a stop"
 [ $(((${EPOCHREALTIME/./} - begin) / 1000)) -lt 3000 ]
 tap_result $? "and it does not wait"
 pkill -u left4me -f '^holder'

@@ -46,6 +46,7 @@ flood() { # UNIT SIZE COMMAND...: until COMMAND has ended
 	flooding_game "$size"
 	echo "$size" | put 644 "$STATE/overlays/5/size"
 	systemctl start --no-block "$unit"
+	wait_for 60 pgrep -f '/flood\.py '
 	"$@"
 	systemctl stop "$unit"
 	journalctl --sync
@@ -64,7 +65,7 @@ evicted() { [ "$(markers)" = 0 ]; }
 unlimited
 fresh_journal
 began=${EPOCHREALTIME/./}
-flood left4me-server@off.service 48000 wait_for 60 evicted
+flood left4me-server@off.service 48000 wait_for 200 evicted
 took=$(((${EPOCHREALTIME/./} - began) / 1000))
 is "$(markers)" 0 "without the limits a flood evicts the marker, in $took ms (journal $(usage), $lines lines kept)"
 rm /etc/systemd/system/left4me-server@.service.d/90-less.conf
@@ -164,6 +165,7 @@ worker /usr/bin/systemctl start left4me-server@off.service
 is_ready_there() { journalctl --no-pager --namespace +left4me -o cat -u "left4me-server@$1" | grep -q 'srcds_linux: ready'; }
 ok "a server starts and says so" wait_for 60 is_ready_there off
 like "$(systemctl status --no-pager -n 50 left4me-server@off)" 'srcds_linux: ready' "systemctl status shows its lines"
+sync_journal
 for sudo in sudo sudo-rs; do
 	said=$(runuser -u left4me -- env SUDO=$sudo python3 /opt/worker/left4me-worker log off)
 	like "$said" 'Started left4me-server@off' "the worker, by $sudo: systemd's lines"

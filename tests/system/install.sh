@@ -197,7 +197,7 @@ before=$(state)
 follow 'Daily work' 1
 is "$(tail -n 1 /run/said)" "marked: alpha; they restart with: systemctl reload-or-restart --marked" "the marked are restarted without another word"
 is_restarted() { [ "$(state)" != "$before" ]; }
-ok "alpha was restarted" is_restarted
+ok "alpha was restarted" wait_for 60 is_restarted
 ok "with what its row says" runs_with alpha '+hostport 27016 +map c2m1_highway'
 is "$(left4me-generator status | grep -c restart:)" 0 "and waits for no other"
 follow 'Daily work' 2

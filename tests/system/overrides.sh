@@ -241,6 +241,7 @@ holds "socket.create_server(('', 27016))"
 check_finds "${taken/UDP/TCP}" "a port taken over TCP"
 release
 ok "systemctl start" systemctl start "$(unit beta)"
+ok "it is ready" wait_for 60 is_ready beta
 
 # A server that runs on without a row, or with its row's former port, in the way of another row.
 sql "UPDATE servers SET port = 27116 WHERE name = 'beta'; UPDATE servers SET port = 27016 WHERE name = 'gamma'"

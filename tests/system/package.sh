@@ -147,6 +147,7 @@ ok "gamma is ready again" wait_for 60 is_ready gamma
 # Somebody's shell stands in the mount.
 (cd /run/left4me/server/gamma/merged && exec sleep 1000) &
 busy=$!
+wait_for 60 eval '[ "$(readlink /proc/$busy/cwd)" = /run/left4me/server/gamma/merged ]'
 refused "gamma is in use" '^left4me: still mounted: gamma$'
 is "$(mounts | xargs)" gamma "gamma alone is mounted"
 kill "$busy"

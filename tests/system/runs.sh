@@ -35,7 +35,7 @@ insert_overlay 33 true
 insert_overlay 34 'exit 4'
 sql "UPDATE overlays SET name = 'two' || char(10) || 'lines' WHERE id = 17"
 install -d /run/systemd/system/build-overlay@10.service.d
-printf '[Service]\nTimeoutStartSec=1\n' >/run/systemd/system/build-overlay@10.service.d/50-short.conf
+printf '[Service]\nTimeoutStartSec=5\n' >/run/systemd/system/build-overlay@10.service.d/50-short.conf
 for id in 33 34; do
 	install -d /run/systemd/system/build-overlay@$id.service.d
 	printf '[Service]\nExecStopPost=/bin/sh -c "exit 253"\n' >/run/systemd/system/build-overlay@$id.service.d/50-rest.conf

@@ -170,7 +170,7 @@ END
 # Until here it had no web.env, and has failed more than once.
 systemctl reset-failed left4me-web.service
 systemctl restart left4me-web.service
-wait_for 60 test -e "$STATE"/probe
+wait_for 200 test -e "$STATE"/probe
 is "$(cat "$STATE"/probe)" "$(for SUDO in sudo sudo-rs; do
 	for call in reload restart journal stop; do echo "$SUDO $call: 0"; done
 	echo "$SUDO other unit: 1"

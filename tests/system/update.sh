@@ -112,7 +112,7 @@ configure 'command = /usr/local/sbin/break-game wait' 'web_may_start = yes'
 reload
 runuser -u left4me -- python3 "$(share)/examples/left4me-worker" update >out 2>&1 &
 ok "the worker starts one" wait_for 60 eval 'json "s[\"update\"][\"state\"]" | grep -q running'
-wait_for 60 test -s "/run/left4me/overlay/installation/merged/srcds_run"
+wait_for 60 grep -qx broken /run/left4me/overlay/installation/merged/srcds_run
 ok "and cancels it" runuser -u left4me -- python3 "$(share)/examples/left4me-worker" cancel update
 wait
 like "$(cat out)" "left4me-update.service failed: Result=signal|left4me-update.service cancelled" "which it is told"

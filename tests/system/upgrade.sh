@@ -121,6 +121,8 @@ is_stopped deleted "deleted"
 # Somebody's shell stands in the mount.
 (cd "$(old_place busy)" && exec sleep 1000) &
 stands=$!
+is_there() { [ "$(readlink "/proc/$stands/cwd")" = "$(old_place busy)" ]; }
+wait_for 60 is_there
 worker /usr/bin/systemctl stop "$(unit busy)"
 is "$(places busy)" "$(old_place busy)" "a mount that is in use stays"
 like "$(journal "$(unit busy)")" "'$(old_place busy)', which cannot be unmounted" "the log says where"

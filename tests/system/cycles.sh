@@ -118,8 +118,9 @@ ExecStartPre=+/usr/bin/strace -qq -e trace=${call%:*} -e inject=${call%:*}:signa
 Restart=no
 END
 	systemctl daemon-reload
+	cursor=$(journal_cursor)
 	fails "$label: the start fails" systemctl start "$unit"
-	like "$(run_log victim)" "killed by SIGKILL" "$label: it was killed"
+	like "$(log_since "$cursor" "$unit")" "killed by SIGKILL" "$label: it was killed"
 	ok "$label: it is over" wait_for 60 is_over "$unit"
 	is "$(mounts | grep victim)" "" "$label: nothing stays mounted"
 	rm "$conf"

@@ -4,7 +4,7 @@
 #   SYSTEM_TEST   ns or vm
 #   LONG          not empty where LEFT4ME_LONG asked for the long run
 #   fails, booted, wait_for, property, worker, reload, reload_count, mounts, mount_table, journal, run_log, journal_cursor,
-#   sync_journal, manager_log
+#   log_since, sync_journal, manager_log
 #   on_terminal, check
 #   make_database, sql, insert_overlay, insert_server, delete_server
 #   install_game, install_web, make_host, host_is_up
@@ -93,7 +93,14 @@ journal() { # UNIT
 	journalctl --no-pager -b -o cat -u "$1"
 }
 
-# What the instance's last start said.
+# The same from a place in the journal on. Of a run that is over journald may not know whose it was: it looks that up for the
+# first line, and PID 1 forgets it with the end.
+log_since() { # CURSOR UNIT
+	sync_journal
+	journalctl --no-pager -o cat --after-cursor="$1" -u "$2"
+}
+
+# What the instance's last start said, as long as it runs.
 run_log() { # NAME
 	journalctl --sync
 	journalctl --no-pager -o cat _SYSTEMD_INVOCATION_ID="$(property "left4me-server@$1" InvocationID)"

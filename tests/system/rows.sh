@@ -65,8 +65,9 @@ host_is_up "repaired row"
 
 # Breaks the database, looks at everything, repairs it.
 broken() { # LABEL MESSAGE BREAK REPAIR
-	local before
+	local before cursor
 	before=$(pids alpha beta gamma)
+	cursor=$(journal_cursor)
 	"$3"
 	ok "$1: daemon-reload" reload
 	is "$(pids alpha beta gamma)" "$before" "$1: every server runs on"
@@ -74,8 +75,8 @@ broken() { # LABEL MESSAGE BREAK REPAIR
 		"loaded/Left 4 Dead 2 server alpha" "$1: its unit is still its own"
 	fails "$1: left4me-check.service fails" check
 	is "$(failed_units)" left4me-check.service "$1: and shows in systemctl --failed"
-	like "$(run_log_of left4me-check.service)" "$2" "$1: with the message"
-	like "$(run_log_of left4me-check.service)" "the rows of [0-9]+ seconds ago are used" "$1: and what is used instead"
+	like "$(log_since "$cursor" left4me-check.service)" "$2" "$1: with the message"
+	like "$(log_since "$cursor" left4me-check.service)" "the rows of [0-9]+ seconds ago are used" "$1: and what is used instead"
 	like "$(cat /run/left4me/report)" "$2" "$1: the report says it too"
 	restarts "$1" alpha
 	ok "$1: another reload" reload
@@ -87,11 +88,6 @@ broken() { # LABEL MESSAGE BREAK REPAIR
 	ok "$1, repaired: daemon-reload" reload
 	ok "$1, repaired: the check is clean" check
 	host_is_up "$1, repaired"
-}
-
-run_log_of() { # UNIT
-	journalctl --sync
-	journalctl --no-pager -o cat _SYSTEMD_INVOCATION_ID="$(property "$1" InvocationID)"
 }
 
 drop_view() { sql "DROP VIEW generator_layers"; }

@@ -56,10 +56,7 @@ fails "nobody but root gets at the mounts" as_left4me "ls /run/left4me/server ||
 
 # --- links that are there before a start -------------------------------------------------------------------------------
 
-refusal() { # UNIT: what its last run said; a process as short as this one may lack the invocation id
-	journalctl --sync
-	journalctl --no-pager -o cat --after-cursor="$cursor" -u "$1"
-}
+refusal() { log_since "$cursor" "$1"; } # UNIT: what its last run said
 mark() { cursor=$(journal_cursor); }
 is_over() { [ "$(property "$1" ActiveState)" = failed ] && [ "$(property "$1" Job)" = "" ]; } # UNIT
 for name in installation overlays workshop_cache .steam steam; do

@@ -10,10 +10,10 @@
 
 /* --- the tree that is there ------------------------------------------------------------------------------ */
 
-/* Other generators write into the same directory; the mask of user@UID.service is in no collection. */
+/* Other generators write into the same directory. A user@UID.service is the mask. */
 static bool is_ours(const char *name)
 {
-	return startswith(name, "left4me") || startswith(name, BUILD_UNIT) || startswith(name, "l4d2");
+	return startswith(name, "left4me") || startswith(name, BUILD_UNIT) || startswith(name, "l4d2") || startswith(name, "user@");
 }
 
 /* The files of one directory, and those of the directories in it. */

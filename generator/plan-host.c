@@ -36,12 +36,14 @@ static bool plan_host_unit(struct planning *planning, const char *unit, const ch
 	if (old && new && !(starts && plan_never_ran(sources, unit)))
 		return false;
 	change = plan_add(planning->plan, PLAN_UNIT, !new ? '-' : '+', unit, unit);
-	if (!new) {
+	if (!new && *old)
 		plan_host_unit_gone(change, unit, plan_runs(sources, unit));
-		return true;
-	}
-	change->action = starts ? PLAN_START : PLAN_NONE;
-	change->text = xstrdup(old ? "enabled, not started" : "new");
+	else if (!new || !*new)
+		change->text = xstrdup(new ? "masked" : "no longer masked");
+	else
+		change->text = xstrdup(old ? "enabled, not started" : "new");
+	if (starts)
+		change->action = PLAN_START;
 	return true;
 }
 

@@ -94,6 +94,11 @@ static int collect_link(struct sink *sink, const struct file *unit, const char *
 	return 0;
 }
 
+static int collect_mask(struct sink *sink, const struct file *unit)
+{
+	return collect_link(sink, unit, unit->directory);
+}
+
 static int collect_finish(struct sink *sink, bool good)
 {
 	struct collect_sink *collect = (struct collect_sink *) sink;
@@ -109,8 +114,8 @@ struct sink *sink_collect(struct collection *collection)
 	struct collect_sink *collect = xcalloc(1, sizeof(*collect));
 
 	*collect = (struct collect_sink){
-		.sink = { .open = sink_open_text, .close = collect_close, .link = collect_link, .finish = collect_finish,
-			  .text = TEXT_EMPTY },
+		.sink = { .open = sink_open_text, .close = collect_close, .link = collect_link, .mask = collect_mask,
+			  .finish = collect_finish, .text = TEXT_EMPTY },
 		.collection = collection,
 	};
 	return &collect->sink;

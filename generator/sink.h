@@ -73,7 +73,7 @@ struct sink *sink_directories(const char *units, const char *state, const volati
  */
 struct sink *sink_json(const char *output, struct report *report);
 
-/* Units and links of one tree, kept in memory for somebody who compares two; the text of a link is empty. */
+/* Units and links of one tree, kept in memory for somebody who compares two; the text of a link, as of a mask, is empty. */
 struct collection {
 	struct collected {
 		char *path, *text;     /* the path below the tree */

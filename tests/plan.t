@@ -105,6 +105,11 @@ is "$(planned '[host]' 'database = /var/lib/left4me.db' | grep -e ReadWritePaths
 ~ left4me-web.service.d/10-hardening.conf ReadWritePaths=/var/lib
 ~ left4me-workshop-refresh.service.d/10-hardening.conf ReadWritePaths=/var/lib" "a value of one of several lines is no key's"
 
+is "$(planned '[host]' 'uid = 990' | grep -v overlay)" "- user@980.service no longer masked
++ user@990.service masked
+= 3 unchanged
+status 1" "another uid moves the mask of its user manager"
+
 configure '[update]' 'command = /usr/bin/true'
 reload
 is "$(planned 'web_may_start = yes')" "~ units nothing that a server or build notices: a reload takes it in

@@ -55,10 +55,11 @@ static void fall_back(struct run *run, const char *database, const char *reason,
 {
 	int r = last_good ? last_good_read(last_good, &run->rows) : -ENOENT;
 	long age = last_good ? last_good_age(last_good) : -1;
+	cleanup_free char *ago = duration_in_words(age * USEC_PER_SEC, false);
 
 	run->origin = r == 0 ? ROWS_LAST_GOOD : ROWS_NONE;
 	if (r == 0 || (r == -EACCES && age >= 0))      /* a check by another user than root says what root would */
-		report_problem(&run->report, database, "%s; the rows of %ld seconds ago are used", reason, age);
+		report_problem(&run->report, database, "%s; the rows of %s ago are used", reason, ago);
 	else if (last_good)
 		report_problem(&run->report, database, "%s; there are no servers until it can be read", reason);
 	else

@@ -1,5 +1,6 @@
 #include "screen.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -52,4 +53,21 @@ void screen_put_wrapped(struct text *out, const char *text, size_t used, size_t 
 		screen_put_blanks(out, indent);
 		used = indent;
 	}
+}
+
+char *duration_in_words(int64_t microseconds, bool is_short)
+{
+	static const struct {
+		int64_t below, seconds;        /* so many of this unit are said in the next one */
+		const char *one, *word;
+	} units[] = {
+		{ 60, 1, "s", "s" }, { 60, 60, "m", "min" }, { 48, 3600, "h", "h" }, { INT64_MAX, 86400, "d", "d" },
+	};
+	int64_t seconds = microseconds > 0 ? microseconds / USEC_PER_SEC : 0;
+	size_t i = 0;
+
+	while (seconds / units[i].seconds >= units[i].below)
+		i++;
+	return xasprintf("%" PRId64 "%s%s", seconds / units[i].seconds, is_short ? "" : " ",
+			 is_short ? units[i].one : units[i].word);
 }

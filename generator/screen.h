@@ -1,4 +1,4 @@
-/* What people read on a terminal: how wide it is, and texts in lines of that width. */
+/* What people read: texts in lines as wide as their terminal, and times in words. */
 #pragma once
 
 #include "base.h"
@@ -13,3 +13,6 @@ void screen_put_blanks(struct text *out, size_t count);
  * blanks, and within words that are longer than a line.
  */
 void screen_put_wrapped(struct text *out, const char *text, size_t used, size_t indent, size_t columns);
+
+/* "9 s": a time in microseconds; and "9s" for a table. Both owned by the caller. */
+char *duration_in_words(int64_t microseconds, bool is_short);

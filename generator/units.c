@@ -6,6 +6,7 @@
 
 #include "bus.h"
 #include "name.h"
+#include "screen.h"
 
 /* What is asked of each. Of a timer all that a service has are missing. */
 enum { SINCE, FIRST_START, RESULT, RESTARTS, PID, MEMORY, END_CODE, END_STATUS, MAIN_START, MAIN_END, NEEDS_RELOAD, PROPERTIES };
@@ -148,23 +149,6 @@ bool unit_crashes(const struct unit *unit, int64_t now)
 }
 
 /* --- in words -------------------------------------------------------------------------------------------- */
-
-char *duration_in_words(int64_t microseconds, bool is_short)
-{
-	static const struct {
-		int64_t below, seconds;        /* so many of this unit are said in the next one */
-		const char *one, *word;
-	} units[] = {
-		{ 60, 1, "s", "s" }, { 60, 60, "m", "min" }, { 48, 3600, "h", "h" }, { INT64_MAX, 86400, "d", "d" },
-	};
-	int64_t seconds = microseconds > 0 ? microseconds / USEC_PER_SEC : 0;
-	size_t i = 0;
-
-	while (seconds / units[i].seconds >= units[i].below)
-		i++;
-	return xasprintf("%" PRId64 "%s%s", seconds / units[i].seconds, is_short ? "" : " ",
-			 is_short ? units[i].one : units[i].word);
-}
 
 /* A command before the main process has failed, and of its exit status systemd says no more than that there was one. */
 static char *failed_start(const char *result)

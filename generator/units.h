@@ -68,7 +68,4 @@ bool unit_crashes(const struct unit *unit, int64_t now);
 /* "exit status 1 after 9 s": how the main process of a unit ended last; owned by the caller, NULL if it did not. */
 char *unit_end(const struct unit *unit);
 
-/* "9 s": a time in microseconds; and "9s" for a table. Both owned by the caller. */
-char *duration_in_words(int64_t microseconds, bool is_short);
-
 void units_done(struct units *units);

@@ -78,7 +78,7 @@ def what_the_status_tells(tree, status, messages, new):
     if made == {p: new.want[p] for p in [*units(new.want), SUDOERS]}:
         return []
     if made == new.fallback:
-        return [] if re.search(r"left4me.db: .*seconds ago", report) else ["the last good rows, but the report: %r" % report]
+        return [] if re.search(r"left4me.db: .*; the rows of [0-9]+ (s|min) ago", report) else ["the last good rows, but the report: %r" % report]
     for name, want in new.without.items():
         if made == want and name.partition("/")[0] in report:
             return []

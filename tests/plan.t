@@ -136,7 +136,7 @@ rm -r "$own"
 reload
 
 sql "DROP VIEW generator_instances"
-like "$(plan | paste -sd' ')" "^/var/lib/left4me/left4me.db: .*generator_instances.*; the rows of [0-9]+ seconds ago are used \
+like "$(plan | paste -sd' ')" "^/var/lib/left4me/left4me.db: .*generator_instances.*; the rows of [0-9]+ s ago are used \
 ~ units +nothing that a server or build notices: a reload takes it in status 1$" "with the last good rows it goes on, and says so"
 rm -f "$host/run/left4me/last-good"
 like "$(plan)" "generator_instances.*

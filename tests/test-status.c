@@ -1,4 +1,5 @@
 /* status.h: the screen at 80 and 120 columns, and the JSON. */
+#include "screen.h"
 #include "status.h"
 
 #include "report.h"

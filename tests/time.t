@@ -31,7 +31,7 @@ def served(run, want, words):
     found = run.problems() + same_as_good(run, want)
     if run.status != 0 or ACTIVATION not in run.tree:
         found.append("status %r, %sactivation link" % (run.status, "" if ACTIVATION in run.tree else "no "))
-    if not re.search("left4me.db: .*(%s).*; the rows of 1[0-9]{3} seconds ago are used" % words, "\n".join(run.report)):
+    if not re.search("left4me.db: .*(%s).*; the rows of (1[6-9]|[23][0-9]) min ago are used" % words, "\n".join(run.report)):
         found.append("no message of %r: %r" % (words, run.report))
     return found
 

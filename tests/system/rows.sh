@@ -76,7 +76,7 @@ broken() { # LABEL MESSAGE BREAK REPAIR
 	fails "$1: left4me-check.service fails" check
 	is "$(failed_units)" left4me-check.service "$1: and shows in systemctl --failed"
 	like "$(log_since "$cursor" left4me-check.service)" "$2" "$1: with the message"
-	like "$(log_since "$cursor" left4me-check.service)" "the rows of [0-9]+ seconds ago are used" "$1: and what is used instead"
+	like "$(log_since "$cursor" left4me-check.service)" "the rows of [0-9]+ (s|min) ago are used" "$1: and what is used instead"
 	like "$(cat /run/left4me/report)" "$2" "$1: the report says it too"
 	restarts "$1" alpha
 	ok "$1: another reload" reload

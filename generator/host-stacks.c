@@ -73,9 +73,10 @@ static void check_game(const struct config *config, const struct model *model, c
 	if (closed) {
 		remedy = open_layer(config, &installation->state, path);
 		report_problem(report, path, "is closed to user %s: %s; %s", config->host.uid, who, remedy);
-	} else
+	} else {
 		report_problem(report, path, "has no srcds_run that user %s may execute: %s; steamcmd installs the game there "
 			       "(left4me.conf(5), steamcmd)", config->host.uid, who);
+	}
 }
 
 /* `found` is NULL where there is no directory. */

@@ -29,7 +29,7 @@ static int read_directory(int parent, const char *name, const char *below, struc
 		const char *file = entry->d_name;
 		struct stat st;
 
-		if (*file == '.' || fstatat(dirfd(dir), file, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		if (*file == '.' || strcmp(file, SLOW_DROP_IN) == 0 || fstatat(dirfd(dir), file, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		if (S_ISDIR(st.st_mode)) {
 			if (top)

@@ -130,7 +130,7 @@ static const struct output outputs[] = {
 	{ OF_ORIGIN, want_activate, NULL, "", "left4me-activate.timer", always, "timers.target.wants", NULL },
 	{ OF_ORIGIN, want_activate_later, NULL, "", "left4me-activate.timer", always, "left4me-check.service.wants", NULL },
 	{ OF_HOST, put_host, &template_reload_service, "", "left4me-reload.service", always, NULL, NULL },
-	{ OF_ORIGIN, put_host, &template_reload_slow_conf, "left4me-reload.service.d", "10-slow.conf", is_slow, NULL, NULL },
+	{ OF_ORIGIN, put_host, &template_reload_slow_conf, "left4me-reload.service.d", SLOW_DROP_IN, is_slow, NULL, NULL },
 	{ OF_HOST, put_host, &template_check_service, "", "left4me-check.service", always, "left4me.target.wants", NULL },
 	{ OF_HOST, put_host, &template_check_timer, "", "left4me-check.timer", always, "timers.target.wants", NULL },
 	{ OF_HOST, put_user_mask, NULL, "", "user@", always, NULL, NULL },

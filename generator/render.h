@@ -8,6 +8,9 @@
 #include "render-sources.h"
 #include "sink.h"
 
+/* The drop-in of left4me-reload.service after a slow reading: gone with the next one, so that no plan is about it. */
+#define SLOW_DROP_IN "10-slow.conf"
+
 /*
  * The key of left4me.conf, as "[section] key", whose value alone is that of a setting in a unit; NULL where there is none. The
  * path is that of the unit or drop-in below the generator's directory.

@@ -117,6 +117,10 @@ status 1" "what changes in the sudo rules alone"
 configure ''
 reload
 
+mkdir "$host/run/systemd/generator/left4me-reload.service.d"
+touch "$host/run/systemd/generator/left4me-reload.service.d/10-slow.conf"
+is "$(plan)" "status 0" "how long the last reload has read is nothing to do"
+
 # --- what it cannot see -------------------------------------------------------------------------------------------------
 
 own=$host/etc/systemd/system/left4me-server@.service.d

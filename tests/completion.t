@@ -37,6 +37,7 @@ _left4me_servers() { echo alpha beta; }
 is "$(generator status '')" "--json --mark --sizes alpha beta" "options and servers of status"
 is "$(generator plan --)" "--commands --config= --database= --diff --root=" "options of plan"
 is "$(generator status --json b)" "beta" "a server by its beginning"
+is "$(generator status plan --j)" "--json" "a server may be called as a mode is"
 is "$(generator render --format =)" "bundlewrap tree" "formats"
 is "$(generator render --format = t)" "tree" "a format by its beginning"
 is "$(generator render --output = "$SCRATCH/ru")" "$SCRATCH/runtime" "a path"

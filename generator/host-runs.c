@@ -12,18 +12,13 @@ enum { LEFT_BEHIND_NAMED = 10 };
 /* Servers and builds as systemd has them, and what servers were started with. */
 struct runs {
 	const struct units *units;
-	struct records records;
+	const struct records *records;
 };
 
 /* Between two runs a server has no port. */
 static bool has_process(const struct unit *unit)
 {
 	return unit_is_up(unit) && unit->state != UNIT_RESTARTING;
-}
-
-static void runs_done(struct runs *runs)
-{
-	records_done(&runs->records);
 }
 
 /* --- one server ------------------------------------------------------------------------------------------ */
@@ -54,8 +49,8 @@ static void check_crashes(const struct unit *unit, const struct instance *row, s
 /* The server that was started with that port and is no server of it any more, or NULL. */
 static const char *squatter(const struct runs *runs, const struct instance *owner)
 {
-	for (size_t i = 0; i < runs->records.count; i++) {
-		const struct record *record = &runs->records.records[i];
+	for (size_t i = 0; i < runs->records->count; i++) {
+		const struct record *record = &runs->records->records[i];
 
 		if (record->port == owner->port && strcmp(record->name, owner->name) != 0 &&
 		    has_process(units_find(runs->units, UNIT_SERVER, record->name)))
@@ -66,7 +61,7 @@ static const char *squatter(const struct runs *runs, const struct instance *owne
 
 static bool has_its_port(const struct runs *runs, const struct instance *row)
 {
-	const struct record *record = records_find_start(&runs->records, row->name);
+	const struct record *record = records_find_start(runs->records, row->name);
 
 	return has_process(units_find(runs->units, UNIT_SERVER, row->name)) && (!record || record->port == row->port);
 }
@@ -161,9 +156,10 @@ void host_check_runs(enum rows_origin origin, const struct config *config, const
 		     const struct host_questions *questions, struct report *report)
 {
 	const struct units *units = &questions->units;
-	cleanup(runs_done) struct runs runs = { .units = units };
+	cleanup(records_done) struct records records = RECORDS_NONE;
+	const struct runs runs = { units, &records };
 
-	records_read("", &runs.records);
+	records_read("", &records);
 	if (origin == ROWS_DATABASE)
 		check_origin(config->host.database, report);
 	for (size_t i = 0; i < units->count; i++)

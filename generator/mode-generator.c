@@ -16,6 +16,9 @@
  */
 enum { READ_PATIENCE = 5, WRITE_PATIENCE = 30, LAST_PATIENCE = 1 };
 
+/* Seconds. PID 1 waits for the reading, so that after a longer one the next reload has to wait (templates/reload-slow.conf). */
+enum { READ_SLOW = 1 };
+
 enum { LOGGED_LINES_MAX = 20 };
 
 static volatile sig_atomic_t is_writing, out_of_time;
@@ -137,9 +140,11 @@ static int read_and_write(struct run *run, const struct options *options, const 
 {
 	cleanup_free char *last_good = state ? xconcat(state, "/", LAST_GOOD_FILE) : NULL;
 	cleanup_free char *counts = NULL;
+	const int64_t begin = time_now(CLOCK_MONOTONIC);
 
 	(void) alarm(READ_PATIENCE);
 	(void) run_read_rows(run, options, last_good);
+	run->is_slow = time_now(CLOCK_MONOTONIC) - begin > READ_SLOW * USEC_PER_SEC;
 	start_writing();
 	run_build_model(run);
 	if (started)

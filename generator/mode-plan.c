@@ -117,7 +117,6 @@ static size_t read_rows(struct run *run, const struct options *options)
 	size_t before = run->report.count;
 
 	(void) run_read_rows(run, options, last_good);
-	run->is_slow = false;
 	return before;
 }
 

@@ -71,15 +71,11 @@ int run_read_rows(struct run *run, const struct options *options, const char *la
 	const char *database = options->database ? options->database : run->config.host.database;
 	cleanup_free char *path = xasprintf("%s%s", options->prefix, database);
 	cleanup_free char *reason = NULL;
-	const int64_t begin = time_now(CLOCK_MONOTONIC);
 	bool denied;
-	int r;
 
 	run->origin = ROWS_DATABASE;
 	reader_start(&run->reader, path, run->config.host.uid, run->config.host.gid);
-	r = reader_finish(&run->reader, &run->rows, &reason, &denied);
-	run->is_slow = last_good && time_now(CLOCK_MONOTONIC) - begin > RUN_SLOW * USEC_PER_SEC;
-	if (r == 0) {
+	if (reader_finish(&run->reader, &run->rows, &reason, &denied) == 0) {
 		reason = refuse_flood(&run->config, &run->rows);
 		if (!reason)
 			return 0;

@@ -18,12 +18,11 @@ struct run {
 	struct reader reader;
 	struct rows rows;
 	enum rows_origin origin;
-	bool is_slow;                  /* as a reload it took longer than RUN_SLOW seconds to read them */
+	bool is_slow;                  /* a reload took so long to read them that the next one has to wait */
 	struct model model;
 	struct running running;
 	struct drop_ins drop_ins;      /* of the host itself; none elsewhere */
 };
-enum { RUN_SLOW = 1 };
 #define RUN_EMPTY ((struct run){ .reader = READER_NONE, .rows = ROWS_EMPTY, .origin = ROWS_OMITTED })
 
 /*
@@ -33,8 +32,8 @@ enum { RUN_SLOW = 1 };
 void run_read_config(struct run *run, const struct options *options, bool on_target);
 
 /*
- * The rows, or the last good ones from the file `last_good` (NULL where none are kept, since no reload is meant); reports what
- * kept it from reading. 0, or -1 when they are not the database's.
+ * The rows, or the last good ones from the file `last_good` (NULL where none are kept); reports what kept it from
+ * reading. 0, or -1 when they are not the database's.
  */
 int run_read_rows(struct run *run, const struct options *options, const char *last_good);
 

@@ -262,8 +262,19 @@ static void test_words(void)
 		{ -5, "0 s", "0s" }, { 59, "59 s", "59s" }, { 60, "1 min", "1m" }, { 3599, "59 min", "59m" }, { 3600, "1 h", "1h" },
 		{ 172799, "47 h", "47h" }, { 172800, "2 d", "2d" }, { 86400 * 400, "400 d", "400d" },
 	};
-	struct unit unit = { .result = "exit-code" };
-	cleanup_free char *end = unit_end(&unit);
+	static const struct {
+		struct unit unit;
+		const char *end, *what;
+	} ends[] = {
+		{ { .result = "exit-code" }, "its start failed", "a command before the main process failed" },
+		{ { .result = "timeout" }, "its start failed: timeout", "it took too long" },
+		{ { .kind = UNIT_SERVER, .result = "exit-code", .end_code = 1, .end_status = 130, .end_after = 9 * SECOND },
+		  "its stop failed", "a server that ended well, and could not be unmounted" },
+		{ { .kind = UNIT_SERVER, .result = "success", .end_code = 1, .end_status = 130, .end_after = 9 * SECOND },
+		  "exit status 130 after 9 s", "one that ended well" },
+		{ { .result = "core-dump", .end_code = 3, .end_status = 11, .end_after = 30 * SECOND },
+		  "signal 11 with a core after 30 s", "a crash" },
+	};
 
 	for (size_t i = 0; i < ELEMENTS(times); i++) {
 		cleanup_free char *word = duration_in_words(times[i].seconds * SECOND, false);
@@ -272,23 +283,11 @@ static void test_words(void)
 		is_str(word, times[i].word, "%s", times[i].word);
 		is_str(cell, times[i].cell, "%s in the table", times[i].cell);
 	}
-	is_str(end, "its start failed", "a command before the main process failed");
-	freep(&end);
-	unit.result = "timeout";
-	end = unit_end(&unit);
-	is_str(end, "its start failed: timeout", "it took too long");
-	freep(&end);
-	unit = (struct unit){ .kind = UNIT_SERVER, .result = "exit-code", .end_code = 1, .end_status = 130, .end_after = 9 * SECOND };
-	end = unit_end(&unit);
-	is_str(end, "its stop failed", "a server that ended well, and could not be unmounted");
-	freep(&end);
-	unit.result = "success";
-	end = unit_end(&unit);
-	is_str(end, "exit status 130 after 9 s", "one that ended well");
-	freep(&end);
-	unit = (struct unit){ .result = "core-dump", .end_code = 3, .end_status = 11, .end_after = 30 * SECOND };
-	end = unit_end(&unit);
-	is_str(end, "signal 11 with a core after 30 s", "a crash");
+	for (size_t i = 0; i < ELEMENTS(ends); i++) {
+		cleanup_free char *end = unit_end(&ends[i].unit);
+
+		is_str(end, ends[i].end, "%s", ends[i].what);
+	}
 }
 
 int main(void)
